@@ -1,0 +1,77 @@
+# The commands of this project; `make help` lists them.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.SUFFIXES:
+
+VENV := .venv
+PY := $(VENV)/bin/python
+PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1 $(PY) -m pip
+WORKERS ?= 2
+PACKAGES := traceability gateway webapp firmware_sim bench tests
+
+# The lock files are compiled on the oldest supported Python; every version installs from them.
+COMPILE := CUSTOM_COMPILE_COMMAND="make lock" $(VENV)/bin/pip-compile --quiet --generate-hashes \
+	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --strip-extras --allow-unsafe \
+	$(if $(UPGRADE),--upgrade)
+
+.PHONY: help setup run test lint bench soak lock clean
+
+help: ## list these commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: $(VENV)/run.stamp ## install what running needs, then start the whole node (Ctrl-C ends it)
+	@exec $(VENV)/bin/traceability run
+
+setup: $(VENV)/develop.stamp ## install everything that running, testing and linting need into .venv
+
+test: $(VENV)/develop.stamp ## run the whole suite (WORKERS=2 processes)
+	@sh tests/prepare.sh
+	@$(PY) -m pytest -n $(WORKERS) --dist loadgroup --cov --cov-report=term $(ARGS)
+
+lint: $(VENV)/develop.stamp ## check style, types and import directions
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/mypy
+	@$(VENV)/bin/lint-imports --no-cache
+
+bench: $(VENV)/develop.stamp ## measure on this machine
+	@$(PY) -m bench $(ARGS)
+
+soak: $(VENV)/develop.stamp ## run for a long time under faults
+	@$(PY) -m bench.soak $(ARGS)
+
+lock: $(VENV)/develop.stamp ## compile requirements/*.txt again (UPGRADE=1 takes newer versions)
+	@$(PY) -c 'import sys; sys.exit(None if sys.version_info[:2] == (3, 11) else \
+		"make lock: .venv has Python %d.%d, the lock files are compiled on 3.11" % sys.version_info[:2])'
+	@$(COMPILE) --extra develop -o requirements/develop.txt requirements/build.in setup.cfg
+	@$(COMPILE) -c requirements/develop.txt -o requirements/run.txt requirements/build.in setup.cfg
+
+clean: ## remove .venv and all that tools left; keeps ./data
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache \
+		.hypothesis .coverage .coverage.* htmlcov
+	find $(wildcard $(PACKAGES)) -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(PY):
+	@found=; \
+	for name in python3.11 python3.12 python3.13 python3; do \
+		path=$$(command -v $$name) || continue; \
+		version=$$($$name -c 'import sys; print("%d.%d.%d" % sys.version_info[:3])' 2>/dev/null) || continue; \
+		found="$$found $$path ($$version)"; \
+		$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' || continue; \
+		$$name -c 'import ensurepip, venv' 2>/dev/null || { found="$$found without venv"; continue; }; \
+		echo "making $(VENV) with $$path ($$version)"; \
+		exec $$name -m venv $(VENV); \
+	done; \
+	echo "Python 3.11 to 3.13 with its venv module is needed; found:$${found:- no python3 at all}." >&2; exit 1
+
+$(VENV)/run.stamp: requirements/run.txt setup.cfg pyproject.toml | $(PY)
+	@echo "installing what running needs"
+	@$(PIP) install --quiet --require-hashes -r requirements/run.txt
+	@$(PIP) install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/develop.stamp: requirements/develop.txt requirements/run.txt setup.cfg pyproject.toml | $(PY)
+	@echo "installing what running, testing and linting need"
+	@$(PIP) install --quiet --require-hashes -r requirements/develop.txt
+	@$(PIP) install --quiet --no-deps --no-build-isolation -e .
+	@touch $(VENV)/run.stamp $@

@@ -1,0 +1,1 @@
+"""Simulated devices: a key, a flash that survives restarts, signed frames, and a scripted journey."""

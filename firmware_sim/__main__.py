@@ -1,0 +1,92 @@
+"""``python -m firmware_sim``: the devices of the journey, as one process.
+
+Settings: ``FT_DATA`` (the node's data folder) and ``FT_MQTT_URL``. Ends on SIGTERM or SIGINT,
+with 0; with 1 and a message if something is wrong that waiting would not cure.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Final
+
+from firmware_sim.demo import Demo, load_enrolment, load_or_make_plan, node_name, open_flashes
+from firmware_sim.device import Device
+from firmware_sim.flash import Flash
+from firmware_sim.link import Arrival, Happened, Link
+from firmware_sim.plan import Plan
+from firmware_sim.player import Player, Playing
+from traceability.errors import TraceabilityError
+from traceability.settings import SimulatorSettings, load
+
+POLL_S: Final = 0.2
+
+
+def main() -> int:
+    """Run until a signal; the exit code."""
+    arrivals: SimpleQueue[Arrival] = SimpleQueue()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: arrivals.put(Arrival("", Happened.STOP)))
+    try:
+        settings = load(SimulatorSettings, os.environ)
+        simulate(settings.data, settings.mqtt_url, arrivals)
+    except TraceabilityError as error:
+        print(f"firmware_sim: {error}\n{error.remedy()}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def simulate(data: Path, mqtt_url: str, arrivals: SimpleQueue[Arrival]) -> None:
+    """Plan, ask to be enrolled, wait, play; returns when a STOP arrives.
+
+    Raises:
+        SettingsError: the folder holds something that does not belong there.
+        ConflictError: another process plays these devices.
+    """
+    demo = Demo(data / "demo")
+    if not _wait_for(lambda: node_name(data) is not None, "a node", arrivals):
+        return
+    planned = load_or_make_plan(demo, node_name(data) or "", _now_ms())
+    with open_flashes(demo, planned, _now_ms()) as flashes:
+        if _wait_for(lambda: demo.is_answered(planned), "the parties", arrivals):
+            _play(demo, planned, flashes, mqtt_url, arrivals)
+
+
+def _play(
+    demo: Demo, planned: Plan, flashes: dict[str, Flash], mqtt_url: str, arrivals: SimpleQueue[Arrival]
+) -> None:
+    playing = []
+    for name, flash in flashes.items():
+        enrolment = load_enrolment(demo, name, flash)
+        flash.start(flash.memory.measured_ms or planned.device(name).from_ms)
+        device = Device(flash, enrolment, planned.asset(planned.device(name).asset).uri)
+        radio = Link(name, enrolment, mqtt_url, arrivals)
+        playing.append(Playing(planned, name, device, radio, _now_ms()))
+    Player(playing, arrivals).run()
+
+
+def _wait_for(is_there: Callable[[], bool], what: str, arrivals: SimpleQueue[Arrival]) -> bool:
+    """Look until something is there; False once a STOP arrived."""
+    if is_there():
+        return True
+    print(f"waiting for {what}", flush=True)
+    while not is_there():
+        try:
+            arrivals.get(timeout=POLL_S)
+        except Empty:
+            continue
+        return False
+    return True
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,213 @@
+"""A device: packs of readings become signed statements, receipts let it forget them.
+
+Everything that decides is here and needs no broker: what is signed next, what is to be sent
+now, what a receipt allows. ``link`` carries the bytes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Final
+
+from firmware_sim.flash import Flash, Memory
+from traceability.errors import ForeignTopicError, MalformedError, SettingsError, SignatureMismatchError
+from traceability.identifiers import device_uri, parse_device_id, parse_node_name
+from traceability.sensing import frame, topics
+from traceability.sensing.receipt import Receipt, open_receipt
+from traceability.sensing.senml import Reading
+from traceability.signing.keys import KEY_BYTES, PrivateKey
+
+WINDOW: Final = 32
+"""How many statements a device has under way at once."""
+FIRST_WAIT_S: Final = 10.0
+LONGEST_WAIT_S: Final = 300.0
+"""Without a receipt everything under way is sent again, after twice the time at each attempt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pack:
+    """What was measured in one interval: n >= 0 readings, all before ``to_ms`` (Unix time)."""
+
+    to_ms: int
+    readings: tuple[Reading, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolment:
+    """What a device is told when it is enrolled; ``receipt_key`` has 32 bytes."""
+
+    device: str
+    uri: str
+    node: str
+    site: str
+    receipt_key: bytes
+
+
+class Verdict(Enum):
+    """What a device makes of a receipt."""
+
+    SETTLED = "settled"
+    STALE = "stale"
+    FORGED = "forged"
+    CLONE = "clone"
+
+
+class Device:
+    """One running device. Times ``now_s`` are of any clock that only goes forward.
+
+    Args:
+        flash: started for this boot.
+        enrolment: what the node told this device.
+        stream: URI of what it speaks about.
+
+    Attributes:
+        counts: receipts by verdict.
+        resends: how often all that was under way was sent again for want of a receipt.
+    """
+
+    def __init__(self, flash: Flash, enrolment: Enrolment, stream: str, *, window: int = WINDOW) -> None:
+        self.flash, self.enrolment, self.stream, self.window = flash, enrolment, stream, window
+        self.counts = dict.fromkeys(Verdict, 0)
+        self.resends = 0
+        self._under_way: set[int] = set()
+        self._since_s, self._wait_s = 0.0, FIRST_WAIT_S
+
+    @property
+    def cloned(self) -> bool:
+        """Whether a receipt ever spoke of a statement that is not this device's own."""
+        return self.flash.memory.cloned
+
+    @property
+    def status(self) -> bytes:
+        """What the device says of itself on its status topic: JSON, never evidence."""
+        return status("clone" if self.cloned else "online", boot=self.flash.memory.boot)
+
+    def measure(self, packs: Sequence[Pack]) -> None:
+        """Sign packs as frames and keep them, all in one flush; empty ones only move the time on."""
+        if not packs:
+            return
+        memory, statements = self.flash.memory, []
+        for pack in packs:
+            if pack.readings:
+                signed = sign_frame(self.flash.key, self.enrolment.uri, self.stream, memory, pack)
+                statements.append(signed)
+                memory = following(memory, signed)
+        self.flash.append(statements, measured_ms=packs[-1].to_ms)
+
+    def connected(self, now_s: float) -> None:
+        """A new connection: nothing is known of what was under way, so it is sent again."""
+        self._restart(now_s)
+        self._wait_s = FIRST_WAIT_S
+
+    def due(self, now_s: float) -> list[bytes]:
+        """What is to be sent now: gaps first, then the oldest without receipt, within the window."""
+        if self._under_way and now_s >= self.next_due_s:
+            self.resends += 1
+            self._restart(now_s)
+            self._wait_s = min(2 * self._wait_s, LONGEST_WAIT_S)
+        self._declare_gaps()
+        kept = [s for s in self.flash.next_to_send(self.window) if s.counter not in self._under_way]
+        if kept and not self._under_way:
+            self._since_s = now_s
+        self._under_way.update(s.counter for s in kept)
+        return [s.body for s in kept]
+
+    @property
+    def next_due_s(self) -> float:
+        """When all that is under way will be sent again, if no receipt comes."""
+        return self._since_s + self._wait_s if self._under_way else float("inf")
+
+    def receive(self, data: bytes, now_s: float) -> Verdict:
+        """Judge a message on the receipt topic, and forget what it settles."""
+        verdict = self._judge(data, now_s)
+        self.counts[verdict] += 1
+        return verdict
+
+    def _judge(self, data: bytes, now_s: float) -> Verdict:
+        try:
+            receipt = open_receipt(self.enrolment.receipt_key, data)
+        except (SignatureMismatchError, MalformedError):
+            return Verdict.FORGED
+        if not self._is_own(receipt):
+            self.flash.report_clone()
+            return Verdict.CLONE
+        if receipt.counter <= self.flash.memory.settled or self.flash.sha256_at(receipt.counter) is None:
+            return Verdict.STALE
+        self.flash.settle(receipt.counter, receipt.sha256, receipt.refused)
+        self._under_way = {counter for counter in self._under_way if counter > receipt.counter}
+        self._since_s, self._wait_s = now_s, FIRST_WAIT_S
+        return Verdict.SETTLED
+
+    def _is_own(self, receipt: Receipt) -> bool:
+        """Whether a receipt can be about this device's own statement.
+
+        At a counter that was settled or dropped before, the hash is no longer known.
+        """
+        if receipt.device != self.enrolment.device or receipt.counter >= self.flash.memory.counter:
+            return False
+        return self.flash.sha256_at(receipt.counter) in {None, receipt.sha256}
+
+    def _declare_gaps(self) -> None:
+        if not self.flash.undeclared():
+            return
+        self.flash.make_room()
+        memory = self.flash.memory
+        head = _head(self.enrolment.uri, self.stream, memory, max(memory.measured_ms, memory.booted_ms))
+        self.flash.append_gap(frame.encode_gap(self.flash.key, gaps=self.flash.undeclared(), **head))
+
+    def _restart(self, now_s: float) -> None:
+        self._under_way.clear()
+        self._since_s = now_s
+
+
+def sign_frame(key: PrivateKey, issuer: str, stream: str, memory: Memory, pack: Pack) -> bytes:
+    """The frame that follows what ``memory`` says; raises what ``frame.encode_frame`` raises."""
+    return frame.encode_frame(key, readings=pack.readings, **_head(issuer, stream, memory, pack.to_ms))
+
+
+def following(memory: Memory, statement: bytes) -> Memory:
+    """The memory once ``statement`` was made, as far as the next one depends on it."""
+    return replace(memory, counter=memory.counter + 1, prev=sha256(statement).digest())
+
+
+def status(state: str, **more: Any) -> bytes:
+    """A message for the status topic."""
+    return json.dumps({"state": state} | more).encode()
+
+
+def read_enrolment(path: Path) -> Enrolment:
+    """The file that whoever enrolled the device put beside its request.
+
+    JSON: ``{"device", "uri", "node", "site", "receipt_key"}``, the key in hexadecimal.
+
+    Raises:
+        SettingsError: not such a file.
+    """
+    try:
+        told = json.loads(path.read_text("utf-8"))
+        device, node = parse_device_id(told["device"]), parse_node_name(told["node"])
+        secret = bytes.fromhex(told["receipt_key"])
+        topics.frame_topic(told["site"], device)
+        if told["uri"] != device_uri(node, device) or len(secret) != KEY_BYTES:
+            raise ValueError("uri or receipt_key does not fit the device")
+    except (ValueError, KeyError, TypeError, MalformedError, ForeignTopicError) as error:
+        raise SettingsError(f"{path} is not the answer to an enrolment: {error}") from error
+    return Enrolment(device, told["uri"], node, told["site"], secret)
+
+
+def _head(issuer: str, stream: str, memory: Memory, at_ms: int) -> frame.Head:
+    return frame.Head(
+        issuer=issuer,
+        stream=stream,
+        counter=memory.counter,
+        boot=memory.boot,
+        prev=memory.prev,
+        uptime_s=max(at_ms - memory.booted_ms, 0) // 1000,
+        clock=frame.Clock.NETWORK,
+        issued_at=at_ms // 1000,
+    )

@@ -1,0 +1,274 @@
+"""A device's flash: what must outlive a restart, a crash and a pulled battery.
+
+    key             32 bytes, mode 0600: the device's private key, made once
+    flash.sqlite    counter, boot, hash of the previous statement, and the statements themselves
+
+A statement is here, its counter used up and the disk flushed, before anyone can see it: so a
+counter is never used for two statements, whenever the power goes. It stays until a receipt
+settles it. When the flash is full the oldest statements are dropped, and their counters
+remembered until a gap statement that declares them is settled in turn.
+
+One process has the flash at a time; a second one is refused, since it would be a clone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from traceability.errors import ConflictError, SettingsError
+from traceability.sensing.frame import NO_PREVIOUS, Gap
+from traceability.signing.keys import PrivateKey
+
+CAPACITY: Final = 4096
+"""Statements without receipt; at about 400 bytes each they fit a flash chip of 2 MB (an assumption)."""
+FLASH_FULL: Final = "flash-full"
+
+_TABLES: Final = """
+CREATE TABLE IF NOT EXISTS memory (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    counter INTEGER NOT NULL, boot INTEGER NOT NULL, prev BLOB NOT NULL,
+    booted_ms INTEGER NOT NULL, measured_ms INTEGER NOT NULL,
+    settled INTEGER NOT NULL, settled_sha256 BLOB NOT NULL, cloned INTEGER NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS waiting (
+    counter INTEGER PRIMARY KEY, sha256 BLOB NOT NULL, urgent INTEGER NOT NULL, body BLOB NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS aside (
+    counter INTEGER PRIMARY KEY, code TEXT NOT NULL, body BLOB NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS dropped (
+    first INTEGER PRIMARY KEY, last INTEGER NOT NULL, declared_by INTEGER
+) STRICT;
+"""
+_MOVE_ASIDE: Final = """
+INSERT OR IGNORE INTO aside SELECT counter, ?, body FROM waiting WHERE counter BETWEEN ? AND ?
+"""
+_FORGET_OLDEST_ASIDE: Final = """
+DELETE FROM aside WHERE counter IN (SELECT counter FROM aside ORDER BY counter DESC LIMIT -1 OFFSET ?)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """The few numbers of a flash.
+
+    ``counter`` is the next one to use, ``prev`` the hash of the statement before it.
+    ``booted_ms`` and ``measured_ms`` (up to where everything was measured) are Unix times, 0
+    before the first boot. ``settled`` is the counter of the newest receipt, -1 before one,
+    and ``settled_sha256`` the statement's hash there.
+    """
+
+    counter: int = 0
+    boot: int = 0
+    prev: bytes = NO_PREVIOUS
+    booted_ms: int = 0
+    measured_ms: int = 0
+    settled: int = -1
+    settled_sha256: bytes = NO_PREVIOUS
+    cloned: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A statement in the flash."""
+
+    counter: int
+    body: bytes
+
+
+class Flash:
+    """The flash in one folder; made, with a new key, if there is none yet.
+
+    Args:
+        capacity: how many statements without receipt it holds, at least 2.
+        key: the key of a new flash; a random one if not given.
+
+    Raises:
+        ConflictError: another process uses it.
+        SettingsError: its key is missing or others can read it.
+    """
+
+    def __init__(self, folder: Path, *, capacity: int = CAPACITY, key: PrivateKey | None = None) -> None:
+        if capacity < 2:
+            raise ValueError("a flash holds at least a statement and a gap")
+        self.folder, self.capacity = folder, capacity
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._db = _open(folder / "flash.sqlite")
+        try:
+            self.memory = self._read_memory()
+            self.key = _load_key(folder / "key", key, fresh=self.memory == Memory())
+        except BaseException:
+            self._db.close()
+            raise
+
+    def close(self) -> None:
+        """Let another process have it."""
+        self._db.close()
+
+    def start(self, booted_ms: int) -> None:
+        """Count a boot. ``booted_ms``: when, on the device's own clock."""
+        with self._transaction():
+            self._set(boot=self.memory.boot + 1, booted_ms=booted_ms)
+
+    def append(self, statements: Sequence[bytes], *, measured_ms: int) -> None:
+        """Keep frames that use the next counters, in order; drops the oldest if there is no room."""
+        with self._transaction():
+            for body in statements:
+                self._append(body, urgent=False)
+            self._set(measured_ms=measured_ms)
+            self._make_room(0)
+
+    def append_gap(self, statement: bytes) -> None:
+        """Keep a gap statement that declares all of ``undeclared``; it is sent before the backlog."""
+        with self._transaction():
+            counter = self.memory.counter
+            self._append(statement, urgent=True)
+            self._db.execute("UPDATE dropped SET declared_by = ? WHERE declared_by IS NULL", (counter,))
+
+    def make_room(self) -> None:
+        """Drop the oldest statement if there is no room for one more."""
+        with self._transaction():
+            self._make_room(1)
+
+    def settle(self, counter: int, sha256: bytes, refused: Sequence[tuple[int, str]]) -> None:
+        """Forget what a receipt covers; what it names as refused is moved aside instead.
+
+        Once a clone was seen, everything is moved aside: it may be evidence.
+        """
+        with self._transaction():
+            for number, code in refused:
+                self._move_aside(number, number, code)
+            if self.memory.cloned:
+                self._move_aside(0, counter, "cloned")
+            self._db.execute("DELETE FROM waiting WHERE counter <= ?", (counter,))
+            self._db.execute("DELETE FROM dropped WHERE last <= ?", (counter,))
+            self._db.execute(_FORGET_OLDEST_ASIDE, (self.capacity,))
+            self._set(settled=counter, settled_sha256=sha256)
+
+    def report_clone(self) -> None:
+        """Remember, for ever, that somebody else speaks with this key."""
+        with self._transaction():
+            self._set(cloned=True)
+
+    def next_to_send(self, window: int) -> list[Kept]:
+        """At most ``window`` statements without receipt: gaps first, then the oldest."""
+        query = "SELECT counter, body FROM waiting ORDER BY urgent DESC, counter LIMIT ?"
+        return [Kept(*row) for row in self._db.execute(query, (window,))]
+
+    def waiting(self) -> int:
+        """How many statements have no receipt."""
+        return int(self._db.execute("SELECT count(*) FROM waiting").fetchone()[0])
+
+    def aside(self) -> list[tuple[int, str, bytes]]:
+        """What was moved aside: counter, reason code, statement."""
+        return list(self._db.execute("SELECT counter, code, body FROM aside ORDER BY counter"))
+
+    def sha256_at(self, counter: int) -> bytes | None:
+        """The hash of the statement at a counter, if it is known still."""
+        if counter == self.memory.settled:
+            return self.memory.settled_sha256
+        row = self._db.execute("SELECT sha256 FROM waiting WHERE counter = ?", (counter,)).fetchone()
+        return None if row is None else bytes(row[0])
+
+    def undeclared(self) -> tuple[Gap, ...]:
+        """Dropped counters that no gap statement in the flash declares, as few ranges as possible."""
+        gaps: list[Gap] = []
+        query = "SELECT first, last FROM dropped WHERE declared_by IS NULL ORDER BY first"
+        for first, last in self._db.execute(query):
+            joined = gaps.pop().first if gaps and gaps[-1].last + 1 == first else first
+            gaps.append(Gap(joined, last, FLASH_FULL))
+        return tuple(gaps)
+
+    def _append(self, body: bytes, *, urgent: bool) -> None:
+        sha256 = hashlib.sha256(body).digest()
+        counter = self.memory.counter
+        self._db.execute("INSERT INTO waiting VALUES (?, ?, ?, ?)", (counter, sha256, urgent, body))
+        self._set(counter=counter + 1, prev=sha256)
+
+    def _make_room(self, needed: int) -> None:
+        excess = self.waiting() + needed - self.capacity
+        query = "SELECT counter FROM waiting ORDER BY counter LIMIT ?"
+        for (counter,) in self._db.execute(query, (max(excess, 0),)).fetchall():
+            self._db.execute("DELETE FROM waiting WHERE counter = ?", (counter,))
+            self._db.execute("UPDATE dropped SET declared_by = NULL WHERE declared_by = ?", (counter,))
+            longer = "UPDATE dropped SET last = ? WHERE last = ? AND declared_by IS NULL"
+            if not self._db.execute(longer, (counter, counter - 1)).rowcount:
+                self._db.execute("INSERT INTO dropped VALUES (?, ?, NULL)", (counter, counter))
+
+    def _move_aside(self, first: int, last: int, code: str) -> None:
+        self._db.execute(_MOVE_ASIDE, (code, first, last))
+        self._db.execute("DELETE FROM waiting WHERE counter BETWEEN ? AND ?", (first, last))
+
+    def _read_memory(self) -> Memory:
+        row = self._db.execute("SELECT * FROM memory").fetchone()
+        return Memory() if row is None else replace(Memory(*row[1:]), cloned=bool(row[8]))
+
+    def _set(self, **changes: object) -> None:
+        """Change numbers of the memory, in the transaction that is open."""
+        new = {name: getattr(self.memory, name) for name in Memory.__dataclass_fields__} | changes
+        self.memory = Memory(**new)
+        row = "INSERT OR REPLACE INTO memory VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?)"
+        self._db.execute(row, tuple(new.values()))
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """All of it, or, in memory as on the disk, none of it."""
+        before = self.memory
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._db.execute("COMMIT")
+        except BaseException:
+            self.memory = before
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    db = sqlite3.connect(path, isolation_level=None, timeout=1)
+    try:
+        db.execute("PRAGMA locking_mode = EXCLUSIVE")
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = FULL")
+        db.executescript(_TABLES)
+        db.execute("BEGIN IMMEDIATE")  # takes the lock now, and keeps it
+        db.execute("COMMIT")
+    except sqlite3.OperationalError as error:
+        db.close()
+        raise ConflictError(f"another process uses the flash {path}: {error}") from error
+    return db
+
+
+def _load_key(path: Path, key: PrivateKey | None, *, fresh: bool) -> PrivateKey:
+    if not path.exists():
+        if not fresh:
+            raise SettingsError(f"{path} is missing, but the flash beside it has been used: restore the key")
+        write_file(path, (key or PrivateKey.generate()).seed, mode=0o600)
+    if path.stat().st_mode & 0o077:
+        raise SettingsError(f"others can read {path}; run chmod 600 {path}")
+    return PrivateKey.from_seed(path.read_bytes())
+
+
+def write_file(path: Path, data: bytes, *, mode: int = 0o644) -> None:
+    """Write a file so that it is there whole or not at all, even after a power cut."""
+    new = path.with_name(path.name + ".new")
+    new.unlink(missing_ok=True)
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    new.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

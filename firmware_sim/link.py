@@ -1,0 +1,99 @@
+"""The radio: carries statements up and receipts down over MQTT, and decides nothing.
+
+MQTT 3.1.1 through paho's own network thread, QoS 1, a session that the broker keeps. What
+happens is put on a queue as an ``Arrival``; no callback touches a device, so none can raise
+and end the network thread unseen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from queue import SimpleQueue
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
+
+from firmware_sim.device import WINDOW, Enrolment, status
+from traceability.sensing import topics
+
+KEEPALIVE_S: Final = 30
+LONGEST_RECONNECT_S: Final = 8
+_PORTS: Final = {"mqtt": 1883, "mqtts": 8883}
+
+
+class Happened(Enum):
+    """What a link, or whoever wants the program to end, reports."""
+
+    CONNECTED = "connected"
+    DISCONNECTED = "disconnected"
+    RECEIPT = "receipt"
+    STOP = "stop"
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """Something happened on the link of the device called ``name``."""
+
+    name: str
+    happened: Happened
+    payload: bytes = b""
+
+
+class Link:
+    """One device's connection; opened by ``open``, ended by ``close``.
+
+    Args:
+        url: ``mqtt://host:port`` or ``mqtts://host:port``.
+        arrivals: where everything that happens is put.
+    """
+
+    def __init__(self, name: str, enrolment: Enrolment, url: str, arrivals: SimpleQueue[Arrival]) -> None:
+        self._name, self._url, self._arrivals = name, urlsplit(url), arrivals
+        site, device = enrolment.site, enrolment.device
+        self._frames, self._receipts = topics.frame_topic(site, device), topics.receipt_topic(site, device)
+        self._status = topics.status_topic(site, device)
+        client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=device, clean_session=False)
+        client.max_inflight_messages_set(WINDOW)
+        client.reconnect_delay_set(1, LONGEST_RECONNECT_S)
+        client.will_set(self._status, status("offline"), qos=1, retain=True)
+        client.on_connect, client.on_disconnect = self._on_connect, self._on_disconnect
+        client.on_message = self._on_message
+        if self._url.scheme == "mqtts":
+            client.tls_set()
+        self._client = client
+
+    def open(self) -> None:
+        """Start connecting; goes on trying until ``close``."""
+        port = self._url.port or _PORTS[self._url.scheme]
+        self._client.connect_async(self._url.hostname or "", port, keepalive=KEEPALIVE_S)
+        self._client.loop_start()
+
+    def send(self, statement: bytes) -> None:
+        """Hand a statement to the broker; whether it came through, only a receipt tells."""
+        self._client.publish(self._frames, statement, qos=1)
+
+    def report(self, message: bytes) -> None:
+        """Say on the status topic how the device is; retained."""
+        self._client.publish(self._status, message, qos=1, retain=True)
+
+    def close(self) -> None:
+        """Say goodbye, disconnect, and end the network thread."""
+        if self._client.is_connected():
+            self.report(status("offline"))
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    def _on_connect(self, client: mqtt.Client, _data: Any, _flags: Any, reason: Any, _more: Any) -> None:
+        if reason.is_failure:
+            return  # paho tries again
+        client.subscribe(self._receipts, qos=1)
+        self._arrivals.put(Arrival(self._name, Happened.CONNECTED))
+
+    def _on_disconnect(self, *_: Any) -> None:
+        self._arrivals.put(Arrival(self._name, Happened.DISCONNECTED))
+
+    def _on_message(self, _client: mqtt.Client, _data: Any, message: mqtt.MQTTMessage) -> None:
+        self._arrivals.put(Arrival(self._name, Happened.RECEIPT, bytes(message.payload)))

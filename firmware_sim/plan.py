@@ -1,0 +1,186 @@
+"""A journey as data: who, what, where and when, in a form that another program can read.
+
+``Plan.to_json`` is the contract between the simulated devices and whoever records the
+parties' events: an object with ``seed``, ``node``, ``start_ms``, ``now_ms`` and arrays
+``parties``, ``assets``, ``devices``, ``batches``, ``steps``, ``faults``, whose members are
+those of the classes below. A member that is null is left out. Times are Unix milliseconds;
+texts for people are ``{"en", "zh"}``; ``party``, ``asset``, ``batch`` and ``device`` refer to
+another entry by its ``key``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Protocol, TypeVar
+
+from traceability.errors import SettingsError, UnknownSubjectError
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A text for people, in English and Chinese."""
+
+    en: str
+    zh: str
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """A firm; ``uri`` follows from ``gln`` (13 digits)."""
+
+    key: str
+    names: Text
+    gln: str
+    uri: str
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """A monitored asset; ``kind`` is one of ``physics.KINDS``, ``uri`` follows from ``giai``."""
+
+    key: str
+    names: Text
+    kind: str
+    party: str
+    giai: str
+    uri: str
+
+
+@dataclass(frozen=True, slots=True)
+class DevicePlan:
+    """A device: installed at ``from_ms``; measures until ``until_ms``, for ever where that is None."""
+
+    key: str
+    model: str
+    party: str
+    asset: str
+    from_ms: int
+    until_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class BatchPlan:
+    """A batch: limits in thousandths of a degree Celsius, ``best_before`` as YYYY-MM-DD."""
+
+    key: str
+    gtin: str
+    lot: str
+    uri: str
+    product: Text
+    low_milli_c: int
+    high_milli_c: int
+    max_gap_s: int
+    best_before: str
+    quantity: int
+    uom: str
+
+
+@dataclass(frozen=True, slots=True)
+class StepPlan:
+    """One event: ``step`` is a word that the command line takes.
+
+    ``batch`` for what happens to a batch, with ``asset`` where it enters or leaves one;
+    ``device`` and ``asset`` for an installation. ``quantity`` in the batch's unit.
+    """
+
+    at_ms: int
+    party: str
+    step: str
+    region: Text
+    batch: str | None = None
+    asset: str | None = None
+    device: str | None = None
+    quantity: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What goes wrong on the way: ``door`` (an asset's, open) or ``dead`` (a device measures nothing)."""
+
+    kind: str
+    key: str
+    from_ms: int
+    to_ms: int
+
+
+class _Keyed(Protocol):
+    @property
+    def key(self) -> str: ...
+
+
+Entry = TypeVar("Entry", bound=_Keyed)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A whole journey; ``steps`` in order of time."""
+
+    seed: int
+    node: str
+    start_ms: int
+    now_ms: int
+    parties: tuple[Party, ...]
+    assets: tuple[Asset, ...]
+    devices: tuple[DevicePlan, ...]
+    batches: tuple[BatchPlan, ...]
+    steps: tuple[StepPlan, ...]
+    faults: tuple[Fault, ...]
+
+    def device(self, key: str) -> DevicePlan:
+        """A device by its key. Raises UnknownSubjectError."""
+        return _find(self.devices, key)
+
+    def asset(self, key: str) -> Asset:
+        """An asset by its key. Raises UnknownSubjectError."""
+        return _find(self.assets, key)
+
+    def party(self, key: str) -> Party:
+        """A party by its key. Raises UnknownSubjectError."""
+        return _find(self.parties, key)
+
+    def to_json(self) -> str:
+        """The plan as described at the top of this module."""
+        return json.dumps(asdict(self, dict_factory=_without_null), ensure_ascii=False, indent=1) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> Plan:
+        """Read what ``to_json`` wrote.
+
+        Raises:
+            SettingsError: something else.
+        """
+        try:
+            told = json.loads(text)
+            lists = {name: tuple(_entry(kind, row) for row in told[name]) for name, kind in _LISTS.items()}
+            return cls(told["seed"], told["node"], told["start_ms"], told["now_ms"], **lists)
+        except (ValueError, KeyError, TypeError) as error:
+            raise SettingsError(f"not a journey's plan: {error!r}") from error
+
+
+_LISTS: dict[str, type[Any]] = {
+    "parties": Party,
+    "assets": Asset,
+    "devices": DevicePlan,
+    "batches": BatchPlan,
+    "steps": StepPlan,
+    "faults": Fault,
+}
+
+
+def _entry(kind: type[Any], row: dict[str, Any]) -> Any:
+    texts = {name: Text(**row[name]) for name in ("names", "product", "region") if name in row}
+    absent = {f.name: None for f in fields(kind) if f.name == "until_ms"}
+    return kind(**absent | row | texts)
+
+
+def _without_null(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    return {name: value for name, value in members if value is not None}
+
+
+def _find(entries: Sequence[Entry], key: str) -> Entry:
+    for entry in entries:
+        if entry.key == key:
+            return entry
+    raise UnknownSubjectError(f"the journey has no {key!r}: it has {', '.join(e.key for e in entries)}")

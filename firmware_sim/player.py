@@ -1,0 +1,169 @@
+"""Plays a journey: measures what is due, sends it, takes receipts, first the past and then live.
+
+One thread decides; each device's network thread only reports what happened (see ``link``). A
+backlog is measured as fast as receipts come, at most a window ahead of them; once a device is
+within ten minutes of now it measures by the clock, whether anybody listens or not. Due times
+come from the plan and the flash, so nothing drifts.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from queue import Empty, SimpleQueue
+from typing import Final, Protocol
+
+from firmware_sim.device import Device, Pack
+from firmware_sim.link import Arrival, Happened
+from firmware_sim.plan import Plan
+from firmware_sim.sampling import BACKLOG, LIVE, Pace, Sensor
+
+LONGEST_BACKLOG_MS: Final = 7 * 86_400_000
+"""What a device that was switched off makes up for; it has no older readings."""
+NEWS_S: Final = 5.0
+LONGEST_WAIT_S: Final = 60.0
+
+
+class Radio(Protocol):
+    """What a player needs of a link."""
+
+    def open(self) -> None: ...
+    def send(self, statement: bytes) -> None: ...
+    def report(self, message: bytes) -> None: ...
+    def close(self) -> None: ...
+
+
+class Playing:
+    """One device of the journey, with its sensor and its radio."""
+
+    def __init__(self, plan: Plan, name: str, device: Device, radio: Radio, now_ms: int) -> None:
+        self.name, self.device, self.radio = name, device, radio
+        self.connected = False
+        self._sensor, self._planned = Sensor(plan, name), plan.device(name)
+        begun_ms = device.flash.memory.measured_ms or self._planned.from_ms
+        missed = max(-(-(now_ms - LONGEST_BACKLOG_MS - begun_ms) // BACKLOG.frame_ms), 0)
+        self._next_ms = begun_ms + missed * BACKLOG.frame_ms
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it goes on for ever."""
+        return self._planned.until_ms is None
+
+    def due_ms(self, now_ms: int) -> int | None:
+        """When the next interval ends; None after the last one."""
+        pace = self._pace(now_ms)
+        return None if pace is None else self._next_ms + pace.frame_ms
+
+    def is_caught_up(self, now_ms: int) -> bool:
+        """Whether all of the past was measured and has its receipt."""
+        return self._pace(now_ms) is not BACKLOG and self.device.flash.waiting() == 0
+
+    def measure(self, now_ms: int) -> None:
+        """Measure every interval that has ended; of a backlog no more than the window has room for."""
+        packs: list[Pack] = []
+        room = max(self.device.window - self.device.flash.waiting(), 0)
+        while (pace := self._pace(now_ms)) is not None and self._next_ms + pace.frame_ms <= now_ms:
+            if pace is BACKLOG and len(packs) >= room:
+                break
+            packs.append(self._sensor.measure(self._next_ms, pace))
+            self._next_ms += pace.frame_ms
+        self.device.measure(packs)
+
+    def _pace(self, now_ms: int) -> Pace | None:
+        if self.is_live:
+            return BACKLOG if self._next_ms + BACKLOG.frame_ms <= now_ms else LIVE
+        return BACKLOG if self._next_ms + BACKLOG.frame_ms <= (self._planned.until_ms or 0) else None
+
+
+class Player:
+    """Plays several devices until it is stopped.
+
+    Args:
+        clock_ms: Unix time in milliseconds.
+        say: takes a line for people.
+    """
+
+    def __init__(
+        self,
+        devices: Sequence[Playing],
+        arrivals: SimpleQueue[Arrival],
+        *,
+        clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        say: Callable[[str], None] = lambda line: print(line, flush=True),
+    ) -> None:
+        self._devices = {device.name: device for device in devices}
+        self._arrivals, self._clock_ms, self._say = arrivals, clock_ms, say
+        self._begun_s = self._news_s = time.monotonic()
+        self._sent, self._caught_up = 0, False
+
+    def run(self) -> None:
+        """Play until a STOP arrives; links are closed at the end, flashes are left to their owner."""
+        try:
+            for playing in self._devices.values():
+                playing.radio.open()
+            while self.turn():
+                pass
+        finally:
+            for playing in self._devices.values():
+                playing.radio.close()
+
+    def turn(self) -> bool:
+        """Do all that is due, then wait for something to happen; False once a STOP arrived."""
+        now_ms, now_s = self._clock_ms(), time.monotonic()
+        for playing in self._devices.values():
+            playing.measure(now_ms)
+            if playing.connected:
+                for statement in playing.device.due(now_s):
+                    playing.radio.send(statement)
+                    self._sent += 1
+        self._tell(now_ms, now_s)
+        wait_s = self._wait_s(now_ms, now_s)
+        while True:
+            try:
+                arrival = self._arrivals.get(timeout=wait_s) if wait_s > 0 else self._arrivals.get_nowait()
+            except Empty:
+                return True
+            if arrival.happened is Happened.STOP:
+                return False
+            self._take(self._devices[arrival.name], arrival)
+            wait_s = 0.0  # whatever else has come is taken before the next round
+
+    def _take(self, playing: Playing, arrival: Arrival) -> None:
+        now_s, was_cloned = time.monotonic(), playing.device.cloned
+        if arrival.happened is Happened.CONNECTED:
+            playing.connected = True
+            playing.device.connected(now_s)
+            playing.radio.report(playing.device.status)
+        elif arrival.happened is Happened.DISCONNECTED:
+            playing.connected = False
+        else:
+            playing.device.receive(arrival.payload, now_s)
+        if playing.device.cloned and not was_cloned:
+            playing.radio.report(playing.device.status)
+            self._say(f"{playing.name}: a receipt speaks of a statement that is not its own; it has a clone")
+
+    def _wait_s(self, now_ms: int, now_s: float) -> float:
+        """Until the next interval ends or a receipt is overdue."""
+        waits = [LONGEST_WAIT_S]
+        for playing in self._devices.values():
+            due_ms = playing.due_ms(now_ms)
+            if due_ms is not None and due_ms > now_ms:
+                waits.append((due_ms - now_ms) / 1000)
+            if playing.connected:
+                waits.append(playing.device.next_due_s - now_s)
+        return max(min(waits), 0.001)
+
+    def _tell(self, now_ms: int, now_s: float) -> None:
+        if self._caught_up:
+            return
+        took_s = now_s - self._begun_s
+        if all(playing.is_caught_up(now_ms) for playing in self._devices.values()):
+            self._caught_up = True
+            self._say(f"caught up: {self._sent:,} frames in {took_s:.0f} s")
+            for playing in self._devices.values():
+                if playing.is_live:
+                    self._say(f"{playing.name} goes on live: a frame every {LIVE.frame_ms // 1000} s")
+        elif now_s - self._news_s >= NEWS_S:
+            self._news_s = now_s
+            waiting = sum(playing.device.flash.waiting() for playing in self._devices.values())
+            self._say(f"catching up: {self._sent:,} frames in {took_s:.0f} s, {waiting:,} without receipt")

@@ -1,0 +1,87 @@
+"""What a device of the journey measures, interval by interval: the same for the same plan.
+
+A backlog is measured once a minute and packed in frames of ten minutes; live, every ten
+seconds in frames of thirty. Each frame holds the temperatures ``air`` of its interval, and one
+humidity. An interval in which the device was dead has no readings, and so no frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Final
+
+from firmware_sim.device import Pack, following, sign_frame
+from firmware_sim.flash import Memory
+from firmware_sim.physics import KINDS, Chamber, humidity_reading, temperature_reading
+from firmware_sim.plan import Plan
+from traceability.identifiers import device_uri
+from traceability.sensing.senml import Reading
+from traceability.signing.keys import PrivateKey
+
+AIR: Final = "air"
+HUMIDITY: Final = "humidity"
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often is measured, and how long one frame is."""
+
+    reading_ms: int
+    frame_ms: int
+
+
+BACKLOG: Final = Pace(60_000, 600_000)
+LIVE: Final = Pace(10_000, 30_000)
+
+
+class Sensor:
+    """The sensor of one device of a plan; asked for intervals that follow one another."""
+
+    def __init__(self, plan: Plan, device: str) -> None:
+        planned = plan.device(device)
+        self._plan, self._device, self._kind = plan, device, KINDS[plan.asset(planned.asset).kind]
+        doors = [(f.from_ms, f.to_ms) for f in plan.faults if f.kind == "door" and f.key == planned.asset]
+        loads = [s.at_ms for s in plan.steps if s.step == "store" and s.asset == planned.asset]
+        self._dead = [(f.from_ms, f.to_ms) for f in plan.faults if f.kind == "dead" and f.key == device]
+        warm = loads if plan.asset(planned.asset).kind == "precooling" else []
+        self._chamber = Chamber(self._kind, plan.seed, planned.from_ms, doors, warm)
+
+    def measure(self, from_ms: int, pace: Pace) -> Pack:
+        """The interval that begins at ``from_ms``, never before one asked for earlier."""
+        to_ms = from_ms + pace.frame_ms
+        times = [t for t in range(from_ms, to_ms, pace.reading_ms) if not self._is_dead(t)]
+        seed, name = self._plan.seed, self._device
+        air = [self._chamber.air_at(t) for t in times]
+        said = [temperature_reading(c, seed, name, t) for t, c in zip(times, air, strict=True)]
+        readings = [Reading(AIR, "Cel", t, c) for t, c in zip(times, said, strict=True)]
+        if times:
+            humidity = humidity_reading(self._kind, air[-1], seed, name, times[-1])
+            readings.append(Reading(HUMIDITY, "%RH", times[-1], humidity))
+        return Pack(to_ms, tuple(readings))
+
+    def _is_dead(self, at_ms: int) -> bool:
+        return any(from_ms <= at_ms < to_ms for from_ms, to_ms in self._dead)
+
+
+def frames(plan: Plan, device: str, from_ms: int, to_ms: int) -> Iterator[Pack]:
+    """The backlog's intervals of a device that lie between two times; empty ones are left out."""
+    planned, sensor = plan.device(device), Sensor(plan, device)
+    until_ms = to_ms if planned.until_ms is None else min(to_ms, planned.until_ms)
+    steps = max(-(-(from_ms - planned.from_ms) // BACKLOG.frame_ms), 0)
+    start_ms = planned.from_ms + steps * BACKLOG.frame_ms
+    for begin_ms in range(start_ms, until_ms - BACKLOG.frame_ms + 1, BACKLOG.frame_ms):
+        pack = sensor.measure(begin_ms, BACKLOG)
+        if pack.readings:
+            yield pack
+
+
+def signed_frames(plan: Plan, device: str, key: PrivateKey, from_ms: int, to_ms: int) -> Iterator[bytes]:
+    """The same as signed frames of a device's first boot, with counters from 0: for tests and bench."""
+    planned = plan.device(device)
+    issuer, stream = device_uri(plan.node, key.public.device_id), plan.asset(planned.asset).uri
+    memory = replace(Memory(), boot=1, booted_ms=planned.from_ms)
+    for pack in frames(plan, device, from_ms, to_ms):
+        statement = sign_frame(key, issuer, stream, memory, pack)
+        yield statement
+        memory = following(memory, statement)

@@ -1,0 +1,7 @@
+"""The gateway: what devices send over MQTT is taken in, committed, and only then answered.
+
+__main__   settings, signals, and the parts put together
+service    handful by handful: ingest, receipts, acknowledgements, heartbeat
+link       the connection to the broker
+log        log lines
+"""

@@ -1,0 +1,48 @@
+"""``python -m gateway``: the parts, put together."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import signal
+import sys
+import threading
+
+from gateway.link import Link
+from gateway.log import log_to_stderr
+from gateway.service import Gateway
+from traceability.errors import TraceabilityError
+from traceability.operations.ingest import Ingest
+from traceability.operations.node import Node, check_mode, load_node
+from traceability.settings import GatewaySettings, load
+from traceability.store.engine import Store
+
+
+def client_id(node: Node) -> str:
+    """The gateway's name at the broker: the same at every start, so that its session waits for it."""
+    return f"gateway-{hashlib.sha256(node.name.encode()).hexdigest()[:12]}"
+
+
+def main() -> int:
+    """Run until SIGTERM or SIGINT. Returns the exit code: 1 if it cannot even start."""
+    log_to_stderr()
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    try:
+        settings = load(GatewaySettings, os.environ)
+        node = load_node(settings.data)
+        check_mode(node.folder / "keys" / "secret")
+        store = Store(settings.database_url)
+    except TraceabilityError as error:
+        data = {"code": error.code, "remedy": error.remedy()}
+        logging.getLogger(__name__).error(str(error), extra={"data": data})
+        return 1
+    Gateway(Ingest(store, node), Link(settings.mqtt_url, client_id(node))).run(stop.is_set)
+    store.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

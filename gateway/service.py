@@ -1,0 +1,140 @@
+"""The gateway's life: take what waits, ingest it, and when it is committed answer and acknowledge.
+
+Whatever happens, a message is either committed (accepted, or counted with its reason) or not
+acknowledged, and then the broker sends it again.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from itertools import islice
+from typing import Any, Final
+
+from gateway.link import Link
+from gateway.log import PROGRAM
+from traceability.errors import BrokerUnavailableError, StoreUnavailableError
+from traceability.operations.heartbeat import beat
+from traceability.operations.ingest import Ingest, Ingested, Message
+from traceability.operations.tally import WORDS
+
+HANDFUL: Final = 500
+IDLE_S: Final = 0.2
+BEAT_S: Final = 2.0
+FIRST_RETRY_S: Final = 0.25
+LONGEST_RETRY_S: Final = 5.0
+
+log = logging.getLogger(__name__)
+
+
+class Gateway:
+    """Takes handfuls from a link into a store. One thread; see ``Link``."""
+
+    def __init__(self, ingest: Ingest, link: Link) -> None:
+        self.ingest, self.link = ingest, link
+        self._counts: Counter[str] = Counter()
+        self._newest_ms: int | None = None
+        self._hindered: str | None = None
+        self._retry_s, self._retry_at_s, self._beat_at_s = FIRST_RETRY_S, 0.0, 0.0
+
+    def run(self, stopping: Callable[[], bool]) -> None:
+        """Work until told to stop; the handful under way is finished first."""
+        while not stopping():
+            self.turn()
+        self.link.close()
+        log.info("stopped", extra={"data": dict(self._counts)})
+
+    def turn(self) -> None:
+        """Listen, take one handful, and give a heartbeat when it is due."""
+        ready = self.link.waiting and time.monotonic() >= self._retry_at_s
+        self.link.turn(0.0 if ready else IDLE_S, HANDFUL)
+        if self.link.waiting and time.monotonic() >= self._retry_at_s:
+            self._take()
+        if time.monotonic() >= self._beat_at_s:
+            self._beat()
+
+    def _take(self) -> None:
+        deliveries = list(islice(self.link.waiting, HANDFUL))
+        try:
+            done = self._handle([d.message for d in deliveries])
+        except StoreUnavailableError as error:
+            self._hinder(error)
+            return
+        self._resume()
+        for _ in deliveries:
+            self.link.waiting.popleft()
+        receipts = {answer.topic: answer.payload for ingested in done for answer in ingested.answers}
+        for topic, payload in receipts.items():
+            self.link.publish(topic, payload)
+        for delivery in deliveries:
+            self.link.acknowledge(delivery)
+        self._count(done)
+
+    def _handle(self, messages: Sequence[Message]) -> list[Ingested]:
+        """Ingest a handful; if that fails in a way nobody foresaw, one by one, to find the culprit.
+
+        Raises:
+            StoreUnavailableError: nothing of it may be acknowledged; the same handful comes again.
+        """
+        try:
+            return [self.ingest.ingest(messages)]
+        except StoreUnavailableError:
+            raise
+        except Exception as error:
+            if len(messages) == 1:
+                log.exception("a message could not be handled", extra={"data": {"topic": messages[0].topic}})
+                return [self._set_aside(messages[0], error)]
+            log.exception("a handful could not be handled: taking it one by one")
+        return [ingested for message in messages for ingested in self._handle([message])]
+
+    def _set_aside(self, message: Message, error: Exception) -> Ingested:
+        try:
+            return self.ingest.set_aside(message, error)
+        except Exception as worse:
+            # The message cannot be at fault: what is kept of it fits every database.
+            raise StoreUnavailableError(f"the database refuses even a note of a message: {worse}") from worse
+
+    def _count(self, done: Sequence[Ingested]) -> None:
+        self._counts["handfuls"] += 1
+        for ingested in done:
+            self._counts["received"] += len(ingested.outcomes)
+            self._counts.update(outcome.word for outcome in ingested.outcomes)
+            if ingested.newest_ms is not None:
+                self._newest_ms = max(self._newest_ms or 0, ingested.newest_ms)
+
+    def _beat(self) -> None:
+        self._beat_at_s = time.monotonic() + BEAT_S
+        try:
+            beat(self.ingest.store, PROGRAM, self._detail())
+            if not self.link.waiting:
+                self._resume()
+        except StoreUnavailableError as error:
+            self._hinder(error)
+        except Exception:
+            log.exception("no heartbeat could be written")
+
+    def _detail(self) -> dict[str, Any]:
+        counts = {name: self._counts[name] for name in ("received", *WORDS, "handfuls")}
+        error = self._hindered or (None if self.link.subscribed else BrokerUnavailableError.code)
+        return {
+            **counts,
+            "connected": self.link.subscribed,
+            "error": error,
+            "newest_frame_ms": self._newest_ms,
+            "waiting": len(self.link.waiting),
+        }
+
+    def _hinder(self, error: StoreUnavailableError) -> None:
+        """Take nothing for a while, and say so once."""
+        self._retry_at_s = time.monotonic() + self._retry_s
+        self._retry_s = min(2 * self._retry_s, LONGEST_RETRY_S)
+        if self._hindered is None:
+            log.error(str(error), extra={"data": {"code": error.code, "remedy": error.remedy()}})
+        self._hindered = error.code
+
+    def _resume(self) -> None:
+        if self._hindered is not None:
+            log.warning("the store answers again", extra={"data": {"code": self._hindered}})
+        self._hindered, self._retry_s, self._retry_at_s = None, FIRST_RETRY_S, 0.0

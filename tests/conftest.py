@@ -1,0 +1,106 @@
+"""Real parts for every test, and the closing report of skips."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from tests.support.broker import Broker
+from tests.support.browser import find_chromium, launched
+from tests.support.postgres import Postgres
+from tests.support.skips import CONFORMANCE_ABSENT, closing_lines, count_skips, refused_reasons
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+# A shared machine is slow at times, and that is not what a property test is about. Where CI is
+# set the examples are the same in every run; elsewhere each run looks at new ones.
+settings.register_profile(
+    "suite",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize=bool(os.environ.get("CI")),
+)
+settings.load_profile("suite")
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> Generator[None, None, None]:
+    """Print the skips after everything else; with CI set, fail for those that may not be."""
+    yield
+    if hasattr(session.config, "workerinput"):
+        return  # under xdist the controller speaks for all
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is None:
+        return
+    skips = count_skips(reporter.stats.get("skipped", []))
+    refused = refused_reasons(skips)
+    if refused and session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+    for line in closing_lines(skips, refused):
+        reporter.write_line(line)
+
+
+@pytest.fixture(scope="session")
+def broker() -> Iterator[Broker]:
+    """A running MQTT broker; a test that stops it starts it again before it ends."""
+    running = Broker()
+    try:
+        running.start()
+        yield running
+    finally:
+        running.close()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A running PostgreSQL server."""
+    server = Postgres()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.close()
+
+
+@pytest.fixture(scope="session")
+def postgres_url(postgres: Postgres) -> str:
+    """SQLAlchemy's URL of the server's maintenance database; make no tables in it."""
+    return postgres.url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A fresh, empty database, once on SQLite and once on PostgreSQL."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'fresh.sqlite'}"
+        return
+    server: Postgres = request.getfixturevalue("postgres")
+    with server.fresh_database() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """The system's Chromium; each test opens a context of its own."""
+    executable = find_chromium()
+    if executable is None:
+        pytest.skip("no Chromium on this machine")
+    with launched(executable) as browser:
+        yield browser
+
+
+@pytest.fixture(scope="session")
+def conformance() -> Path:
+    """Folder of published test vectors, kept beside the repository."""
+    folder = REPOSITORY.parent / "shared" / "conformance"
+    if not folder.is_dir():
+        pytest.skip(CONFORMANCE_ABSENT)
+    return folder

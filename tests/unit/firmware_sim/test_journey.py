@@ -1,0 +1,272 @@
+"""The script obeys its own rules at any hour of planning, and is the same for everybody."""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime
+from itertools import islice, pairwise
+
+import pytest
+
+from firmware_sim.journey import CHINA, DAY_MS, DOOR, DRIVE_MS, HOUR_MS, MINUTE_MS, plan, start_of
+from firmware_sim.physics import KINDS
+from firmware_sim.plan import Plan
+from firmware_sim.sampling import BACKLOG, LIVE, Sensor, frames, signed_frames
+from traceability.errors import SettingsError, UnknownSubjectError
+from traceability.identifiers import asset_uri, parse_gln, parse_gtin, parse_lot, parse_party, parse_stream
+from traceability.operations.record import make_event
+from traceability.sensing.coldchain import Limits, exposure, sample_of
+from traceability.sensing.frame import parse_statement
+from traceability.signing.keys import PrivateKey
+from traceability.supply.epcis import STEPS, check_event
+
+NODE = "node.example"
+NOW_MS = 1_764_000_000_000 + 12_345
+MOMENTS = [NOW_MS + i * 37 * MINUTE_MS + i * 11 * DAY_MS for i in range(39)]
+"""Spread over the hours of a day and the days of a year."""
+
+
+def planned(now_ms: int = NOW_MS, seed: int = 1) -> Plan:
+    return plan(start_of(now_ms), now_ms, seed, NODE)
+
+
+def key_of(device: str) -> PrivateKey:
+    return PrivateKey.from_seed(hashlib.sha256(device.encode()).digest())
+
+
+def first_frames(journey: Plan, device: str) -> Iterator[bytes]:
+    return signed_frames(journey, device, key_of(device), 0, NOW_MS)
+
+
+def stays(journey: Plan, batch: str) -> list[tuple[str, int, int | None]]:
+    """Asset, entering and leaving time; each entering must be followed by the leaving of that asset."""
+    moves = [s for s in journey.steps if s.batch == batch and s.asset]
+    found = []
+    for entering, leaving in zip(moves[::2], [*moves[1::2], *[None] * (len(moves) % 2)], strict=True):
+        assert STEPS[entering.step].action == "ADD"
+        if leaving is not None:
+            assert STEPS[leaving.step].action == "DELETE"
+            assert leaving.asset == entering.asset
+        found.append((entering.asset, entering.at_ms, leaving.at_ms if leaving else None))
+    return found
+
+
+def test_first_thousand_frames_are_the_same_on_every_platform():
+    """Field, room and truck A in order of time; change the digest only with the journey itself."""
+    journey = planned(1_764_000_000_000)
+    streams = [
+        [(parse_statement(f).issued_at, d.key, f) for f in islice(first_frames(journey, d.key), 1000)]
+        for d in journey.devices
+    ]
+    digest = hashlib.sha256()
+    for _, _, frame in islice(heapq.merge(*streams), 1000):
+        digest.update(frame)
+    assert digest.hexdigest() == "9360ac73718053ce156a16663480b42f7d88828fde6ecabc9757bf36835d0041"
+
+
+def test_same_seed_makes_the_same_journey_and_another_seed_another():
+    first, again, other = planned(), planned(), planned(seed=2)
+    assert first == again
+    packs = [list(islice(frames(p, "sensor-field", 0, NOW_MS), 20)) for p in (first, again, other)]
+    assert packs[0] == packs[1] != packs[2]
+
+
+@pytest.mark.parametrize("now_ms", MOMENTS)
+def test_steps_are_in_order_and_inside_the_five_days(now_ms):
+    journey = planned(now_ms)
+    times = [step.at_ms for step in journey.steps]
+    assert times == sorted(times)
+    assert journey.start_ms <= times[0]
+    assert times[-1] <= now_ms
+    for batch in journey.batches:
+        own = [step.at_ms for step in journey.steps if step.batch == batch.key]
+        assert all(earlier < later for earlier, later in pairwise(own))
+        assert next(s for s in journey.steps if s.batch == batch.key).step == "harvest"
+
+
+@pytest.mark.parametrize("now_ms", MOMENTS)
+def test_stays_of_a_batch_never_overlap_and_tell_the_whole_way(now_ms):
+    journey = planned(now_ms)
+    first, second = (stays(journey, batch.key) for batch in journey.batches)
+    assert [asset for asset, _, _ in first] == ["precooling", "truck-a", "warehouse", "shop"]
+    assert [asset for asset, _, _ in second] == ["precooling", "truck-b"]
+    for found in (first, second):
+        assert all(left is not None and left < entered for (_, _, left), (_, entered, _) in pairwise(found))
+    assert first[1][2] - first[1][1] == DRIVE_MS
+    assert first[2][2] - first[2][1] > 20 * HOUR_MS
+    assert first[-1][2] == journey.start_ms + 5 * DAY_MS - 4 * HOUR_MS
+    assert second[-1][2] is None
+    assert [s.step for s in journey.steps if s.batch == "lot-1"][-2:] == ["sell", "retrieve"]
+
+
+@pytest.mark.parametrize("now_ms", MOMENTS)
+def test_lots_are_picked_in_the_morning_and_named_after_the_day(now_ms):
+    journey = planned(now_ms)
+    today = datetime.fromtimestamp(now_ms / 1000, CHINA).date()
+    for batch, number in zip(journey.batches, ("07", "03"), strict=True):
+        harvest = next(s for s in journey.steps if s.batch == batch.key)
+        picked = datetime.fromtimestamp(harvest.at_ms / 1000, CHINA)
+        assert (picked.hour, picked.minute) == (7, 30)
+        assert batch.lot == f"DL-{picked:%m%d}-{number}"
+        assert batch.best_before > f"{today}"
+    assert (today - picked.date()).days == 1
+
+
+@pytest.mark.parametrize("now_ms", MOMENTS)
+def test_every_device_is_installed_before_it_measures_and_measures_past_every_leaving(now_ms):
+    journey = planned(now_ms)
+    installs = {s.device: s for s in journey.steps if s.step == "install"}
+    for device in journey.devices:
+        assert installs[device.key].at_ms == device.from_ms >= journey.start_ms
+        assert installs[device.key].party == device.party == journey.asset(device.asset).party
+        assert device.until_ms is None or device.until_ms <= journey.start_ms + 5 * DAY_MS
+        for batch in journey.batches:
+            for asset, entered, left in stays(journey, batch.key):
+                if asset == device.asset:
+                    assert device.from_ms < entered
+                    assert device.until_ms is None or left + BACKLOG.frame_ms <= device.until_ms
+    assert [d.key for d in journey.devices if d.until_ms is None] == ["sensor-truck-b"]
+
+
+@pytest.mark.parametrize("now_ms", MOMENTS[::4])
+def test_door_and_dead_hour_make_one_excursion_and_one_gap_on_truck_a(now_ms):
+    journey = planned(now_ms)
+    batch = journey.batches[0]
+    limits = Limits(batch.low_milli_c, batch.high_milli_c, batch.max_gap_s * 1000)
+    _, loaded_ms, unloaded_ms = stays(journey, batch.key)[1]
+    packs = list(frames(journey, "sensor-truck-a", 0, now_ms))
+    samples = [sample_of(r) for p in packs for r in p.readings if r.unit == "Cel"]
+    found = exposure(samples, limits, loaded_ms, unloaded_ms)
+    (excursion,) = found.excursions
+    assert excursion.side == "above"
+    assert 25 * MINUTE_MS <= found.above_ms <= 40 * MINUTE_MS
+    assert loaded_ms + DOOR[0] < excursion.from_ms < loaded_ms + DOOR[1]
+    assert 7_000 < excursion.extreme_milli_c < 13_000
+    assert found.below_ms == 0
+    (gap,) = found.gaps
+    assert gap[1] - gap[0] == 61 * MINUTE_MS
+    dead = next(f for f in journey.faults if f.kind == "dead")
+    assert not [s for s in samples if dead.from_ms <= s.at_ms < dead.to_ms]
+    assert dead.to_ms - dead.from_ms == HOUR_MS
+
+
+@pytest.mark.parametrize("now_ms", MOMENTS[::8])
+def test_everywhere_else_the_fruit_stays_between_0_and_5_degrees(now_ms):
+    journey = planned(now_ms)
+    limits = Limits(0, 5000, 30 * MINUTE_MS)
+    for batch in journey.batches:
+        for asset, entered, left in stays(journey, batch.key):
+            if asset == "truck-a" or left is None:
+                continue
+            packs = frames(journey, f"sensor-{asset}", 0, now_ms)
+            samples = [sample_of(r) for p in packs for r in p.readings if r.unit == "Cel"]
+            found = exposure(samples, limits, entered, left)
+            assert (found.excursions, found.gaps) == ((), ())
+
+
+def test_numbers_carry_the_demonstration_prefix_and_right_check_digits():
+    journey = planned()
+    for batch in journey.batches:
+        assert parse_gtin(batch.gtin) == batch.gtin
+        assert batch.gtin.startswith("0952")
+        parse_lot(batch.lot)
+        assert parse_stream(batch.uri).batch.lot == batch.lot
+    for party in journey.parties:
+        assert parse_gln(party.gln).startswith("952")
+        assert parse_party(party.uri) == party.gln
+    for asset in journey.assets:
+        assert asset.giai.startswith(journey.party(asset.party).gln[:7])
+        assert asset.uri == asset_uri(asset.giai)
+        parse_stream(asset.uri)
+        assert asset.kind in KINDS
+    assert len({a.uri for a in journey.assets}) == 6
+    assert len({p.uri for p in journey.parties}) == 4
+    assert (journey.batches[0].low_milli_c, journey.batches[0].high_milli_c) == (0, 5000)
+    assert journey.batches[0].max_gap_s == 30 * 60
+
+
+def test_every_step_makes_an_event_that_is_taken():
+    journey = planned()
+    batches = {batch.key: batch for batch in journey.batches}
+    for step in journey.steps:
+        members: dict[str, object] = {"ft:region": {"en": step.region.en, "zh": step.region.zh}}
+        if step.asset:
+            members["parentID"] = journey.asset(step.asset).uri
+        if step.batch:
+            listed = [{"epcClass": batches[step.batch].uri, "quantity": step.quantity, "uom": "KGM"}]
+            members["childQuantityList" if step.asset else "quantityList"] = listed
+        else:
+            members["childEPCs"] = [f"https://{NODE}/device/{'0' * 32}"]
+        check_event(make_event(step.step, step.at_ms, offset="+08:00", **members))
+        journey.party(step.party)
+
+
+def test_plan_survives_json():
+    journey = planned()
+    assert Plan.from_json(journey.to_json()) == journey
+    assert "草莓" in journey.to_json()
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"seed": 1}'])
+def test_text_that_is_no_plan_is_refused(text):
+    with pytest.raises(SettingsError, match="not a journey's plan"):
+        Plan.from_json(text)
+
+
+def test_plan_with_an_unknown_member_is_refused():
+    text = planned().to_json().replace('"lot": ', '"lots": ')
+    with pytest.raises(SettingsError):
+        Plan.from_json(text)
+
+
+def test_unknown_entry_is_named():
+    with pytest.raises(UnknownSubjectError, match="truck-c"):
+        planned().asset("truck-c")
+
+
+def test_journey_of_another_length_is_refused():
+    with pytest.raises(ValueError, match="five days"):
+        plan(NOW_MS - DAY_MS, NOW_MS, 1, NODE)
+
+
+def test_frames_hold_ten_temperatures_and_a_humidity_and_are_never_from_the_future():
+    journey = planned()
+    packs = list(frames(journey, "sensor-truck-b", 0, NOW_MS))
+    device = journey.device("sensor-truck-b")
+    assert len(packs) == (NOW_MS - device.from_ms) // BACKLOG.frame_ms
+    for pack in packs:
+        assert [r.name for r in pack.readings] == ["air"] * 10 + ["humidity"]
+        times = [r.at_ms for r in pack.readings[:10]]
+        assert {later - earlier for earlier, later in pairwise(times)} == {MINUTE_MS}
+        assert max(times) < pack.to_ms <= NOW_MS
+
+
+def test_frames_between_two_times_are_a_part_of_all():
+    journey = planned()
+    everything = list(frames(journey, "sensor-warehouse", 0, NOW_MS))
+    cut_ms = everything[10].to_ms
+    assert list(frames(journey, "sensor-warehouse", cut_ms, everything[20].to_ms)) == everything[11:21]
+
+
+def test_live_frames_hold_a_reading_every_ten_seconds():
+    journey = planned()
+    device = journey.device("sensor-truck-b")
+    pack = Sensor(journey, device.key).measure(device.from_ms, LIVE)
+    assert [r.at_ms - device.from_ms for r in pack.readings if r.name == "air"] == [0, 10_000, 20_000]
+    assert pack.to_ms - device.from_ms == 30_000
+
+
+def test_dead_sensor_leaves_only_its_own_readings_out():
+    journey = planned()
+    device = journey.device("sensor-truck-a")
+    dead = replace(
+        next(f for f in journey.faults if f.kind == "dead"),
+        from_ms=device.from_ms + 3 * MINUTE_MS,
+        to_ms=device.from_ms + 8 * MINUTE_MS,
+    )
+    pack = Sensor(replace(journey, faults=(dead,)), device.key).measure(device.from_ms, BACKLOG)
+    minutes = [(r.at_ms - device.from_ms) // MINUTE_MS for r in pack.readings if r.name == "air"]
+    assert minutes == [0, 1, 2, 8, 9]

@@ -1,0 +1,117 @@
+"""What ``traceability run`` tells a person once the site answers: addresses, a batch page, its QR code."""
+
+from __future__ import annotations
+
+import http.client
+import ipaddress
+import time
+from collections.abc import Callable
+from typing import Final, TextIO
+from urllib.parse import urlsplit
+
+from sqlalchemy import select
+
+from traceability import demo
+from traceability.identifiers import Batch, parse_stream
+from traceability.settings import RunSettings, lan_address, listens_everywhere
+from traceability.store import models
+from traceability.store.engine import Store
+from traceability.terminal import draw_qr
+
+_FIRST_BATCH: Final = """no batch yet; in a second terminal:
+              traceability enrol party --name-en "..." --name-zh "..."
+              traceability batch new --product-en "..." --product-zh "..."
+"""
+ASK_EVERY_S: Final = 0.3
+ASK_TIMEOUT_S: Final = 2.0
+
+
+class Announcement:
+    """Says each thing once, as soon as it is true: the site answers, the batch page answers.
+
+    Args:
+        settings: where the site is.
+        say: prints a line.
+        out: where the QR code is drawn.
+        began: when the start began, on the clock of ``time.monotonic``.
+    """
+
+    def __init__(self, settings: RunSettings, say: Callable[[str], None], out: TextIO, began: float) -> None:
+        self._settings, self._say, self._out = settings, say, out
+        self._began = began
+        self._next = 0.0
+        self.site, self._page = False, False
+
+    def turn(self) -> None:
+        """Look whether there is something new to say."""
+        if self._page or time.monotonic() < self._next:
+            return
+        if not self.site and self._answers("/"):
+            self.site = True
+            self._say_site()
+        if self.site and (batch := self._batch()) is not None and self._answers(batch.path):
+            self._page = True
+            self._say_page(self._settings.base_url + batch.path)
+        self._next = time.monotonic() + ASK_EVERY_S
+
+    def _say_site(self) -> None:
+        settings = self._settings
+        self._say(f"ready after {time.monotonic() - self._began:.1f} s\n")
+        self._say(f"  site        {settings.base_url}/")
+        for line in phone_lines(settings):
+            self._say(f"  {line}")
+        if self._batch() is None:
+            self._say("  batch page  " + ("once the journey has begun" if settings.demo else _FIRST_BATCH))
+        self._say("\nCtrl-C stops everything")
+
+    def _say_page(self, address: str) -> None:
+        self._say(f"\n  batch page  {address}\n")
+        draw_qr(address, self._out)
+        self._out.flush()
+
+    def _batch(self) -> Batch | None:
+        """The batch to show, once it is in the log: the journey's first, or without a journey the newest."""
+        record = models.Record
+        query = select(models.Stream.uri).join(models.Batch).join(record).order_by(record.time_ms.desc())
+        query = query.where(record.seq == 0, record.log_index.is_not(None))
+        if self._settings.demo:
+            query = query.where(models.Stream.uri == demo.first_batch(self._settings.data))
+        store = Store(self._settings.database_url)
+        try:
+            with store.reading() as connection:
+                uri = connection.execute(query.limit(1)).scalar_one_or_none()
+        finally:
+            store.close()
+        return None if uri is None else parse_stream(uri).batch
+
+    def _answers(self, path: str) -> bool:
+        """Whether the site shows a page, asked under the name that it goes by."""
+        host = "127.0.0.1" if listens_everywhere(self._settings.host) else self._settings.host
+        connection = http.client.HTTPConnection(host, self._settings.port, timeout=ASK_TIMEOUT_S)
+        try:
+            connection.request("GET", path, headers={"Host": urlsplit(self._settings.base_url).netloc})
+            return connection.getresponse().status == http.client.OK
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+
+
+def phone_lines(settings: RunSettings) -> list[str]:
+    """Which address a phone can use, or how to start the node so that there is one."""
+    if not only_here(urlsplit(settings.base_url).hostname or ""):
+        return [f"phone       {settings.base_url}/ (in the same network)"]
+    address = lan_address()
+    shown = f"http://{'this-machine' if only_here(address) else address}:{settings.port}/"
+    return [
+        "phone       this address works on this machine only; for phones in your network start with",
+        f"            FT_HOST=0.0.0.0 make run   ->   {shown}",
+    ]
+
+
+def only_here(host: str) -> bool:
+    """Whether a host name or address leads nowhere but to the machine that uses it."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")

@@ -1,0 +1,226 @@
+"""``batch new`` and ``record``: what a party says about a batch."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Iterable
+from datetime import date
+from typing import Any, Final
+
+from sqlalchemy import Connection, select
+
+from traceability.commands.verb import Answer, Opened, Verbs, add_group, add_verb, opened
+from traceability.commands.words import (
+    parse_date,
+    parse_decimal,
+    parse_milli,
+    parse_moment,
+    read_asset,
+    read_batch,
+    read_party,
+)
+from traceability.errors import ConflictError, StatementError
+from traceability.identifiers import Batch, Kind, check_digit, parse_gtin, parse_lot, parse_stream
+from traceability.ledger.state import stream_hash
+from traceability.operations.record import make_event, record_event
+from traceability.settings import WebSettings, load
+from traceability.store import models
+from traceability.supply.epcis import STEPS
+
+BATCH_STEPS: Final = tuple(
+    name
+    for name, step in STEPS.items()
+    if (step.type, step.action) == ("ObjectEvent", "OBSERVE") or step.type == "AggregationEvent"
+)
+"""The steps of a batch that exists; ``batch new``, ``install`` and ``remove`` record the others."""
+
+OWN_GTINS: Final = range(20, 30)
+"""GS1 prefixes of restricted circulation that a node numbers products from, without asking GS1."""
+
+
+def add(verbs: Verbs) -> None:
+    """Add these verbs to the command line."""
+    batch = add_group(
+        verbs,
+        "batch",
+        does="Make a batch",
+        example="traceability batch new --product-en Strawberries --product-zh 草莓 --low 0 --high 5",
+    ).add_subparsers(metavar="WHAT", required=True)
+    new = add_verb(
+        batch,
+        "new",
+        _new,
+        does="Record that a batch came to be, and print the address of its page",
+        example="traceability batch new --product-en Strawberries --product-zh 草莓 --low 0 --high 5 "
+        "--quantity 120 --uom KGM",
+    )
+    _add_what(new)
+    _add_who_when_where(new)
+    record = add_verb(
+        verbs,
+        "record",
+        _record,
+        does="Record a step of a batch",
+        example="traceability record load --batch 02000000000015/20260501-1 --asset TRUCK-7 --at now",
+    )
+    record.add_argument("step", metavar="STEP", choices=BATCH_STEPS, help=f"one of {', '.join(BATCH_STEPS)}")
+    record.add_argument("--batch", required=True, metavar="BATCH", help="GTIN/LOT, Digital Link path or URI")
+    record.add_argument(
+        "--asset",
+        help="where it goes in or comes out: own number, 8004/GIAI or URI (out: default where it is)",
+    )
+    _add_who_when_where(record)
+
+
+def _add_what(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--product-en", required=True, metavar="TEXT", help="the product's name in English")
+    verb.add_argument("--product-zh", required=True, metavar="TEXT", help="the product's name in Chinese")
+    verb.add_argument("--gtin", help="the product's GTIN (default: the next free number of this node's own)")
+    verb.add_argument("--lot", help="the lot code (default: the date and a running number)")
+    verb.add_argument("--low", type=parse_milli, metavar="C", help="coldest allowed, degrees Celsius")
+    verb.add_argument("--high", type=parse_milli, metavar="C", help="warmest allowed, degrees Celsius")
+    verb.add_argument(
+        "--max-gap", type=int, default=30, metavar="MIN", help="longest time between readings (default: 30)"
+    )
+    verb.add_argument("--best-before", type=parse_date, metavar="DATE", help="YYYY-MM-DD")
+    verb.add_argument("--quantity", type=parse_decimal, metavar="N", help="how much it is")
+    verb.add_argument("--uom", metavar="CODE", help="its unit, UN/ECE Rec. 20: KGM, LTR, ... (none: pieces)")
+
+
+def _add_who_when_where(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--party", help="who says so: GLN, pseudonym or URI (default: the only party)")
+    verb.add_argument(
+        "--at", type=parse_moment, default="now", metavar="TIME", help="ISO 8601 with zone, or now"
+    )
+    verb.add_argument("--region-en", metavar="TEXT", help="where, as coarse as the public may know")
+    verb.add_argument("--region-zh", metavar="TEXT", help="the same in Chinese")
+
+
+def _new(args: argparse.Namespace) -> Answer:
+    ilmd = {
+        "ft:product": {"en": args.product_en, "zh": args.product_zh},
+        "ft:temperature": _limits(args),
+        "cbvmda:bestBeforeDate": args.best_before,
+    }
+    with opened() as here:
+        with here.store.reading() as connection:
+            party = read_party(connection, here.node, args.party)
+            batch = _name_batch(connection, here.node.name, args)
+        uri = batch.uri(here.node.name)
+        event = make_event(
+            "harvest",
+            args.at.ms,
+            offset=args.at.offset,
+            quantityList=[_present({"epcClass": uri, "quantity": _plain(args.quantity), "uom": args.uom})],
+            ilmd=_present(ilmd),
+            **_region(args),
+        )
+        recorded = record_event(here.store, here.node, party, event)
+    page = load(WebSettings, os.environ).base_url + batch.path
+    return Answer(
+        {"gtin": batch.gtin, "lot": batch.lot, "uri": uri, "page": page, "sha256": recorded.sha256.hex()},
+        (f"batch {batch.gtin}/{batch.lot} of {args.product_en}", f"its page: {page}"),
+    )
+
+
+def _record(args: argparse.Namespace) -> Answer:
+    kind = STEPS[args.step]
+    moves = kind.type == "AggregationEvent"
+    if args.asset is not None and not moves:
+        raise StatementError(f"{args.step} does not name an asset: load and store do, unload and retrieve")
+    with opened() as here:
+        uri = read_batch(args.batch).uri(here.node.name)
+        with here.store.reading() as connection:
+            party = read_party(connection, here.node, args.party)
+        named: dict[str, Any] = {"quantityList": [{"epcClass": uri}]}
+        if moves:
+            asset = _asset(here, args, uri)
+            named = {"parentID": asset, "childQuantityList": [{"epcClass": uri}]}
+        event = make_event(args.step, args.at.ms, offset=args.at.offset, **named, **_region(args))
+        recorded = record_event(here.store, here.node, party, event)
+    where = f" ({named['parentID']})" if moves else ""
+    return Answer(
+        {
+            "step": args.step,
+            "batch": uri,
+            "asset": named.get("parentID"),
+            "at": event["eventTime"],
+            "sha256": recorded.sha256.hex(),
+        },
+        (f"recorded: {args.step} of {uri}{where} at {event['eventTime']}",),
+    )
+
+
+def next_own_gtin(taken: Iterable[str]) -> str:
+    """The next free restricted-circulation GTIN-14 behind those in use.
+
+    Source: GS1 General Specifications 1.4.5: prefixes 20 to 29 are for numbers that are
+    unique inside one organisation only.
+    """
+    own = [int(gtin[1:13]) for gtin in taken if gtin[0] == "0" and int(gtin[1:3]) in OWN_GTINS]
+    number = max(own, default=OWN_GTINS.start * 10**10) + 1
+    if number >= OWN_GTINS.stop * 10**10:
+        raise ConflictError("all numbers of this node's own are used up: give one with --gtin")
+    return f"0{number}{check_digit(f'0{number}')}"
+
+
+def next_lot(day: date, taken: Iterable[str]) -> str:
+    """The date and the next running number of that day: ``20260501-1``."""
+    prefix = f"{day:%Y%m%d}-"
+    tails = (lot.removeprefix(prefix) for lot in taken if lot.startswith(prefix))
+    return f"{prefix}{max((int(t) for t in tails if t.isdecimal() and t.isascii()), default=0) + 1}"
+
+
+def _name_batch(connection: Connection, node: str, args: argparse.Namespace) -> Batch:
+    query = select(models.Stream.uri).join(models.Batch, models.Batch.stream == models.Stream.hash)
+    known = [parse_stream(uri).batch for uri in connection.execute(query).scalars()]
+    gtin = parse_gtin(args.gtin) if args.gtin else next_own_gtin(b.gtin for b in known)
+    lot = (
+        parse_lot(args.lot) if args.lot else next_lot(args.at.date, (b.lot for b in known if b.gtin == gtin))
+    )
+    return Batch(gtin, lot)
+
+
+def _asset(here: Opened, args: argparse.Namespace, batch: str) -> str:
+    """The asset that was named, or for a step out of one the asset that the batch is in."""
+    if args.asset is not None:
+        asset = read_asset(here.node, args.asset)
+        if parse_stream(asset).kind is not Kind.ASSET:
+            raise StatementError(f"{asset} is not an asset")
+        return asset
+    if STEPS[args.step].action == "ADD":
+        raise StatementError(f"{args.step} needs --asset: what the batch goes into")
+    query = (
+        select(models.Stream.uri)
+        .join(models.Stay, models.Stay.asset == models.Stream.hash)
+        .where(models.Stay.batch == stream_hash(batch), models.Stay.left_ms.is_(None))
+    )
+    with here.store.reading() as connection:
+        inside = connection.execute(query).scalar_one_or_none()
+    if inside is None:
+        raise ConflictError(f"{batch} is in no asset")
+    return inside
+
+
+def _limits(args: argparse.Namespace) -> dict[str, int] | None:
+    if (args.low is None) != (args.high is None):
+        raise StatementError("--low and --high go together")
+    if args.low is None:
+        return None
+    return {"lowMilliCelsius": args.low, "highMilliCelsius": args.high, "maxGapSeconds": args.max_gap * 60}
+
+
+def _region(args: argparse.Namespace) -> dict[str, Any]:
+    if (args.region_en is None) != (args.region_zh is None):
+        raise StatementError("--region-en and --region-zh go together")
+    return {} if args.region_en is None else {"ft:region": {"en": args.region_en, "zh": args.region_zh}}
+
+
+def _plain(number: Any) -> Any:
+    """A whole number as int: 120 and 120.0 are written alike."""
+    return int(number) if number is not None and number == int(number) else number
+
+
+def _present(members: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in members.items() if value is not None}

@@ -1,0 +1,193 @@
+"""``doctor``: whether this machine is fit for the node, one line a question."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sqlite3
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Final
+from urllib.parse import urlsplit
+
+from sqlalchemy import func, select, text
+
+from traceability.broker import answers_mqtt
+from traceability.commands.verb import Answer, Verbs, add_verb
+from traceability.errors import SettingsError, TraceabilityError
+from traceability.ledger.record import format_time
+from traceability.operations.ingest import MAX_AHEAD_MS
+from traceability.operations.node import check_mode, load_node, secret_files
+from traceability.settings import GatewaySettings, load
+from traceability.signing.keys import check_library
+from traceability.store import models
+from traceability.store.engine import Store, system_clock
+
+OK: Final = "ok"
+WARN: Final = "warn"
+FAIL: Final = "fail"
+
+FREE_WARN_BYTES: Final = 2 * 1024**3
+FREE_FAIL_BYTES: Final = 200 * 1024**2
+WANTED_FLAGS: Final = {"journal_mode": "wal", "synchronous": "2"}
+"""What SQLite must report; ``synchronous`` 2 is FULL."""
+
+WAL_RESET_RACE: Final = ((3, 7, 0), (3, 51, 2))
+"""First and last SQLite version in which two checkpoints at once can lose a commit (sqlite.org/wal.html)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """The answer to one question; ``remedy`` is what to do about it."""
+
+    check: str
+    level: str
+    found: str
+    remedy: str = ""
+
+
+def add(verbs: Verbs) -> None:
+    """Add this verb to the command line."""
+    add_verb(
+        verbs,
+        "doctor",
+        _doctor,
+        does="Check settings, keys, database, disk, clock and broker; exit code 1 if something is broken",
+        example="traceability doctor --json",
+    )
+
+
+def _doctor(_: argparse.Namespace) -> Answer:
+    findings = examine(os.environ)
+    lines = []
+    for finding in findings:
+        lines.append(f"{finding.level:<4}  {finding.check}: {finding.found}")
+        if finding.remedy:
+            lines.append(f"      {finding.remedy}")
+    failed = any(f.level == FAIL for f in findings)
+    return Answer(
+        {"healthy": not failed, "findings": [asdict(f) for f in findings]}, tuple(lines), int(failed)
+    )
+
+
+def examine(environ: Mapping[str, str]) -> list[Finding]:
+    """All questions; a question that cannot be asked for want of an earlier answer is left out."""
+    try:
+        settings = load(GatewaySettings, environ)
+    except SettingsError as error:
+        return [_failed("settings", error)]
+    return [
+        Finding("settings", OK, f"data in {settings.data}"),
+        _ask("libsodium", check_library, "judges Ed25519 keys strictly"),
+        check_sqlite(sqlite3.sqlite_version_info),
+        *_node(settings),
+        _broker(settings.mqtt_url),
+    ]
+
+
+def _node(settings: GatewaySettings) -> list[Finding]:
+    try:
+        node = load_node(settings.data)
+    except TraceabilityError as error:
+        return [_failed("node", error)]
+    return [
+        Finding("node", OK, node.name),
+        *(
+            _ask(f"key {p.name}", partial(check_mode, p), "only its owner reads it")
+            for p in secret_files(node.folder)
+        ),
+        check_disk(shutil.disk_usage(settings.data).free),
+        *_database(settings.database_url),
+    ]
+
+
+def _ask(check: str, question: Callable[[], None], good: str) -> Finding:
+    try:
+        question()
+    except TraceabilityError as error:
+        return _failed(check, error)
+    return Finding(check, OK, good)
+
+
+def check_sqlite(version: tuple[int, ...]) -> Finding:
+    """Whether this SQLite has the WAL-reset race, which the node avoids by one single checkpointer."""
+    shown = ".".join(map(str, version))
+    first, last = WAL_RESET_RACE
+    if first <= version <= last:
+        advice = "Upgrade to 3.51.3 or later; until then let nothing but this program open the database."
+        return Finding("SQLite version", WARN, f"{shown} has the WAL-reset race", advice)
+    return Finding("SQLite version", OK, shown)
+
+
+def check_disk(free_bytes: int) -> Finding:
+    """Whether there is room in the data folder."""
+    shown = f"{free_bytes / 1024**3:.1f} GiB free"
+    advice = "Make room, or move FT_DATA to a larger disk: without room nothing can be recorded."
+    if free_bytes < FREE_WARN_BYTES:
+        return Finding("disk", FAIL if free_bytes < FREE_FAIL_BYTES else WARN, shown, advice)
+    return Finding("disk", OK, shown)
+
+
+def check_clock(now_ms: int, newest_ms: int | None) -> Finding:
+    """Whether this machine's clock stands behind what it recorded itself."""
+    now = format_time(now_ms)
+    if newest_ms is not None and newest_ms - now_ms > MAX_AHEAD_MS:
+        advice = "Set the clock (NTP); until it passes that time nothing is signed."
+        return Finding(
+            "clock", FAIL, f"it is {now}, but the newest record is of {format_time(newest_ms)}", advice
+        )
+    if newest_ms is not None and newest_ms > now_ms:
+        return Finding(
+            "clock", WARN, f"{now} is {newest_ms - now_ms} ms behind the newest record", "Use NTP."
+        )
+    return Finding("clock", OK, now)
+
+
+def _database(url: str) -> list[Finding]:
+    store = Store(url)
+    try:
+        current = store.is_current()
+        findings = [Finding("database", OK, "reachable")]
+        if not current:
+            advice = "Run: traceability init (it brings the tables to this version)."
+            return [*findings, Finding("tables", FAIL, "of another version", advice)]
+        findings.append(Finding("tables", OK, "of this version"))
+        findings += _sqlite_flags(store) if store.engine.dialect.name == "sqlite" else []
+        with store.reading() as connection:
+            newest = connection.execute(select(func.max(models.Record.time_ms))).scalar_one()
+        return [*findings, check_clock(system_clock(), newest)]
+    except TraceabilityError as error:
+        return [_failed("database", error)]
+    finally:
+        store.close()
+
+
+def _sqlite_flags(store: Store) -> list[Finding]:
+    """The flags as the database itself reports them, not as they were asked for."""
+    with store.reading() as connection:
+        found = {name: connection.execute(text(f"PRAGMA {name}")).scalar_one() for name in WANTED_FLAGS}
+    return [check_flag(name, str(value), WANTED_FLAGS[name]) for name, value in found.items()]
+
+
+def check_flag(name: str, got: str, wanted: str) -> Finding:
+    """Whether a PRAGMA is what durability needs."""
+    if got == wanted:
+        return Finding(name, OK, got)
+    advice = "Keep the database on a local disk, WAL does not work over a network."
+    return Finding(name, FAIL, f"{got}, but {wanted} is needed", advice)
+
+
+def _broker(url: str) -> Finding:
+    parts = urlsplit(url)
+    if parts.scheme == "mqtts":
+        return Finding("broker", WARN, f"{url} is not tried: it speaks TLS", "Look at the gateway's log.")
+    if answers_mqtt(parts.hostname or "", parts.port or 1883):
+        return Finding("broker", OK, f"{url} answers MQTT")
+    advice = "Start it: traceability run, or the broker that FT_MQTT_URL names."
+    return Finding("broker", WARN, f"{url} does not answer MQTT", advice)
+
+
+def _failed(check: str, error: TraceabilityError) -> Finding:
+    return Finding(check, FAIL, f"{error} [{error.code}]", error.remedy())

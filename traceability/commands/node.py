@@ -1,0 +1,210 @@
+"""``init``, ``enrol party``, ``enrol device``, ``install``, ``remove``: what a node is made of."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from traceability.commands.verb import Answer, Verbs, add_group, add_verb, opened, progress
+from traceability.commands.words import parse_moment, read_party, read_target
+from traceability.errors import ConflictError, EncodingError, SettingsError
+from traceability.identifiers import device_uri, parse_device_id
+from traceability.operations.enrol import EnrolledDevice, device_owner, enrol_device, enrol_party
+from traceability.operations.node import Node, init_node, load_node
+from traceability.operations.publish import publish
+from traceability.operations.record import make_event, record_event
+from traceability.sensing.topics import frame_topic
+from traceability.settings import NodeSettings, load
+from traceability.store.engine import Store
+
+
+def add(verbs: Verbs) -> None:
+    """Add these verbs to the command line."""
+    verb = add_verb(
+        verbs,
+        "init",
+        _init,
+        does="Make a node: its folder (FT_DATA), keys, tables and first checkpoint",
+        example="FT_DATA=./data traceability init --node dali.example",
+    )
+    verb.add_argument("--node", metavar="NAME", help="its name for ever, a host name (default: a random one)")
+    enrol = add_group(
+        verbs,
+        "enrol",
+        does="Make a firm or a device known",
+        example='traceability enrol party --name-en "Cangshan Farm" --name-zh 苍山农场',
+    ).add_subparsers(metavar="WHAT", required=True)
+    _add_party(enrol)
+    _add_device(enrol)
+    for name, does in (("install", "Say what a device measures"), ("remove", "End an installation")):
+        _add_installation(verbs, name, does)
+
+
+def _add_party(enrol: Verbs) -> None:
+    verb = add_verb(
+        enrol,
+        "party",
+        _enrol_party,
+        does="Make a firm known, with a key that this node keeps for it",
+        example='traceability enrol party --name-en "Cangshan Farm" --name-zh 苍山农场',
+    )
+    verb.add_argument("--name-en", required=True, metavar="TEXT", help="its name in English")
+    verb.add_argument("--name-zh", required=True, metavar="TEXT", help="its name in Chinese")
+    verb.add_argument("--gln", help="its GLN of 13 digits (default: a random pseudonym)")
+
+
+def _add_device(enrol: Verbs) -> None:
+    verb = add_verb(
+        enrol,
+        "device",
+        _enrol_device,
+        does="Make a device known: its owner's key countersigns the request that the device made",
+        example="traceability enrol device request.json --out enrolled.json",
+    )
+    verb.add_argument("request", metavar="REQUEST.json", type=Path, help="its key statement; - for stdin")
+    verb.add_argument("--site", default="main", help="the site in its topic: a-z, 0-9 and - (default: main)")
+    verb.add_argument("--out", metavar="FILE", type=Path, help="write the answer there, for its owner alone")
+
+
+def _add_installation(verbs: Verbs, name: str, does: str) -> None:
+    verb = add_verb(
+        verbs,
+        name,
+        _record_installation,
+        does=does,
+        example=f"traceability {name} --device 0123456789abcdef0123456789abcdef --on TRUCK-7",
+    )
+    verb.set_defaults(step=name)
+    verb.add_argument("--device", required=True, metavar="ID", help="the device's 32 hexadecimal digits")
+    verb.add_argument(
+        "--on",
+        required=True,
+        metavar="ASSET|BATCH",
+        help="an asset (own number, 8004/GIAI or URI) or a batch (GTIN/LOT, path or URI)",
+    )
+    verb.add_argument("--party", help="who says so: GLN, pseudonym or URI (default: the device's owner)")
+    verb.add_argument(
+        "--at", type=parse_moment, default="now", metavar="TIME", help="ISO 8601 with zone, or now"
+    )
+
+
+def prepare(settings: NodeSettings, name: str | None = None) -> tuple[Node, bool]:
+    """The node in the data folder, made if there is none; its tables at this version.
+
+    Returns:
+        The node, and whether it is new.
+
+    Raises:
+        ConflictError: a node of another name is there.
+    """
+    new = not (settings.data / "node.json").exists()
+    node = init_node(settings.data, name) if new else load_node(settings.data)
+    if name not in {None, node.name}:
+        raise ConflictError(f"{settings.data} holds the node {node.name}; a name cannot be changed")
+    store = Store(settings.database_url)
+    try:
+        if not store.is_current():
+            progress("preparing the tables")
+            store.migrate()
+        if new:
+            publish(store, node)
+    finally:
+        store.close()
+    return node, new
+
+
+def _init(args: argparse.Namespace) -> Answer:
+    settings = load(NodeSettings, os.environ)
+    node, new = prepare(settings, args.node)
+    first = f"{'made' if new else 'there already:'} node {node.name} in {settings.data}"
+    lines = (
+        first,
+        f"its policy, for those who verify: {settings.data / 'policy'}",
+        'next: traceability enrol party --name-en "..." --name-zh "..."',
+    )
+    return Answer(
+        {"node": node.name, "folder": str(settings.data), "created": new, "policy": node.policy_text}, lines
+    )
+
+
+def _enrol_party(args: argparse.Namespace) -> Answer:
+    with opened() as here:
+        party = enrol_party(here.store, here.node, {"en": args.name_en, "zh": args.name_zh}, args.gln)
+    return Answer(
+        {"party": party.uri, "kid": party.kid.hex()},
+        (f"enrolled {party.uri}", "its key is kept by this node; it signs what is recorded with --party"),
+    )
+
+
+def _enrol_device(args: argparse.Namespace) -> Answer:
+    request = _read(args.request)
+    frame_topic(args.site, "0" * 32)  # what would be refused later is refused before anything is recorded
+    if args.out is not None and not os.access(args.out.absolute().parent, os.W_OK):
+        raise SettingsError(f"{args.out} cannot be written: no such folder, or not allowed")
+    with opened() as here:
+        enrolled = enrol_device(here.store, here.node, request)
+        data = device_answer(here.node, enrolled, args.site)
+    text = json.dumps(data, indent=2)
+    if args.out is None:
+        return Answer(data, (text,))
+    write_private(args.out, text + "\n")
+    return Answer(
+        data,
+        (
+            f"enrolled {enrolled.uri} of {enrolled.owner}",
+            f"wrote {args.out}: hand it to the device alone, it holds the key of its receipts",
+            f"next: traceability install --device {enrolled.device} --on ASSET",
+        ),
+    )
+
+
+def device_answer(node: Node, enrolled: EnrolledDevice, site: str) -> dict[str, Any]:
+    """What a device is told once it is enrolled; ``receipt_key`` is for it alone."""
+    return {
+        "device": enrolled.device,
+        "uri": enrolled.uri,
+        "node": node.name,
+        "site": site,
+        "receipt_key": enrolled.receipt_key.hex(),
+        "topic": frame_topic(site, enrolled.device),
+    }
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner can read, whole or not at all."""
+    unfinished = path.with_name(path.name + ".part")
+    unfinished.unlink(missing_ok=True)
+    try:
+        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+        unfinished.replace(path)
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return Path("/dev/stdin").read_bytes() if str(path) == "-" else path.read_bytes()
+    except OSError as error:
+        raise EncodingError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def _record_installation(args: argparse.Namespace) -> Answer:
+    device = parse_device_id(args.device)
+    with opened() as here:
+        target = read_target(here.node, args.on)
+        with here.store.reading() as connection:
+            owner = device_owner(connection, here.node, device)
+            party = read_party(connection, here.node, args.party or owner)
+        uri = device_uri(here.node.name, device)
+        event = make_event(args.step, args.at.ms, offset=args.at.offset, parentID=target, childEPCs=[uri])
+        recorded = record_event(here.store, here.node, party, event)
+    done = "installed on" if args.step == "install" else "removed from"
+    return Answer(
+        {"device": device, "on": target, "at": event["eventTime"], "sha256": recorded.sha256.hex()},
+        (f"device {device} {done} {target} at {event['eventTime']}",),
+    )

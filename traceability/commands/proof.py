@@ -1,0 +1,87 @@
+"""``verify`` and ``export``: what a stranger can check, and the file to check it with."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import Final
+
+from traceability.commands.verb import Answer, Verbs, add_verb, opened, progress
+from traceability.commands.words import read_batch
+from traceability.errors import BundleError, SettingsError
+from traceability.identifiers import encode_value
+from traceability.operations.export import export_bundle
+from traceability.signing.disclosure import Audience
+from traceability.verification.bundle import encode_bundle
+from traceability.verification.policy import MAX_BYTES, parse_policy
+from traceability.verification.verdict import check
+
+AUDIENCES: Final = tuple(audience.value for audience in Audience)
+
+
+def add(verbs: Verbs) -> None:
+    """Add these verbs to the command line."""
+    verify = add_verb(
+        verbs,
+        "verify",
+        _verify,
+        does="Check a bundle offline; exit code 1 if something does not match, 2 if something is unknown",
+        example="traceability verify strawberries.bundle --policy dali.policy",
+    )
+    verify.add_argument("bundle", metavar="BUNDLE", type=Path, help="the file, from a batch page or export")
+    verify.add_argument(
+        "--policy", metavar="FILE", type=Path, help="the node's keys as you got them from a place you trust"
+    )
+    export = add_verb(
+        verbs,
+        "export",
+        _export,
+        does="Write the bundle of a batch: everything that is needed to verify it offline",
+        example="traceability export 02000000000015/20260501-1 --out strawberries.bundle",
+    )
+    export.add_argument("batch", metavar="BATCH", help="GTIN/LOT, Digital Link path or URI")
+    export.add_argument("--out", metavar="FILE", type=Path, help="default: GTIN-LOT.bundle in this folder")
+    export.add_argument(
+        "--audience", choices=AUDIENCES, default=Audience.PUBLIC.value, help="who it is for (default: public)"
+    )
+
+
+def _verify(args: argparse.Namespace) -> Answer:
+    bundle = _read(args.bundle)
+    policy = None if args.policy is None else parse_policy(_text(args.policy))
+    progress(f"checking {len(bundle):,} bytes")
+    verdict = check(bundle, policy)
+    return Answer(verdict.to_json(), tuple(verdict.lines()), verdict.exit_code)
+
+
+def _export(args: argparse.Namespace) -> Answer:
+    batch = read_batch(args.batch)
+    progress(f"collecting what belongs to {batch.gtin}/{batch.lot}")
+    with opened() as here, here.store.reading() as connection:
+        bundle = export_bundle(connection, here.node, batch.uri(here.node.name), Audience(args.audience))
+    data = encode_bundle(bundle)
+    out = args.out or Path(f"{batch.gtin}-{encode_value(batch.lot)}.bundle")
+    try:
+        out.write_bytes(data)
+    except OSError as error:
+        raise SettingsError(f"{out} cannot be written: {error.strerror}") from error
+    lines = (
+        f"wrote {out} ({len(data):,} bytes)",
+        f"check it: traceability verify {out} --policy {os.fspath(here.settings.data / 'policy')}",
+    )
+    return Answer({"file": str(out), "bytes": len(data), "audience": args.audience}, lines)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise BundleError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def _text(path: Path) -> str:
+    data = _read(path)
+    if len(data) > MAX_BYTES or not data.isascii():
+        raise BundleError(f"{path} is not a policy: ASCII of at most {MAX_BYTES} bytes")
+    return data.decode("ascii")

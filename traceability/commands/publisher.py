@@ -1,0 +1,111 @@
+"""``publish``: the program that gives records their place in the log and signs checkpoints."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+import threading
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from traceability.commands.verb import Answer, Opened, Verbs, add_verb, opened
+from traceability.errors import ClockError, StoreUnavailableError, TamperError, TraceabilityError
+from traceability.ledger.record import format_time
+from traceability.operations.heartbeat import beat
+from traceability.operations.publish import Published, publish
+from traceability.store.engine import system_clock
+
+PROGRAM: Final = "publisher"
+INTERVAL_S: Final = 1.0
+BEAT_MS: Final = 5_000
+"""A heartbeat this often, and at once when something begins or ends to hinder."""
+
+
+def add(verbs: Verbs) -> None:
+    """Add this verb to the command line."""
+    verb = add_verb(
+        verbs,
+        "publish",
+        _publish,
+        does="Publish what is recorded: sign a checkpoint every second while there is something new",
+        example="traceability publish --once",
+    )
+    verb.add_argument("--once", action="store_true", help="publish what is new now, and end")
+
+
+def _publish(args: argparse.Namespace) -> Answer:
+    with opened(checkpoints=True) as here:
+        if args.once:
+            return _answer(publish(here.store, here.node))
+        stop = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stop.set())
+        publisher = Publisher(here)
+        while not stop.is_set():
+            publisher.turn()
+            stop.wait(INTERVAL_S)
+    return Answer({"published": publisher.published}, ())
+
+
+def _answer(done: Published | None) -> Answer:
+    if done is None:
+        return Answer({"published": 0}, ("nothing is new",))
+    return Answer(
+        {"published": done.records, "size": done.size, "checkpoint": done.note.decode("utf-8")},
+        (f"published {done.records} records; the log has {done.size} entries",),
+    )
+
+
+@dataclass(slots=True)
+class Publisher:
+    """One publisher's life: a turn a second; what hinders it is said, kept in its heartbeat and retried."""
+
+    here: Opened
+    published: int = 0
+    size: int | None = None
+    hindered: str | None = None
+    _beat_ms: int = field(default=0)
+
+    def turn(self) -> None:
+        """Publish what is new, and say so."""
+        before = self.hindered
+        try:
+            self._publish()
+            self.hindered = None
+        except (TamperError, ClockError, StoreUnavailableError) as error:
+            self.hindered = error.code
+            if before != error.code:
+                self._say("error", error)
+        if before is not None and self.hindered is None:
+            _log("warning", "publishing goes on", code=before)
+        self._beat(changed=self.hindered != before)
+
+    def _publish(self) -> None:
+        done = publish(self.here.store, self.here.node)
+        if done is not None:
+            self.published += done.records
+            self.size = done.size
+            _log("info", "published", records=done.records, size=done.size)
+
+    def _beat(self, *, changed: bool) -> None:
+        now_ms = self.here.store.clock()
+        if not changed and 0 <= now_ms - self._beat_ms < BEAT_MS:
+            return
+        try:
+            beat(self.here.store, PROGRAM, {"error": self.hindered, "size": self.size})
+            self._beat_ms = now_ms
+        except StoreUnavailableError as error:
+            if self.hindered is None:
+                self._say("error", error)
+            self.hindered = error.code
+
+    def _say(self, level: str, error: TraceabilityError) -> None:
+        _log(level, f"publishing is hindered: {error}", code=error.code, remedy=error.remedy())
+
+
+def _log(level: str, message: str, **more: Any) -> None:
+    """One JSON line on stderr."""
+    entry = {"time": format_time(system_clock()), "level": level, "program": PROGRAM, "message": message}
+    print(json.dumps(entry | more), file=sys.stderr, flush=True)

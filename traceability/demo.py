@@ -1,0 +1,191 @@
+"""The people of the demo journey: four firms that enrol, install devices and record their steps.
+
+The simulated devices write what is to happen (``demo/plan.json``) and their requests; this
+program answers each with ``enrolled.json``, says ``ready`` when all are installed, and records
+the firms' steps in order of time, each once the device of its asset has delivered up to it: as
+in life, so that stays are closed with their readings and not amended later. Whatever is
+recorded already is skipped, so the program can be ended and started at any time.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import func, select
+
+from traceability import media
+from traceability.commands.node import device_answer, write_private
+from traceability.errors import SettingsError
+from traceability.identifiers import device_uri
+from traceability.ledger.state import stream_hash
+from traceability.operations.enrol import EnrolledDevice, enrol_device, enrol_party
+from traceability.operations.events import load_event
+from traceability.operations.node import Node
+from traceability.operations.record import make_event, record_event
+from traceability.signing.keys import receipt_key
+from traceability.signing.keystatement import parse_key_statement
+from traceability.store import models
+from traceability.store.engine import Store
+from traceability.supply.epcis import STEPS
+
+SITE: Final = "demo"
+OFFSET: Final = "+08:00"
+POLL_S: Final = 0.2
+PATIENCE_S: Final = 30.0
+"""A device that delivers nothing for so long is no longer waited for."""
+
+Entry = Mapping[str, Any]
+
+
+def folder(data: Path) -> Path:
+    """Where devices and people of the demo meet, below the node's data folder."""
+    return data / "demo"
+
+
+def first_batch(data: Path) -> str | None:
+    """The URI of the batch whose page is shown first; None while the journey is not planned yet."""
+    try:
+        planned = json.loads((folder(data) / "plan.json").read_text("utf-8"))
+    except FileNotFoundError:
+        return None
+    return str(planned["batches"][0]["uri"])
+
+
+def play(store: Store, node: Node) -> int:
+    """Play the people's part to its end.
+
+    Returns:
+        How many events were recorded; 0 when all of them were there.
+
+    Raises:
+        SettingsError: the plan is of another node.
+    """
+    place = folder(node.folder)
+    _wait_for(place / "plan.json")
+    plan = json.loads((place / "plan.json").read_text("utf-8"))
+    if plan["node"] != node.name:
+        raise SettingsError(f"{place} holds the journey of {plan['node']}, not of {node.name}: remove it")
+    journey = Journey(store, node, plan)
+    journey.enrol_parties()
+    for device in plan["devices"]:
+        _wait_for(place / "devices" / device["key"] / "request.json")
+        journey.enrol(device, place / "devices" / device["key"])
+    write_private(place / "ready", "")
+    return sum(journey.record(step) for step in plan["steps"])
+
+
+class Journey:
+    """What is planned, and what of it this node knows already."""
+
+    def __init__(self, store: Store, node: Node, plan: Entry) -> None:
+        self._store, self._node = store, node
+        self._plan = {kind: {e["key"]: e for e in plan[kind]} for kind in ("parties", "assets", "batches")}
+        self._installs = {s["device"]: s for s in plan["steps"] if s["step"] == "install"}
+        self._ids: dict[str, str] = {}
+        self._on_asset: dict[str, str] = {}
+
+    def enrol_parties(self) -> None:
+        """Make the firms known."""
+        known = self._subjects()
+        for party in self._plan["parties"].values():
+            if party["uri"] not in known:
+                enrol_party(self._store, self._node, party["names"], party["gln"])
+
+    def enrol(self, device: Entry, place: Path) -> None:
+        """Make a device known and install it; only then it hears that it may begin."""
+        request = (place / "request.json").read_bytes()
+        enrolled = self._enrolled(request)
+        self._ids[device["key"]] = enrolled.device
+        self._on_asset[device["asset"]] = enrolled.device
+        self.record(self._installs[device["key"]])
+        answer = device_answer(self._node, enrolled, SITE)
+        write_private(place / "enrolled.json", json.dumps(answer, indent=1) + "\n")
+
+    def record(self, step: Entry) -> bool:
+        """Record a step unless it is there; returns whether it was not."""
+        event = self._event(step)
+        if _what(event) in self._known(event):
+            return False
+        if "batch" in step and "asset" in step:
+            self._await_device(self._on_asset[step["asset"]], step["at_ms"])
+        party = self._plan["parties"][step["party"]]["uri"]
+        record_event(self._store, self._node, party, event)
+        return True
+
+    def _enrolled(self, request: bytes) -> EnrolledDevice:
+        asked = parse_key_statement(request)
+        if asked.subject not in self._subjects():
+            return enrol_device(self._store, self._node, request)
+        device = asked.key.device_id
+        return EnrolledDevice(device, asked.subject, str(asked.owner), receipt_key(self._node.secret, device))
+
+    def _subjects(self) -> set[str]:
+        """Everybody who is enrolled here."""
+        with self._store.reading() as connection:
+            return set(connection.execute(select(models.Key.subject)).scalars())
+
+    def _event(self, step: Entry) -> dict[str, Any]:
+        members: dict[str, Any] = {"ft:region": step["region"]}
+        if "asset" in step:
+            asset = self._plan["assets"][step["asset"]]
+            members |= {"parentID": asset["uri"], "ft:asset": asset["names"]}
+        if "device" in step:
+            members["childEPCs"] = [device_uri(self._node.name, self._ids[step["device"]])]
+        else:
+            batch = self._plan["batches"][step["batch"]]
+            named = "childQuantityList" if "asset" in step else "quantityList"
+            members[named] = [{"epcClass": batch["uri"], "quantity": step["quantity"], "uom": batch["uom"]}]
+            if STEPS[step["step"]].type == "ObjectEvent" and STEPS[step["step"]].action == "ADD":
+                members["ilmd"] = _master_data(batch)
+        return make_event(step["step"], step["at_ms"], offset=OFFSET, **members)
+
+    def _known(self, event: Entry) -> Iterator[tuple[Any, ...]]:
+        """What is recorded on the stream that an event would go onto."""
+        named = [*event.get("quantityList", ()), *event.get("childQuantityList", ())]
+        stream = named[0]["epcClass"] if named else event["parentID"]
+        table, key = models.Record, stream_hash(stream)
+        query = select(table.statement).where(table.stream == key, table.media_type == media.EVENT)
+        with self._store.reading() as connection:
+            for statement in connection.execute(query).scalars().all():
+                yield _what(load_event(connection, statement))
+
+    def _await_device(self, device: str, at_ms: int) -> None:
+        """Wait until a device has delivered up to a time, as long as it delivers at all."""
+        newest, deadline = -1, time.monotonic() + PATIENCE_S
+        table = models.DeviceStatement
+        query = select(func.max(table.to_ms)).where(table.device == device)
+        while time.monotonic() < deadline:
+            with self._store.reading() as connection:
+                delivered = connection.execute(query).scalar_one() or 0
+            if delivered >= at_ms:
+                return
+            if delivered > newest:
+                newest, deadline = delivered, time.monotonic() + PATIENCE_S
+            time.sleep(POLL_S)
+
+
+def _what(event: Entry) -> tuple[Any, ...]:
+    """What tells one step of a journey from another."""
+    return event["bizStep"], event["action"], event["eventTime"], tuple(event.get("childEPCs", ()))
+
+
+def _master_data(batch: Entry) -> dict[str, Any]:
+    return {
+        "ft:product": batch["product"],
+        "ft:temperature": {
+            "lowMilliCelsius": batch["low_milli_c"],
+            "highMilliCelsius": batch["high_milli_c"],
+            "maxGapSeconds": batch["max_gap_s"],
+        },
+        "cbvmda:bestBeforeDate": batch["best_before"],
+    }
+
+
+def _wait_for(path: Path) -> None:
+    """Wait until the simulated devices have written a file."""
+    while not path.exists():
+        time.sleep(POLL_S)

@@ -1,0 +1,217 @@
+"""Everything that can go wrong, as one tree; each leaf has a stable code and a remedy.
+
+    TraceabilityError
+    ├── MalformedError            bytes or text that do not parse
+    │   ├── IdentifierError       a GS1 key, Digital Link or stream URI
+    │   ├── EncodingError         CBOR, JSON or base64 outside the strict form
+    │   ├── StatementError        a COSE or JOSE message of the wrong shape
+    │   ├── ReadingsError         a SenML pack outside the profile
+    │   ├── OversizeError         larger than a limit in this code
+    │   └── BundleError           a bundle or policy file of the wrong shape
+    ├── TamperError               does not match what was signed, hashed or logged
+    │   ├── KeyRefusedError       a public key that the strict check refuses
+    │   ├── SignatureMismatchError
+    │   ├── ProofMismatchError
+    │   ├── ChainMismatchError
+    │   ├── SubjectMismatchError  a genuine statement shown on a stream it does not speak about
+    │   └── LogConflictError      store and lock disagree: signing would fork the log
+    ├── RefusedError              well formed and genuine, but not allowed here and now
+    │   ├── UnknownSignerError
+    │   ├── ForeignTopicError
+    │   ├── NotInstalledError
+    │   ├── ClockAheadError
+    │   ├── EquivocationError     two statements with one counter
+    │   ├── BrokenDeviceChainError
+    │   ├── UnsupportedStatementError
+    │   ├── UnknownSubjectError   no such batch, asset, party or device
+    │   ├── NotPublishedError     recorded, but not yet in the log
+    │   └── ConflictError         it exists already, or its state forbids it
+    └── SurroundingsError         this machine, not the input
+        ├── SettingsError
+        ├── StoreUnavailableError
+        ├── BrokerUnavailableError
+        └── ClockError            the node's own clock did not move on
+
+A code, once released, never changes its meaning: it is shown to people, counted
+in metrics, written into quarantine rows and receipts, and matched by scripts.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class TraceabilityError(Exception):
+    """Root of all errors of this project."""
+
+    code: ClassVar[str] = "error"
+    advice: ClassVar[str] = "Report this: it is a defect of the program."
+
+    def remedy(self) -> str:
+        """What a person can do next, as one sentence."""
+        return self.advice
+
+
+class MalformedError(TraceabilityError):
+    code = "malformed"
+    advice = "Send the input again in the documented form (docs/formats.md)."
+
+
+class IdentifierError(MalformedError):
+    code = "bad-identifier"
+    advice = "Check the digits against the label; the last digit of a GS1 key is a check digit."
+
+
+class EncodingError(MalformedError):
+    code = "bad-encoding"
+    advice = "Encode deterministically: RFC 8949 4.2.1 for CBOR, unpadded base64url for JOSE."
+
+
+class StatementError(MalformedError):
+    code = "bad-statement"
+
+
+class ReadingsError(MalformedError):
+    code = "bad-readings"
+    advice = "Send a SenML pack with absolute times and units from the SenML registry."
+
+
+class OversizeError(MalformedError):
+    code = "oversize"
+    advice = "Split the content: the limits are listed in docs/formats.md."
+
+
+class BundleError(MalformedError):
+    code = "bad-bundle"
+    advice = "Download the bundle again from the batch page."
+
+
+class TamperError(TraceabilityError):
+    """Something does not match; says what was expected and what came."""
+
+    code = "tampered"
+    advice = "Do not rely on it; keep the file and tell the authority that runs the node."
+
+    def __init__(self, what: str, *, expected: object = None, got: object = None) -> None:
+        self.what, self.expected, self.got = what, expected, got
+        super().__init__(what)
+
+    def __str__(self) -> str:
+        if self.expected is None and self.got is None:
+            return self.what
+        return f"{self.what}: expected {_shown(self.expected)}, got {_shown(self.got)}"
+
+
+class KeyRefusedError(TamperError):
+    code = "key-refused"
+    advice = "Make a new Ed25519 key; keys of small order and non-canonical keys are never accepted."
+
+
+class SignatureMismatchError(TamperError):
+    code = "bad-signature"
+
+
+class ProofMismatchError(TamperError):
+    code = "bad-proof"
+
+
+class ChainMismatchError(TamperError):
+    code = "bad-chain"
+
+
+class SubjectMismatchError(TamperError):
+    code = "wrong-subject"
+
+
+class LogConflictError(TamperError):
+    code = "log-conflict"
+    advice = (
+        "Nothing was signed. If the database was restored from a backup, ask a witness for the "
+        "newest checkpoint and restore a copy that reaches it."
+    )
+
+
+class RefusedError(TraceabilityError):
+    code = "refused"
+    advice = "Nothing was changed."
+
+
+class UnknownSignerError(RefusedError):
+    code = "unknown-signer"
+    advice = "Enrol the key first: traceability enrol --help."
+
+
+class ForeignTopicError(RefusedError):
+    code = "foreign-topic"
+    advice = "A device publishes only to ft/v1/{site}/{its own id}/frame."
+
+
+class NotInstalledError(RefusedError):
+    code = "not-installed"
+    advice = "Install the device on the asset or batch it speaks about: traceability install --help."
+
+
+class ClockAheadError(RefusedError):
+    code = "clock-ahead"
+    advice = "Set the device's clock; readings from the future are kept aside, not believed."
+
+
+class EquivocationError(RefusedError):
+    code = "equivocation"
+    advice = "Two statements carry one counter: look for a cloned device and revoke its key."
+
+
+class BrokenDeviceChainError(RefusedError):
+    code = "broken-device-chain"
+    advice = "The device's own chain forks here: look for a cloned device or lost flash."
+
+
+class UnsupportedStatementError(RefusedError):
+    code = "unsupported-statement"
+    advice = "This version accepts frames and gaps from devices."
+
+
+class UnknownSubjectError(RefusedError):
+    code = "unknown-subject"
+    advice = "Check the spelling; the lot code keeps its upper and lower case."
+
+
+class NotPublishedError(RefusedError):
+    code = "not-yet-in-log"
+    advice = "Ask again in a few seconds; if that does not help, look whether the publisher runs."
+
+
+class ConflictError(RefusedError):
+    code = "conflict"
+
+
+class SurroundingsError(TraceabilityError):
+    code = "surroundings"
+    advice = "Run: traceability doctor."
+
+
+class SettingsError(SurroundingsError):
+    code = "bad-setting"
+    advice = "The settings are listed in README.md and by: traceability run --help."
+
+
+class StoreUnavailableError(SurroundingsError):
+    code = "store-unavailable"
+    advice = "Start the database, or check FT_DATABASE_URL; nothing was lost."
+
+
+class BrokerUnavailableError(SurroundingsError):
+    code = "broker-unavailable"
+    advice = "Start the broker, or check FT_MQTT_URL; devices keep their readings until then."
+
+
+class ClockError(SurroundingsError):
+    code = "clock-stuck"
+    advice = "Set this machine's clock; nothing is signed until it moves on."
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, (bytes, bytearray)):
+        return bytes(value).hex() if len(value) <= 64 else f"{bytes(value[:32]).hex()}… ({len(value)} bytes)"
+    text = str(value)
+    return text if len(text) <= 200 else text[:199] + "…"

@@ -1,0 +1,286 @@
+"""State: how many records every stream has and its head, in one tree under one root.
+
+The last leaf of each published checkpoint is a state leaf, which carries that root. The
+tree has two levels. Streams fall into 65,536 buckets by the first 16 bits of
+SHA-256(stream); a bucket is an RFC 6962 tree sorted by that hash, and above stands an
+RFC 6962 tree of 65,536 leaves whose data are the bucket roots. Because a bucket is
+sorted, neighbours prove that nothing stands between them: that a stream is absent.
+
+Source: docs/formats.md, State; RFC 6962 2.1 for both levels.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from bisect import bisect_left
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from traceability.errors import ProofMismatchError
+from traceability.ledger import merkle
+from traceability.ledger.lines import LineReader, encode_base64, encode_lines, require_range, require_size
+from traceability.ledger.record import MAX_TIME_MS, format_time, parse_time
+
+TITLE: Final = "food-traceability/state/v1"
+STREAM_TITLE: Final = b"food-traceability/stream/v1\n"
+BUCKET_BITS: Final = 16
+BUCKETS: Final = 1 << BUCKET_BITS
+MAX_STATE_LEAF: Final = 256
+"""Bytes of a state leaf's text, at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class StateLeaf:
+    """The last leaf of a published checkpoint; only well-formed ones can be made.
+
+    Attributes:
+        index: leaves before this one.
+        streams: how many streams the state holds.
+        root: of the state tree, 32 bytes.
+        time_ms: when the node made it, milliseconds since 1970 UTC.
+    """
+
+    index: int
+    streams: int
+    root: bytes
+    time_ms: int
+
+    def __post_init__(self) -> None:
+        require_range("a leaf's index", self.index)
+        require_range("the number of streams", self.streams)
+        require_size("a state root", self.root, merkle.HASH_SIZE)
+        require_range("a time in ms", self.time_ms, high=MAX_TIME_MS)
+
+    def text(self) -> bytes:
+        """The five lines: the leaf data in the log."""
+        root = encode_base64(self.root)
+        return encode_lines(TITLE, str(self.index), str(self.streams), root, format_time(self.time_ms))
+
+    @property
+    def hash(self) -> bytes:
+        """RFC 6962 leaf hash of the text."""
+        return merkle.leaf_hash(self.text())
+
+
+def parse_state_leaf(text: bytes) -> StateLeaf:
+    """The state leaf in a leaf's data.
+
+    Raises:
+        MalformedError: not exactly the five lines of a state leaf.
+    """
+    lines = LineReader(text, TITLE, MAX_STATE_LEAF)
+    leaf = StateLeaf(lines.integer(), lines.integer(), lines.data(), parse_time(lines.text()))
+    lines.end(leaf.text())
+    return leaf
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """Proof that a stream is in the state with this record count and head.
+
+    Attributes:
+        count: records in the stream, at least 1.
+        head: record hash of the last of them, 32 bytes.
+        index: of the stream in its bucket.
+        bucket_size: streams in the bucket.
+        bucket_proof: RFC 6962 inclusion proof in the bucket.
+        top_proof: RFC 6962 inclusion proof of the bucket, 16 hashes.
+    """
+
+    count: int
+    head: bytes
+    index: int
+    bucket_size: int
+    bucket_proof: tuple[bytes, ...]
+    top_proof: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """A stream beside the place where an absent one would stand; fields as in ``Presence``."""
+
+    stream_hash: bytes
+    count: int
+    head: bytes
+    index: int
+    bucket_proof: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Absence:
+    """Proof that a stream is not in the state.
+
+    Attributes:
+        bucket_size: streams in the bucket where it would be.
+        neighbours: none if the bucket is empty; its first or its last stream, if the
+            absent one would stand before or behind all; otherwise the two around it.
+        top_proof: RFC 6962 inclusion proof of the bucket, 16 hashes.
+    """
+
+    bucket_size: int
+    neighbours: tuple[Neighbour, ...]
+    top_proof: tuple[bytes, ...]
+
+
+def stream_hash(uri: str) -> bytes:
+    """The name of a stream in the state tree: SHA-256 of its URI, 32 bytes."""
+    return hashlib.sha256(uri.encode()).digest()
+
+
+def stream_leaf(name: bytes, count: int, head: bytes) -> bytes:
+    """Leaf hash of a stream in its bucket.
+
+    Raises:
+        MalformedError: name or head not of 32 bytes, or no records.
+    """
+    require_size("the hash of a stream's URI", name, merkle.HASH_SIZE)
+    require_range("a record count", count, low=1)
+    require_size("the head of a stream", head, merkle.HASH_SIZE)
+    return merkle.leaf_hash(STREAM_TITLE + name + count.to_bytes(8, "big") + head)
+
+
+def verify_presence(root: bytes, name: bytes, presence: Presence) -> None:
+    """Check that the state with this root holds the stream as ``presence`` says.
+
+    Args:
+        root: of the state tree, from a state leaf that was itself verified.
+        name: ``stream_hash`` of the stream.
+
+    Raises:
+        MalformedError: a value is out of range.
+        ProofMismatchError: the state does not hold it so.
+    """
+    leaf = stream_leaf(name, presence.count, presence.head)
+    bucket_root = merkle.climb(presence.index, presence.bucket_size, leaf, presence.bucket_proof)
+    _verify_bucket(root, name, bucket_root, presence.top_proof)
+
+
+def verify_absence(root: bytes, name: bytes, absence: Absence) -> None:
+    """Check that the state with this root does not hold the stream.
+
+    The order of a bucket is its keeper's promise, which full witnesses check; given the
+    order, the neighbours leave no room for the stream.
+
+    Raises:
+        MalformedError: a value is out of range.
+        ProofMismatchError: the proof does not show that it is absent.
+    """
+    require_size("the hash of a stream's URI", name, merkle.HASH_SIZE)
+    _check_gap(name, absence)
+    roots = {_bucket_root(neighbour, absence.bucket_size) for neighbour in absence.neighbours}
+    if len(roots) > 1:
+        raise ProofMismatchError("the neighbours stand in different buckets")
+    _verify_bucket(root, name, roots.pop() if roots else merkle.EMPTY_ROOT, absence.top_proof)
+
+
+class StateTree:
+    """The state of every stream; never changes, ``updated`` gives the next one."""
+
+    __slots__ = ("_buckets", "_levels", "_streams")
+
+    def __init__(self, heads: Mapping[bytes, tuple[int, bytes]]) -> None:
+        """Build the tree over {stream hash: (record count, head)}."""
+        self._buckets: dict[int, dict[bytes, tuple[int, bytes]]] = {}
+        self._levels: list[dict[int, bytes]] = [{} for _ in range(BUCKET_BITS + 1)]
+        self._streams = 0
+        self._put(heads)
+
+    @property
+    def root(self) -> bytes:
+        """Root of the state tree, 32 bytes."""
+        return self._node(BUCKET_BITS, 0)
+
+    @property
+    def streams(self) -> int:
+        """How many streams the state holds."""
+        return self._streams
+
+    def updated(self, heads: Mapping[bytes, tuple[int, bytes]]) -> StateTree:
+        """The state after these streams were added or moved on; this one stays as it is."""
+        later = StateTree({})
+        later._buckets = dict(self._buckets)
+        later._levels = [dict(level) for level in self._levels]
+        later._streams = self._streams
+        later._put(heads)
+        return later
+
+    def prove(self, name: bytes) -> Presence | Absence:
+        """Proof of what the state says about the stream with this hash."""
+        number = bucket_number(name)
+        bucket = self._buckets.get(number, {})
+        names = sorted(bucket)
+        leaves = [stream_leaf(item, *bucket[item]) for item in names]
+        top_proof = tuple(self._node(*node) for node in merkle.siblings(number, BUCKETS))
+        place = bisect_left(names, name)
+        if name in bucket:
+            proof = tuple(merkle.inclusion_proof(place, leaves))
+            return Presence(*bucket[name], place, len(names), proof, top_proof)
+        neighbours = []
+        for i in range(max(place - 1, 0), min(place + 1, len(names))):
+            proof = tuple(merkle.inclusion_proof(i, leaves))
+            neighbours.append(Neighbour(names[i], *bucket[names[i]], i, proof))
+        return Absence(len(names), tuple(neighbours), top_proof)
+
+    def _put(self, heads: Mapping[bytes, tuple[int, bytes]]) -> None:
+        touched: dict[int, dict[bytes, tuple[int, bytes]]] = {}
+        for name, head in heads.items():
+            touched.setdefault(bucket_number(name), {})[name] = head
+        for number, changes in touched.items():
+            before = self._buckets.get(number, {})
+            bucket = before | changes
+            self._buckets[number] = bucket
+            self._streams += len(bucket) - len(before)
+            leaves = [stream_leaf(name, *bucket[name]) for name in sorted(bucket)]
+            self._levels[0][number] = merkle.leaf_hash(merkle.root(leaves))
+        above = set(touched)
+        for height in range(1, BUCKET_BITS + 1):
+            above = {index >> 1 for index in above}
+            for index in above:
+                left, right = self._node(height - 1, 2 * index), self._node(height - 1, 2 * index + 1)
+                self._levels[height][index] = merkle.node_hash(left, right)
+
+    def _node(self, height: int, index: int) -> bytes:
+        return self._levels[height].get(index) or _EMPTY[height]
+
+
+def bucket_number(name: bytes) -> int:
+    """The bucket of a stream: the first 16 bits of its hash, big-endian."""
+    return int.from_bytes(name[:2], "big")
+
+
+def _empty_nodes() -> list[bytes]:
+    """Node hashes of the upper tree over empty buckets only, by height."""
+    nodes = [merkle.leaf_hash(merkle.EMPTY_ROOT)]
+    for _ in range(BUCKET_BITS):
+        nodes.append(merkle.node_hash(nodes[-1], nodes[-1]))
+    return nodes
+
+
+_EMPTY: Final = _empty_nodes()
+
+
+def _bucket_root(neighbour: Neighbour, bucket_size: int) -> bytes:
+    leaf = stream_leaf(neighbour.stream_hash, neighbour.count, neighbour.head)
+    return merkle.climb(neighbour.index, bucket_size, leaf, neighbour.bucket_proof)
+
+
+def _verify_bucket(root: bytes, name: bytes, bucket_root: bytes, top_proof: tuple[bytes, ...]) -> None:
+    merkle.verify_inclusion(bucket_number(name), BUCKETS, merkle.leaf_hash(bucket_root), top_proof, root)
+
+
+def _check_gap(name: bytes, absence: Absence) -> None:
+    """Check that nothing can stand between the neighbours, and that the name would stand there."""
+    match absence.neighbours:
+        case ():
+            fits = absence.bucket_size == 0
+        case (only,) if only.index == 0 and name < only.stream_hash:
+            fits = True
+        case (only,):
+            fits = only.index == absence.bucket_size - 1 and only.stream_hash < name
+        case (left, right):
+            fits = left.index + 1 == right.index and left.stream_hash < name < right.stream_hash
+        case _:
+            fits = False
+    if not fits:
+        raise ProofMismatchError("the neighbours leave room for the stream", got=name)

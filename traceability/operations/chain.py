@@ -1,0 +1,126 @@
+"""Appending to streams: the one place where a record is made.
+
+The head of every stream that is touched is locked first, always in the order of the stream
+hashes, so that two writers can neither fork a chain nor wait for one another in a circle.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql.dml import Insert
+
+from traceability.ledger.record import GENESIS, SALT_SIZE, Record, commit
+from traceability.ledger.state import stream_hash
+from traceability.store import models
+from traceability.store.engine import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A statement on its way into a stream."""
+
+    stream: str
+    media_type: str
+    body: bytes
+
+    @property
+    def sha256(self) -> bytes:
+        """SHA-256 of the statement's bytes."""
+        return hashlib.sha256(self.body).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A stream's newest record as the transaction sees it."""
+
+    uri: str
+    count: int
+    head: bytes
+    time_ms: int
+
+
+def append(tx: Transaction, entries: Sequence[Entry]) -> list[Record]:
+    """Chain statements onto their streams, in the order given.
+
+    The record time is the transaction's, or if that is later the newest of the stream or of
+    the last checkpoint: times never decrease, in a stream and along the log, even when this
+    machine's clock goes back.
+
+    Returns:
+        One record an entry.
+    """
+    heads = lock_heads(tx, (e.stream for e in entries))
+    newest = select(models.Checkpoint.time_ms).order_by(models.Checkpoint.size.desc()).limit(1)
+    earliest = max(tx.now_ms, tx.connection.execute(newest).scalar_one_or_none() or 0)
+    records: list[Record] = []
+    rows = []
+    for entry in entries:
+        key = stream_hash(entry.stream)
+        head = heads[key]
+        salt = secrets.token_bytes(SALT_SIZE)
+        record = Record(
+            stream=entry.stream,
+            seq=head.count,
+            prev=head.head,
+            time_ms=max(earliest, head.time_ms),
+            media_type=entry.media_type,
+            commitment=commit(entry.sha256, salt),
+        )
+        digest = record.hash
+        heads[key] = Head(entry.stream, head.count + 1, digest, record.time_ms)
+        records.append(record)
+        rows.append(_row(key, record, digest, entry.sha256, salt))
+    if not rows:
+        return records
+    insert_new(tx, models.Statement, ({"sha256": e.sha256, "body": e.body} for e in entries))
+    tx.connection.execute(insert(models.Record), rows)
+    tx.connection.execute(
+        update(models.Stream)
+        .where(models.Stream.hash == bindparam("key"))
+        .values(length=bindparam("new_count"), head=bindparam("new_head"), time_ms=bindparam("new_time")),
+        [
+            {"key": k, "new_count": h.count, "new_head": h.head, "new_time": h.time_ms}
+            for k, h in heads.items()
+        ],
+    )
+    return records
+
+
+def lock_heads(tx: Transaction, uris: Iterable[str]) -> dict[bytes, Head]:
+    """The heads of streams, locked until the transaction ends; new streams begin empty."""
+    wanted = {stream_hash(uri): uri for uri in uris}
+    keys = sorted(wanted)
+    empty = ({"hash": k, "uri": wanted[k], "length": 0, "head": GENESIS, "time_ms": 0} for k in keys)
+    insert_new(tx, models.Stream, empty)
+    query = select(models.Stream.hash, models.Stream.length, models.Stream.head, models.Stream.time_ms)
+    query = query.where(models.Stream.hash.in_(keys)).order_by(models.Stream.hash)
+    found = tx.connection.execute(query.with_for_update())
+    return {r.hash: Head(wanted[r.hash], r.length, r.head, r.time_ms) for r in found}
+
+
+def insert_new(tx: Transaction, model: type[models.Base], rows: Iterable[Mapping[str, object]]) -> None:
+    """Insert the rows that are not there yet; those that are stay as they are."""
+    values = list(rows)
+    if values:
+        dialect = postgresql if tx.connection.dialect.name == "postgresql" else sqlite
+        statement: Insert = dialect.insert(model).on_conflict_do_nothing()
+        tx.connection.execute(statement, values)
+
+
+def _row(key: bytes, record: Record, digest: bytes, statement: bytes, salt: bytes) -> dict[str, object]:
+    return {
+        "stream": key,
+        "seq": record.seq,
+        "time_ms": record.time_ms,
+        "media_type": record.media_type,
+        "statement": statement,
+        "salt": salt,
+        "hash": digest,
+        "log_index": None,
+    }

@@ -1,0 +1,154 @@
+"""Enrolment: key statements of parties and devices onto their key streams."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, insert, select
+
+from traceability import identifiers, media
+from traceability.errors import ConflictError, UnknownSignerError, UnknownSubjectError
+from traceability.ledger.state import stream_hash
+from traceability.operations.chain import Entry, append, lock_heads
+from traceability.operations.node import Node
+from traceability.signing import keys, keystatement
+from traceability.signing.keys import PrivateKey, PublicKey
+from traceability.store import models
+from traceability.store.engine import Store, Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class EnrolledParty:
+    """A party that can sign from now on."""
+
+    uri: str
+    kid: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class EnrolledDevice:
+    """A device that is known from now on.
+
+    ``receipt_key`` (32 bytes) authenticates what the node tells the device; it is handed
+    over now, to the device alone.
+    """
+
+    device: str
+    uri: str
+    owner: str
+    receipt_key: bytes
+
+
+def enrol_party(store: Store, node: Node, names: Mapping[str, str], gln: str | None = None) -> EnrolledParty:
+    """Make a key for a party, in the node's custody, and put its key statement on the log.
+
+    Args:
+        names: the firm's name in ``en`` and ``zh``.
+        gln: its GLN; without one it gets a random pseudonym.
+
+    Raises:
+        ConflictError: the party is enrolled already.
+    """
+    party = identifiers.party_uri(node.name, gln or secrets.token_hex(8))
+    key = PrivateKey.generate()
+    with store.transaction() as tx:
+        statement = keystatement.party_statement(
+            key,
+            node.registrar_key,
+            node=node.name,
+            party=party,
+            names=names,
+            custody="node",
+            iat=tx.now_ms // 1000,
+        )
+        _add_key(tx, keystatement.parse_key_statement(statement), statement)
+        sealed = keys.seal(node.secret, key)
+        tx.connection.execute(insert(models.Custody).values(kid=key.public.kid, sealed=sealed))
+    return EnrolledParty(party, key.public.kid)
+
+
+def enrol_device(store: Store, node: Node, request: bytes) -> EnrolledDevice:
+    """Countersign a device's request with its owner's key and put it on the log.
+
+    Args:
+        request: a key statement signed by the device's own key (``keystatement.device_request``).
+
+    Raises:
+        MalformedError, KeyRefusedError: not such a request.
+        SignatureMismatchError: not signed by the key that it names.
+        UnknownSignerError: the owner is not a party of this node.
+        ConflictError: the device is enrolled already, or the request is countersigned.
+    """
+    asked = keystatement.parse_key_statement(request)
+    if asked.owner is None or asked.voucher is not None:
+        raise ConflictError("a device's own request is needed: one signature, and an owner")
+    if asked.stream != identifiers.device_keys(node.name, asked.key.device_id):
+        raise ConflictError(f"the request is for another node than {node.name}")
+    asked.message.verify(0, asked.key)
+    with store.transaction() as tx:
+        owner = signing_key(tx.connection, node, asked.owner)
+        statement = keystatement.vouch(request, owner)
+        _add_key(tx, asked, statement)
+        device = asked.key.device_id
+        row = {"id": device, "kid": asked.key.kid, "settled": -1}
+        tx.connection.execute(insert(models.Device).values(row))
+    return EnrolledDevice(device, asked.subject, asked.owner, keys.receipt_key(node.secret, device))
+
+
+def signing_key(connection: Connection, node: Node, party: str) -> PrivateKey:
+    """The private key of a party that is in the node's custody.
+
+    Raises:
+        UnknownSignerError: no such party, or it keeps its key itself.
+    """
+    query = select(models.Key.public, models.Custody.sealed).join(models.Custody)
+    found = connection.execute(query.where(models.Key.subject == party)).one_or_none()
+    if found is None:
+        raise UnknownSignerError(f"{party} has no key in this node's custody")
+    return keys.unseal(node.secret, found.sealed, PublicKey(found.public))
+
+
+def find_party(connection: Connection, node: Node, text: str) -> str:
+    """The URI of a party by URI, GLN or pseudonym.
+
+    Raises:
+        UnknownSubjectError: no such party here.
+    """
+    uri = text if text.startswith("https://") else identifiers.party_uri(node.name, text)
+    if connection.execute(select(models.Key.kid).where(models.Key.subject == uri)).first() is None:
+        raise UnknownSubjectError(f"{uri} is not enrolled on this node: traceability enrol party --help")
+    return uri
+
+
+def _add_key(tx: Transaction, statement: keystatement.KeyStatement, body: bytes) -> None:
+    heads = lock_heads(tx, [statement.stream])
+    if heads[stream_hash(statement.stream)].count:
+        raise ConflictError(f"{statement.subject} is enrolled already")
+    append(tx, [Entry(statement.stream, media.KEY, body)])
+    row = {
+        "kid": statement.key.kid,
+        "subject": statement.subject,
+        "public": statement.key.raw,
+        "stream": stream_hash(statement.stream),
+    }
+    tx.connection.execute(insert(models.Key).values(row))
+
+
+def device_owner(connection: Connection, node: Node, device: str) -> str:
+    """The URI of the party that owns a device.
+
+    Raises:
+        UnknownSubjectError: the device is not enrolled.
+    """
+    key = stream_hash(identifiers.device_keys(node.name, device))
+    query = select(models.Statement.body).join(
+        models.Record, models.Record.statement == models.Statement.sha256
+    )
+    body = connection.execute(
+        query.where(models.Record.stream == key, models.Record.seq == 0)
+    ).scalar_one_or_none()
+    if body is None:
+        raise UnknownSubjectError(f"device {device} is not enrolled: traceability enrol device --help")
+    return keystatement.parse_key_statement(body).owner or ""

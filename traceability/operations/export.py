@@ -1,0 +1,141 @@
+"""Making a bundle of one batch, as of the newest published checkpoint, from one snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from sqlalchemy import Connection, select
+
+from traceability import media
+from traceability.errors import NotPublishedError, UnknownSubjectError
+from traceability.ledger.record import GENESIS
+from traceability.ledger.state import Presence, stream_hash
+from traceability.operations.events import disclosures_of
+from traceability.operations.log import latest_checkpoint, read_tiles, state_tree
+from traceability.operations.node import Node
+from traceability.sensing.frame import parse_statement
+from traceability.signing import sdjwt
+from traceability.signing.disclosure import Audience, digests_for
+from traceability.signing.keystatement import parse_key_statement
+from traceability.store import models
+from traceability.store.engine import AnyRow
+from traceability.verification.bundle import Bundle, Link, Place, Stretch
+
+PUBLIC: Final = Audience.PUBLIC
+
+
+def export_bundle(connection: Connection, node: Node, batch: str, audience: Audience = PUBLIC) -> Bundle:
+    """The bundle of a batch.
+
+    Args:
+        connection: a snapshot (``Store.reading``).
+        batch: URI of the batch's stream.
+
+    Raises:
+        UnknownSubjectError: no such batch on this node.
+        NotPublishedError: it is recorded, but no published checkpoint covers it yet.
+    """
+    latest = latest_checkpoint(connection)
+    key = stream_hash(batch)
+    known = connection.execute(select(models.Batch.stream).where(models.Batch.stream == key)).first()
+    if known is None:
+        raise UnknownSubjectError(f"{batch} is not recorded on {node.name}")
+    exporter = _Exporter(connection, latest, audience) if latest is not None else None
+    if exporter is None or not isinstance(exporter.tree.prove(key), Presence):
+        raise NotPublishedError(f"{batch} is recorded, but not yet in the log")
+    return exporter.bundle(batch)
+
+
+class _Exporter:
+    """One export: what it has met so far decides which key streams it needs."""
+
+    def __init__(self, connection: Connection, latest: AnyRow, audience: Audience) -> None:
+        self.connection, self.latest, self.audience = connection, latest, audience
+        self.tree = state_tree(connection, latest.size)
+        self.disclosures: dict[bytes, tuple[str, ...]] = {}
+        self.kids: set[bytes] = set()
+
+    def bundle(self, batch: str) -> Bundle:
+        subject = self._stretch(batch, 0, None)
+        assets = [self._asset(stay) for stay in self._stays(stream_hash(batch), len(subject.links))]
+        keys = self._key_streams()
+        tiles = read_tiles(self.connection)
+        return Bundle(
+            subject=batch,
+            audience=self.audience,
+            checkpoint=self.latest.note.encode("utf-8"),
+            state_leaf=self.latest.leaf.encode("ascii"),
+            state_proof=tuple(tiles.inclusion_proof(self.latest.size - 1, self.latest.size)),
+            streams=(subject, *assets, *keys),
+            disclosures=self.disclosures,
+        )
+
+    def _stays(self, batch: bytes, published: int) -> Iterable[AnyRow]:
+        table = models.Stay
+        query = select(table, models.Stream.uri).join(models.Stream, models.Stream.hash == table.asset)
+        query = query.where(table.batch == batch, table.open_seq < published).order_by(table.open_seq)
+        return self.connection.execute(query).all()
+
+    def _asset(self, stay: AnyRow) -> Stretch:
+        """The part of an asset's stream that a stay needs, as far as it is published."""
+        closed = stay.close_seq is not None and self._is_published(stay.batch, stay.close_seq)
+        return self._stretch(stay.uri, stay.asset_from, stay.asset_to if closed else None)
+
+    def _is_published(self, stream: bytes, seq: int) -> bool:
+        table = models.Record
+        query = select(table.log_index).where(table.stream == stream, table.seq == seq)
+        index = self.connection.execute(query).scalar_one_or_none()
+        return index is not None and index < self.latest.size
+
+    def _stretch(self, uri: str, first: int, end: int | None) -> Stretch:
+        """Records ``first`` to ``end``; up to the state, with its place there, where ``end`` is None."""
+        name = stream_hash(uri)
+        record = models.Record
+        query = select(record, models.Statement.body).join(models.Statement)
+        query = query.where(record.stream == name, record.seq >= first, record.log_index < self.latest.size)
+        if end is not None:
+            query = query.where(record.seq < end)
+        links = tuple(self._link(row) for row in self.connection.execute(query.order_by(record.seq)))
+        before = select(record.hash).where(record.stream == name, record.seq == first - 1)
+        prev = self.connection.execute(before).scalar_one_or_none() or GENESIS
+        return Stretch(uri, first, prev, links, self._place(name) if end is None else None)
+
+    def _place(self, name: bytes) -> Place | None:
+        found = self.tree.prove(name)
+        if not isinstance(found, Presence):
+            return None
+        return Place(found.index, found.bucket_size, found.bucket_proof, found.top_proof)
+
+    def _link(self, row: AnyRow) -> Link:
+        if row.media_type in media.DEVICE_STATEMENTS:
+            self.kids.add(parse_statement(row.body).kid)
+        elif row.media_type == media.EVENT and row.statement not in self.disclosures:
+            statement = sdjwt.parse(row.body)
+            self.kids.add(statement.kid)
+            self.disclosures[row.statement] = self._disclosed(row.statement, statement)
+        return Link(row.time_ms, row.media_type, row.salt, row.statement, row.body)
+
+    def _disclosed(self, sha256: bytes, statement: sdjwt.SdJwt) -> tuple[str, ...]:
+        """The disclosures of a statement that the audience gets, in the order of their digests."""
+        texts = {sdjwt.digest_of(text): text for text in disclosures_of(self.connection, sha256)}
+        paths = sdjwt.paths(statement.payload, list(texts.values()))
+        return tuple(texts[digest] for digest in sorted(digests_for(self.audience, paths)))
+
+    def _key_streams(self) -> list[Stretch]:
+        """The key streams of all signers, and of the parties that vouch for the devices among them."""
+        wanted: dict[str, Stretch] = {}
+        pending = set(self.kids)
+        while pending:
+            query = select(models.Stream.uri).join(models.Key, models.Key.stream == models.Stream.hash)
+            uris = self.connection.execute(query.where(models.Key.kid.in_(pending))).scalars().all()
+            pending = set()
+            for uri in uris:
+                wanted[uri] = stretch = self._stretch(uri, 0, None)
+                for link in stretch.links:
+                    owner = parse_key_statement(link.statement or b"").owner
+                    found = select(models.Key.kid, models.Stream.uri).join(models.Stream)
+                    row = self.connection.execute(found.where(models.Key.subject == owner)).first()
+                    if row is not None and row.uri not in wanted:
+                        pending.add(row.kid)
+        return [wanted[uri] for uri in sorted(wanted)]

@@ -1,0 +1,46 @@
+"""Heartbeats: when a program last said that it works, and what hinders it if it does not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, select, update
+
+from traceability.operations.chain import insert_new
+from traceability.store import models
+from traceability.store.engine import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """A program's newest heartbeat; ``detail["error"]`` is the code of what hinders it, or None."""
+
+    program: str
+    at_ms: int
+    detail: Mapping[str, Any]
+
+
+def beat(store: Store, program: str, detail: Mapping[str, Any]) -> None:
+    """Say that a program works.
+
+    Args:
+        program: ``gateway`` or ``publisher``.
+        detail: what there is to say; made into JSON.
+
+    Raises:
+        StoreUnavailableError: try again.
+    """
+    with store.transaction() as tx:
+        table = models.Heartbeat
+        row = {"at_ms": tx.now_ms, "detail": json.dumps(detail, sort_keys=True)}
+        insert_new(tx, table, [{"program": program, **row}])
+        tx.connection.execute(update(table).where(table.program == program).values(row))
+
+
+def newest_beats(connection: Connection) -> dict[str, Beat]:
+    """The newest heartbeat of every program that ever gave one."""
+    rows = connection.execute(select(models.Heartbeat.__table__))
+    return {r.program: Beat(r.program, r.at_ms, json.loads(r.detail)) for r in rows}

@@ -1,0 +1,94 @@
+"""Reading the log as it is stored: checkpoints, tiles, entries, and the state at a size."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, and_, func, or_, select
+from sqlalchemy.orm import aliased
+
+from traceability.errors import LogConflictError
+from traceability.ledger.record import GENESIS, Record, commit
+from traceability.ledger.state import StateTree
+from traceability.ledger.tiles import Tiles
+from traceability.store import models
+from traceability.store.engine import AnyRow
+
+
+def latest_checkpoint(connection: Connection) -> AnyRow | None:
+    """The newest published checkpoint's row."""
+    table = models.Checkpoint
+    query = select(table).where(table.published).order_by(table.size.desc()).limit(1)
+    return connection.execute(query).one_or_none()
+
+
+def read_tiles(connection: Connection) -> Tiles:
+    """The log's tree as the store holds it."""
+
+    def read(level: int, number: int) -> bytes:
+        table = models.Tile
+        query = select(table.hashes).where(table.level == level, table.number == number)
+        return connection.execute(query).scalar_one_or_none() or b""
+
+    return Tiles(read)
+
+
+def state_tree(connection: Connection, size: int) -> StateTree:
+    """The heads of all streams over the first ``size`` leaves of the log, rebuilt whole.
+
+    Only streams with records behind those leaves are looked at twice.
+    """
+    record, stream = models.Record, models.Stream
+    heads = {
+        r.hash: (r.length, r.head)
+        for r in connection.execute(select(stream.hash, stream.length, stream.head))
+    }
+    newer = (
+        select(record.stream, func.min(record.seq).label("first"))
+        .where(or_(record.log_index.is_(None), record.log_index >= size))
+        .group_by(record.stream)
+    )
+    for name, first in connection.execute(newer).all():
+        before = select(record.hash).where(record.stream == name, record.seq == first - 1)
+        heads[name] = (first, connection.execute(before).scalar_one_or_none() or GENESIS)
+    return StateTree({name: head for name, head in heads.items() if head[0]})
+
+
+def log_entries(connection: Connection, first: int, end: int) -> list[bytes]:
+    """The data of leaves ``first`` up to but not including ``end``: records and state leaves.
+
+    Raises:
+        LogConflictError: the store does not hold all of them.
+    """
+    found = {c.size - 1: c.leaf.encode("ascii") for c in _state_leaves(connection, first, end)}
+    found |= {index: record.text() for index, record in stored_records(connection, first, end)}
+    if found.keys() != set(range(first, end)):
+        raise LogConflictError(
+            f"leaves {first} to {end} are not all there", expected=end - first, got=len(found)
+        )
+    return [found[index] for index in range(first, end)]
+
+
+def stored_records(connection: Connection, first: int, end: int) -> list[tuple[int, Record]]:
+    """The records with log indexes from ``first`` up to but not including ``end``, each with its index."""
+    record, before = models.Record, aliased(models.Record)
+    query = (
+        select(record, models.Stream.uri, before.hash.label("prev"))
+        .join(models.Stream, models.Stream.hash == record.stream)
+        .outerjoin(before, and_(before.stream == record.stream, before.seq == record.seq - 1))
+        .where(record.log_index >= first, record.log_index < end)
+        .order_by(record.log_index)
+    )
+    return [
+        (
+            r.log_index,
+            Record(r.uri, r.seq, r.prev or GENESIS, r.time_ms, r.media_type, commit(r.statement, r.salt)),
+        )
+        for r in connection.execute(query)
+    ]
+
+
+def _state_leaves(connection: Connection, first: int, end: int) -> Sequence[AnyRow]:
+    table = models.Checkpoint
+    query = select(table.size, table.leaf).where(table.size > first, table.size <= end)
+    return connection.execute(query).all()

@@ -1,0 +1,149 @@
+"""A node's folder: its name, its keys, its policy; made once by ``init``.
+
+node.json        name and format version
+policy           what verifiers pin: log key and registrar key (docs/formats.md, Policy)
+keys/log.pem         signs checkpoints
+keys/registrar.pem   signs the key statements of parties
+keys/secret          32 bytes: receipts to devices and custody of parties' keys are derived from it
+lock.sqlite      the newest signed checkpoint; never restored from a backup
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import stat
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Final
+
+from traceability import identifiers
+from traceability.errors import ConflictError, SettingsError
+from traceability.ledger import note
+from traceability.signing.keys import PrivateKey
+from traceability.verification.policy import Policy, format_policy, parse_policy
+
+FORMAT: Final = 1
+
+
+@dataclass(frozen=True)
+class Node:
+    """One node. Keys are read when they are needed: the web site never needs any."""
+
+    folder: Path
+    name: str
+
+    @property
+    def origin(self) -> str:
+        """The name of the node's log."""
+        return identifiers.log_origin(self.name)
+
+    @property
+    def lock_path(self) -> Path:
+        """The lock database: the newest checkpoint that was signed."""
+        return self.folder / "lock.sqlite"
+
+    @cached_property
+    def log_key(self) -> PrivateKey:
+        """Signs checkpoints."""
+        return PrivateKey.from_pem(_read_secret(self.folder / "keys" / "log.pem"), None)
+
+    @cached_property
+    def registrar_key(self) -> PrivateKey:
+        """Signs parties' key statements."""
+        return PrivateKey.from_pem(_read_secret(self.folder / "keys" / "registrar.pem"), None)
+
+    @cached_property
+    def secret(self) -> bytes:
+        """32 bytes from which receipt keys and the custody key are derived."""
+        return bytes.fromhex(_read_secret(self.folder / "keys" / "secret").decode("ascii"))
+
+    @cached_property
+    def policy_text(self) -> str:
+        """The node's own policy, as a verifier pins it."""
+        return (self.folder / "policy").read_text("ascii")
+
+    @cached_property
+    def policy(self) -> Policy:
+        """The node's own policy."""
+        return parse_policy(self.policy_text)
+
+
+def init_node(folder: Path, name: str | None = None) -> Node:
+    """Make a node: a name for ever, and its keys.
+
+    Args:
+        folder: made with mode 0700 if it is not there.
+        name: a host name that no other node has; a random one if not given.
+
+    Raises:
+        ConflictError: the folder already holds a node.
+    """
+    if (folder / "node.json").exists():
+        raise ConflictError(f"{folder} already holds a node")
+    chosen = identifiers.parse_node_name(name or f"node-{secrets.token_hex(4)}.example")
+    keys = folder / "keys"
+    keys.mkdir(mode=0o700, parents=True, exist_ok=True)
+    log, registrar = PrivateKey.generate(), PrivateKey.generate()
+    _write(keys / "log.pem", log.to_pem(None), 0o600)
+    _write(keys / "registrar.pem", registrar.to_pem(None), 0o600)
+    _write(keys / "secret", secrets.token_bytes(32).hex().encode("ascii"), 0o600)
+    origin = identifiers.log_origin(chosen)
+    policy = Policy(
+        log=note.VerifierKey(origin, note.ED25519, log.public),
+        registrar=note.VerifierKey(f"{chosen}/registrar", note.ED25519, registrar.public),
+    )
+    _write(folder / "policy", format_policy(policy).encode("ascii"), 0o644)
+    _write(
+        folder / "node.json", json.dumps({"format": FORMAT, "name": chosen}).encode("ascii") + b"\n", 0o644
+    )
+    return Node(folder, chosen)
+
+
+def load_node(folder: Path) -> Node:
+    """The node in a folder.
+
+    Raises:
+        SettingsError: there is none, or it was written by a later version.
+    """
+    try:
+        described = json.loads((folder / "node.json").read_text("ascii"))
+    except FileNotFoundError:
+        raise SettingsError(f"{folder} holds no node yet: run `traceability init`, or set FT_DATA") from None
+    if described.get("format") != FORMAT:
+        raise SettingsError(f"{folder} was written by another version (format {described.get('format')})")
+    return Node(folder, identifiers.parse_node_name(described["name"]))
+
+
+def secret_files(folder: Path) -> list[Path]:
+    """The files that only the node's own user may read."""
+    return [folder / "keys" / name for name in ("log.pem", "registrar.pem", "secret")]
+
+
+def check_mode(path: Path) -> None:
+    """Refuse a secret that others could read.
+
+    Raises:
+        SettingsError: it is missing, or its mode lets others in.
+    """
+    try:
+        mode = stat.S_IMODE(path.stat().st_mode)
+    except FileNotFoundError:
+        raise SettingsError(f"{path} is missing: restore it from your copy of the keys") from None
+    if mode & 0o077:
+        raise SettingsError(f"{path} has mode {mode:04o}: others can read it; run chmod 600 {path}")
+
+
+def _read_secret(path: Path) -> bytes:
+    check_mode(path)
+    return path.read_bytes()
+
+
+def _write(path: Path, data: bytes, mode: int) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())

@@ -1,0 +1,215 @@
+"""Stays: a batch enters a monitored asset, leaves it, and its own chain says what was measured.
+
+Opening and leaving come with the events that say so. Closing waits until every device that
+was installed has delivered past the leaving time, was taken away, or has been silent for
+``SILENT_MS``; data that come later are added by an amendment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from sqlalchemy import Connection, and_, func, insert, or_, select, update
+
+from traceability import media
+from traceability.ledger.record import GENESIS
+from traceability.ledger.state import stream_hash
+from traceability.ledger.stay import (
+    DELIVERED,
+    SILENT,
+    UNINSTALLED,
+    StayAmend,
+    StayClose,
+    StayDevice,
+    StayOpen,
+)
+from traceability.operations.chain import Entry, append
+from traceability.operations.events import batch_event
+from traceability.sensing.coldchain import Limits
+from traceability.sensing.frame import DeviceStatement, parse_statement
+from traceability.store import models
+from traceability.store.engine import AnyRow, Transaction
+from traceability.verification.stays import curves, limits_of, series_of
+
+SILENT_MS: Final = 30 * 60 * 1000
+"""How long after the leaving time a missing device is waited for."""
+
+
+def open_stay(tx: Transaction, batch: str, asset: str, entered_seq: int, entered_ms: int) -> None:
+    """Chain a stay-open onto a batch, behind the event that entered it."""
+    connection, key = tx.connection, stream_hash(asset)
+    devices = installed_devices(connection, key, entered_ms, entered_ms)
+    first = _first_record(connection, key, devices, entered_ms)
+    text = StayOpen(
+        batch=batch,
+        asset=asset,
+        entered_seq=entered_seq,
+        entered_ms=entered_ms,
+        asset_count=first,
+        asset_head=_head_at(connection, key, first),
+        devices=tuple(StayDevice(d, _next_counter(connection, key, d, first)) for d in devices),
+    )
+    (record,) = append(tx, [Entry(batch, media.STAY_OPEN, text.encode())])
+    row = {
+        "batch": stream_hash(batch),
+        "open_seq": record.seq,
+        "asset": key,
+        "asset_from": first,
+        "entered_ms": entered_ms,
+    }
+    connection.execute(insert(models.Stay).values(row))
+
+
+def settle_stays(tx: Transaction) -> int:
+    """Close and amend what can be; returns how many texts were chained."""
+    stay, written = models.Stay, 0
+    late = (
+        select(models.DeviceStatement.seq)
+        .where(
+            models.DeviceStatement.stream == stay.asset,
+            models.DeviceStatement.seq >= stay.asset_to,
+            models.DeviceStatement.from_ms < stay.left_ms,
+            models.DeviceStatement.to_ms > stay.entered_ms,
+        )
+        .exists()
+    )
+    query = select(stay).where(stay.left_ms.is_not(None), or_(stay.close_seq.is_(None), late))
+    for row in tx.connection.execute(query.order_by(stay.batch, stay.open_seq)).all():
+        written += _close(tx, row)
+    return written
+
+
+def _close(tx: Transaction, stay: AnyRow) -> bool:
+    connection = tx.connection
+    left_ms = stay.left_ms or 0
+    devices = installed_devices(connection, stay.asset, stay.entered_ms, left_ms)
+    ends = {d: _end(tx, stay, d) for d in devices}
+    if None in ends.values():
+        return False
+    asset_to = max([stay.asset_from] + [_last_record(connection, stay, d) + 1 for d in devices])
+    batch, asset = (_uri(connection, key) for key in (stay.batch, stay.asset))
+    limits = batch_limits(connection, stay.batch)
+    statements = asset_statements(connection, stay.asset, stay.asset_from, asset_to)
+    found = curves(statements, devices, limits, stay.entered_ms, left_ms)
+    kind = StayClose if stay.close_seq is None else StayAmend
+    text = kind(
+        batch=batch,
+        asset=asset,
+        open_seq=stay.open_seq,
+        left_seq=stay.leave_seq or 0,
+        left_ms=left_ms,
+        asset_count=asset_to,
+        asset_head=_head_at(connection, stay.asset, asset_to),
+        low_milli_c=limits.low_milli_c,
+        high_milli_c=limits.high_milli_c,
+        max_gap_ms=limits.max_gap_ms,
+        devices=tuple(
+            StayDevice(d, _next_counter(connection, stay.asset, d, asset_to), end)
+            for d, end in ends.items()
+            if end
+        ),
+        series=tuple(series_of(c) for c in found),
+    )
+    (record,) = append(tx, [Entry(batch, kind.MEDIA_TYPE, text.encode())])
+    closed = update(models.Stay).where(models.Stay.batch == stay.batch, models.Stay.open_seq == stay.open_seq)
+    connection.execute(closed.values(close_seq=record.seq, asset_to=asset_to))
+    return True
+
+
+def installed_devices(connection: Connection, asset: bytes, from_ms: int, to_ms: int) -> list[str]:
+    """Ids of the devices that were installed on an asset at any time between two times, ascending."""
+    table = models.Installation
+    query = select(table.device).where(
+        table.stream == asset, table.from_ms <= to_ms, or_(table.to_ms.is_(None), table.to_ms >= from_ms)
+    )
+    return sorted(set(connection.execute(query).scalars()))
+
+
+def batch_limits(connection: Connection, batch: bytes) -> Limits:
+    """The temperature limits that a batch's first event states."""
+    return limits_of(batch_event(connection, batch))
+
+
+def asset_statements(connection: Connection, asset: bytes, first: int, end: int) -> list[DeviceStatement]:
+    """The device statements in a stretch of an asset's chain, ``first`` included, ``end`` not."""
+    query = (
+        select(models.Statement.body)
+        .join(models.Record, models.Record.statement == models.Statement.sha256)
+        .where(models.Record.stream == asset, models.Record.seq >= first, models.Record.seq < end)
+        .where(models.Record.media_type.in_(media.DEVICE_STATEMENTS))
+        .order_by(models.Record.seq)
+    )
+    return [parse_statement(body) for body in connection.execute(query).scalars()]
+
+
+def _first_record(connection: Connection, asset: bytes, devices: Sequence[str], entered_ms: int) -> int:
+    """The record of an asset from which on a stay's readings stand.
+
+    For each device that is its last statement that begins before the stay: so the line across
+    the edge of the stay can be drawn, and nobody can begin a stay after its hot hours.
+    """
+    table = models.DeviceStatement
+    last_before = (
+        select(func.max(table.seq))
+        .where(table.stream == asset, table.device.in_(devices), table.from_ms <= entered_ms)
+        .group_by(table.device)
+    )
+    first_inside = select(func.min(table.seq)).where(table.stream == asset, table.to_ms >= entered_ms)
+    found = [*connection.execute(last_before).scalars(), connection.execute(first_inside).scalar_one()]
+    known = [seq for seq in found if seq is not None]
+    if known:
+        return min(known)
+    newest = select(models.Record.seq).where(models.Record.stream == asset).order_by(models.Record.seq.desc())
+    last = connection.execute(newest.limit(1)).scalar_one_or_none()
+    return 0 if last is None else last + 1
+
+
+def _head_at(connection: Connection, stream: bytes, count: int) -> bytes:
+    if count == 0:
+        return GENESIS
+    query = select(models.Record.hash).where(models.Record.stream == stream, models.Record.seq == count - 1)
+    return connection.execute(query).scalar_one()
+
+
+def _next_counter(connection: Connection, asset: bytes, device: str, count: int) -> int:
+    """The first counter of a device that is not recorded before an asset's ``count``."""
+    table = models.DeviceStatement
+    of_device = table.device == device
+    counters = select(table.counter).where(of_device)
+    later = counters.where(table.stream == asset, table.seq >= count).order_by(table.counter)
+    first_later = connection.execute(later.limit(1)).scalar_one_or_none()
+    if first_later is not None:
+        return first_later
+    newest = connection.execute(counters.order_by(table.counter.desc()).limit(1)).scalar_one_or_none()
+    return 0 if newest is None else newest + 1
+
+
+def _end(tx: Transaction, stay: AnyRow, device: str) -> str | None:
+    """How a device ended its part in a stay; None while its data may still be on the way."""
+    table, left_ms = models.DeviceStatement, stay.left_ms or 0
+    past = select(table.seq).where(table.device == device, table.stream == stay.asset, table.to_ms >= left_ms)
+    if tx.connection.execute(past.limit(1)).first() is not None:
+        return DELIVERED
+    if tx.now_ms - left_ms > SILENT_MS:
+        gone = select(models.Installation.device).where(
+            models.Installation.device == device,
+            models.Installation.stream == stay.asset,
+            models.Installation.to_ms.is_not(None),
+        )
+        return UNINSTALLED if tx.connection.execute(gone).first() else SILENT
+    return None
+
+
+def _last_record(connection: Connection, stay: AnyRow, device: str) -> int:
+    """The last record of the asset that a stay needs of a device."""
+    table, left_ms = models.DeviceStatement, stay.left_ms or 0
+    of_device = and_(table.device == device, table.stream == stay.asset, table.seq >= stay.asset_from)
+    inside = select(func.max(table.seq)).where(of_device, table.from_ms <= left_ms)
+    after = select(func.min(table.seq)).where(of_device, table.to_ms >= left_ms)
+    found = [connection.execute(q).scalar_one() for q in (inside, after)]
+    return max([seq for seq in found if seq is not None], default=stay.asset_from - 1)
+
+
+def _uri(connection: Connection, key: bytes) -> str:
+    return connection.execute(select(models.Stream.uri).where(models.Stream.hash == key)).scalar_one()

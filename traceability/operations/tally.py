@@ -1,0 +1,106 @@
+"""Counting every message once, and keeping the refused ones while there is room.
+
+For each source received = accepted + duplicate + rejected + quarantined. A refused message
+is kept with its reason, at most 16 KiB of it, until the quotas are used up; past them it is
+only counted, under ``unkept``. What was not proven genuine may use half of each quota: a
+stranger's noise leaves room for the evidence of what a device really signed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import bindparam, func, insert, select, update
+
+from traceability.errors import TraceabilityError
+from traceability.operations.chain import insert_new
+from traceability.store import models
+from traceability.store.engine import Transaction
+
+ACCEPTED: Final = "accepted"
+DUPLICATE: Final = "duplicate"
+REJECTED: Final = "rejected"
+QUARANTINED: Final = "quarantined"
+WORDS: Final = (ACCEPTED, DUPLICATE, REJECTED, QUARANTINED)
+UNKNOWN: Final = "unknown"
+"""Source of what names no enrolled device."""
+
+MAX_KEPT_BYTES: Final = 16_384
+QUOTA_BYTES: Final = 64 * 1024 * 1024
+QUOTA_BYTES_PER_SOURCE: Final = 8 * 1024 * 1024
+QUOTA_ROWS_PER_SOURCE: Final = 10_000
+_COLUMNS: Final = ("received", *WORDS, "unkept")
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """One message and what became of it."""
+
+    source: str
+    word: str
+    topic: str
+    payload: bytes
+    refusal: TraceabilityError | None
+
+
+def count(tx: Transaction, messages: Sequence[Counted]) -> None:
+    """Add a handful to the tallies, and its refusals to the quarantine."""
+    counts: dict[str, dict[str, int]] = defaultdict(lambda: dict.fromkeys(_COLUMNS, 0))
+    for message in messages:
+        counts[message.source]["received"] += 1
+        counts[message.source][message.word] += 1
+    sources = sorted(counts)
+    insert_new(tx, models.Tally, ({"source": s, **dict.fromkeys(_COLUMNS, 0)} for s in sources))
+    _keep(tx, messages, counts)
+    if not sources:
+        return
+    table = models.Tally
+    more = {name: getattr(table, name) + bindparam(f"more_{name}") for name in _COLUMNS}
+    tx.connection.execute(
+        update(table).where(table.source == bindparam("of")).values(more),
+        [{"of": s, **{f"more_{name}": counts[s][name] for name in _COLUMNS}} for s in sources],
+    )
+
+
+def _keep(tx: Transaction, messages: Sequence[Counted], counts: Mapping[str, dict[str, int]]) -> None:
+    refused = [m for m in messages if m.refusal is not None]
+    if not refused:
+        return
+    table = models.Quarantine
+    used = select(table.source, func.count(), func.sum(func.length(table.body))).group_by(table.source)
+    kept = defaultdict(lambda: (0, 0), {r[0]: (r[1], int(r[2])) for r in tx.connection.execute(used)})
+    all_bytes = sum(size for _, size in kept.values())
+    rows = []
+    for message in refused:
+        body = message.payload[:MAX_KEPT_BYTES]
+        count_now, bytes_now = kept[message.source]
+        share = 2 if message.word == REJECTED else 1
+        if (
+            count_now >= QUOTA_ROWS_PER_SOURCE // share
+            or bytes_now + len(body) > QUOTA_BYTES_PER_SOURCE // share
+            or all_bytes + len(body) > QUOTA_BYTES // share
+        ):
+            counts[message.source]["unkept"] += 1
+            continue
+        all_bytes += len(body)
+        kept[message.source] = (count_now + 1, bytes_now + len(body))
+        rows.append(_row(message, body, tx.now_ms))
+    if rows:
+        tx.connection.execute(insert(table), rows)
+
+
+def _row(message: Counted, body: bytes, now_ms: int) -> dict[str, object]:
+    return {
+        "received_ms": now_ms,
+        "source": message.source,
+        "topic": message.topic[:256].replace("\0", "?"),
+        "code": message.refusal.code if message.refusal else "",
+        "detail": str(message.refusal)[:500].replace("\0", "?"),
+        "size": len(message.payload),
+        "sha256": hashlib.sha256(message.payload).digest(),
+        "body": body,
+    }

@@ -1,0 +1,179 @@
+"""Settings: environment variables named ``FT_...``, one frozen dataclass a program.
+
+Every name is a row of ``SETTINGS``; an unknown ``FT_`` name is refused, since a misspelt
+setting that is silently ignored is the worst kind.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Final, TypeVar
+from urllib.parse import urlsplit
+
+from traceability.errors import SettingsError
+
+EMBEDDED: Final = "embedded://"
+"""``FT_MQTT_URL=embedded://127.0.0.1:1884``: the node's own broker, on another port than 1883."""
+
+Settings = TypeVar("Settings", bound="NodeSettings | SimulatorSettings")
+
+
+@dataclass(frozen=True, slots=True)
+class NodeSettings:
+    """What every verb of the command line needs."""
+
+    data: Path
+    database_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class GatewaySettings(NodeSettings):
+    """The gateway."""
+
+    mqtt_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class WebSettings(NodeSettings):
+    """The web site. ``base_url`` is what QR codes and links begin with."""
+
+    base_url: str
+    mqtt_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatorSettings:
+    """The simulated devices: a flash folder and a broker, as real ones have."""
+
+    data: Path
+    mqtt_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunSettings(WebSettings):
+    """The supervisor: all of the above, and where to listen."""
+
+    host: str
+    port: int
+    demo: bool
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdecimal()) or not 1 <= int(text) <= 65535:
+        raise ValueError("a port is a number from 1 to 65535")
+    return int(text)
+
+
+def _switch(text: str) -> bool:
+    if text not in {"0", "1"}:
+        raise ValueError("say 0 or 1")
+    return text == "1"
+
+
+def _url(*schemes: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        parts = urlsplit(text)
+        extra = parts.path not in {"", "/"} or parts.query or parts.fragment
+        if parts.scheme not in schemes or not parts.hostname or extra or parts.port == 0:
+            raise ValueError(f"an address such as {schemes[0]}://host:port is needed, without a path")
+        return text.rstrip("/")
+
+    return parse
+
+
+def _mqtt(text: str) -> str:
+    address = f"mqtt://{text.removeprefix(EMBEDDED)}" if text.startswith(EMBEDDED) else text
+    return _url("mqtt", "mqtts")(address)
+
+
+def runs_own_broker(environ: Mapping[str, str]) -> bool:
+    """Whether `traceability run` starts the embedded broker: no other one is named."""
+    named = environ.get("FT_MQTT_URL", "")
+    return not named or named.startswith(EMBEDDED)
+
+
+def _host(text: str) -> str:
+    if not text or any(c.isspace() or c == "/" for c in text):
+        raise ValueError("a host name or address is needed")
+    return text
+
+
+def lan_address() -> str:
+    """This machine's address in its local network; the loopback address if it has none."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # sends nothing: it only picks the outgoing interface
+        except OSError:
+            return "127.0.0.1"
+        return str(probe.getsockname()[0])
+
+
+def listens_everywhere(host: str) -> bool:
+    """Whether a listening address stands for all of this machine's addresses."""
+    try:
+        return ipaddress.ip_address(host).is_unspecified
+    except ValueError:
+        return False
+
+
+def _default_base_url(chosen: Mapping[str, Any]) -> str:
+    host = lan_address() if listens_everywhere(chosen["host"]) else chosen["host"]
+    return f"http://{f'[{host}]' if ':' in host else host}:{chosen['port']}"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting: its default (text, or made from the settings above it), parser and help."""
+
+    default: str | Callable[[Mapping[str, Any]], str]
+    parse: Callable[[str], Any]
+    help: str
+
+
+SETTINGS: Final[Mapping[str, Setting]] = {
+    "data": Setting("./data", lambda text: Path(text).absolute(), "folder of keys and database"),
+    "host": Setting("127.0.0.1", _host, "where to listen; 0.0.0.0 lets phones in"),
+    "port": Setting("8000", _port, "port of the web site"),
+    "base_url": Setting(_default_base_url, _url("http", "https"), "what links and QR codes begin with"),
+    "database_url": Setting(
+        lambda chosen: f"sqlite:///{chosen['data'] / 'node.sqlite'}",
+        str,
+        "SQLAlchemy URL: SQLite or PostgreSQL",
+    ),
+    "mqtt_url": Setting(
+        "mqtt://127.0.0.1:1883", _mqtt, "broker; the embedded one if not set, or if embedded://"
+    ),
+    "demo": Setting("1", _switch, "1: play the strawberry journey; 0: start empty"),
+}
+
+
+def load(cls: type[Settings], environ: Mapping[str, str]) -> Settings:
+    """Read one program's settings.
+
+    Raises:
+        SettingsError: an ``FT_`` name is unknown or a value does not parse.
+    """
+    known = {f"FT_{name.upper()}" for name in SETTINGS}
+    unknown = sorted(name for name in environ if name.startswith("FT_") and name not in known)
+    if unknown:
+        raise SettingsError(f"unknown setting {unknown[0]}; the settings are {', '.join(sorted(known))}")
+    chosen: dict[str, Any] = {}
+    for name, setting in SETTINGS.items():
+        default = setting.default if isinstance(setting.default, str) else setting.default(chosen)
+        text = environ.get(f"FT_{name.upper()}") or default
+        try:
+            chosen[name] = setting.parse(text)
+        except ValueError as error:
+            raise SettingsError(f"FT_{name.upper()}={text!r}: {error}") from error
+    wanted = {f.name for f in fields(cls)}
+    return cls(**{name: value for name, value in chosen.items() if name in wanted})
+
+
+def environment(settings: Any) -> dict[str, str]:
+    """The environment that gives a child process the same settings."""
+    values = {f.name: getattr(settings, f.name) for f in fields(settings)}
+    return {f"FT_{k.upper()}": str(int(v) if isinstance(v, bool) else v) for k, v in values.items()}

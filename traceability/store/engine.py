@@ -1,0 +1,173 @@
+"""The database, opened so that what was committed stays, and read so that one answer is one snapshot.
+
+SQLite: WAL with ``synchronous=FULL``; every writer begins with BEGIN IMMEDIATE; only the
+publisher checkpoints the WAL. PostgreSQL: writers share an advisory lock that the publisher
+takes alone, so that nobody's record time can fall before a checkpoint that is already signed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, Row, create_engine, event, text
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.pool import NullPool
+
+from traceability.errors import SettingsError, StoreUnavailableError
+
+AnyRow: TypeAlias = Row[*tuple[Any, ...]]
+"""A row of a query, whatever its columns."""
+
+WRITERS_LOCK: Final = 0x66742D777269
+"""Key of the PostgreSQL advisory lock: writers share it, the publisher holds it alone."""
+
+BUSY_TIMEOUT_S: Final = 30
+MIGRATIONS: Final = Path(__file__).parent / "migrations"
+
+
+def system_clock() -> int:
+    """Milliseconds since 1970 UTC by this machine's clock."""
+    return time.time_ns() // 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """An open transaction and the one time that everything in it carries."""
+
+    connection: Connection
+    now_ms: int
+
+    @property
+    def locking(self) -> bool:
+        """Whether rows can be locked one by one (PostgreSQL)."""
+        return self.connection.dialect.name == "postgresql"
+
+
+class Store:
+    """One node's database.
+
+    Args:
+        url: an SQLAlchemy URL, ``sqlite:///...`` or ``postgresql+psycopg://...``.
+        clock: where "now" comes from, in milliseconds.
+        checkpoints: whether this process checkpoints SQLite's WAL (the publisher does).
+    """
+
+    def __init__(
+        self, url: str, *, clock: Callable[[], int] = system_clock, checkpoints: bool = False
+    ) -> None:
+        self.url, self.clock = url, clock
+        self.engine = open_engine(url, checkpoints=checkpoints)
+
+    @contextmanager
+    def transaction(self, *, alone: bool = False) -> Iterator[Transaction]:
+        """A writing transaction; committed at the end of the block, rolled back on any exception.
+
+        Args:
+            alone: wait until no other writer is at work, and keep them waiting (the publisher).
+
+        Raises:
+            StoreUnavailableError: the database does not answer; nothing was written.
+        """
+        with _reachable(), self.engine.connect() as connection:
+            writer = connection.execution_options(ft_write=True)
+            with writer.begin():
+                if writer.dialect.name == "postgresql":
+                    kind = "pg_advisory_xact_lock" if alone else "pg_advisory_xact_lock_shared"
+                    writer.execute(text(f"SELECT {kind}(:key)"), {"key": WRITERS_LOCK})
+                yield Transaction(writer, self.clock())
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """One consistent snapshot for reading.
+
+        Raises:
+            StoreUnavailableError: the database does not answer.
+        """
+        with _reachable(), self.engine.connect() as connection:
+            if connection.dialect.name == "postgresql":
+                connection = connection.execution_options(isolation_level="REPEATABLE READ")
+            with connection.begin():
+                yield connection
+
+    def migrate(self) -> None:
+        """Bring the tables to this version."""
+        with _reachable(), self.engine.connect() as connection:
+            command.upgrade(alembic_config(connection), "head")
+
+    def is_current(self) -> bool:
+        """Whether the tables are at this version."""
+        with self.reading() as connection:
+            heads = MigrationContext.configure(connection).get_current_heads()
+        return set(heads) == set(ScriptDirectory.from_config(alembic_config(None)).get_heads())
+
+    def close(self) -> None:
+        """Give back all connections."""
+        self.engine.dispose()
+
+
+def alembic_config(connection: Connection | None) -> Config:
+    """Alembic's settings, without a file of their own."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["connection"] = connection
+    return config
+
+
+def open_engine(url: str, *, checkpoints: bool = False) -> Engine:
+    """An engine with the durable settings; also what the web site reads through."""
+    if url.startswith("postgresql"):
+        return create_engine(url, pool_pre_ping=True)
+    if not url.startswith("sqlite:///"):
+        raise SettingsError(
+            f"FT_DATABASE_URL must begin with sqlite:/// or postgresql+psycopg://, not {url[:24]!r}"
+        )
+    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S}, **sqlite_pool(url))
+    prepare_sqlite(engine, checkpoints=checkpoints)
+    return engine
+
+
+def sqlite_pool(url: str) -> dict[str, Any]:
+    """No pool for SQLite: opening is cheap, and a connection never outlives its thread."""
+    return {"poolclass": NullPool}
+
+
+def prepare_sqlite(engine: Engine, *, checkpoints: bool = False) -> None:
+    """Give every SQLite connection of an engine the settings that lose nothing."""
+
+    @event.listens_for(engine, "connect")
+    def settings(connection: Any, _: Any) -> None:
+        connection.isolation_level = None
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+            f"busy_timeout={BUSY_TIMEOUT_S * 1000}",
+            f"wal_autocheckpoint={1000 if checkpoints else 0}",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        writes = connection.get_execution_options().get("ft_write", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+@contextmanager
+def _reachable() -> Iterator[None]:
+    try:
+        yield
+    except OperationalError as error:
+        raise StoreUnavailableError(f"the database does not answer: {error.orig}") from error
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise StoreUnavailableError(f"the database went away: {error.orig}") from error
+        raise

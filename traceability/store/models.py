@@ -1,0 +1,215 @@
+"""The tables.
+
+Evidence is kept as the bytes that were signed (``Statement.body``) and as the columns of the
+record that commits to them. Everything else in here is either recomputed from those by
+``operations.audit`` or says in its docstring that it is not evidence.
+
+Times are integer milliseconds since 1970 UTC; hashes are 32 raw bytes. A stream is referred
+to by SHA-256 of its URI, which is also its place in the state tree.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from sqlalchemy import BigInteger, ForeignKey, Index, Integer, LargeBinary, String, Text, UniqueConstraint
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+_BIG = BigInteger().with_variant(Integer, "sqlite")
+
+
+class Base(DeclarativeBase):
+    """Metadata shared by the operations, the migrations and the web site."""
+
+    type_annotation_map: ClassVar[dict[type, object]] = {int: _BIG, bytes: LargeBinary, str: Text}
+
+
+class Stream(Base):
+    """One subject's ordered history: its length and newest record."""
+
+    __tablename__ = "streams"
+    hash: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
+    uri: Mapped[str] = mapped_column(String(512), unique=True)
+    length: Mapped[int]
+    head: Mapped[bytes] = mapped_column(LargeBinary(32))
+    time_ms: Mapped[int]
+
+
+class Statement(Base):
+    """The bytes that somebody signed, once each."""
+
+    __tablename__ = "statements"
+    sha256: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
+    body: Mapped[bytes]
+
+
+class Record(Base):
+    """One link of a stream's chain; previous hash and commitment follow from the other columns."""
+
+    __tablename__ = "records"
+    __table_args__ = (UniqueConstraint("stream", "statement"), Index("records_unpublished", "log_index"))
+    stream: Mapped[bytes] = mapped_column(ForeignKey("streams.hash"), primary_key=True)
+    seq: Mapped[int] = mapped_column(primary_key=True)
+    time_ms: Mapped[int]
+    media_type: Mapped[str] = mapped_column(String(128))
+    statement: Mapped[bytes] = mapped_column(ForeignKey("statements.sha256"), index=True)
+    salt: Mapped[bytes] = mapped_column(LargeBinary(16))
+    hash: Mapped[bytes] = mapped_column(LargeBinary(32))
+    log_index: Mapped[int | None] = mapped_column(unique=True)
+
+
+class Disclosure(Base):
+    """One salted member of an SD-JWT; ``body`` is NULL once it was erased."""
+
+    __tablename__ = "disclosures"
+    statement: Mapped[bytes] = mapped_column(ForeignKey("statements.sha256"), primary_key=True)
+    digest: Mapped[str] = mapped_column(String(43), primary_key=True)
+    body: Mapped[str | None]
+
+
+class Key(Base):
+    """A public key in force, as its key stream says."""
+
+    __tablename__ = "keys"
+    kid: Mapped[bytes] = mapped_column(LargeBinary(16), primary_key=True)
+    subject: Mapped[str] = mapped_column(String(512), index=True)
+    public: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
+    stream: Mapped[bytes] = mapped_column(ForeignKey("streams.hash"))
+
+
+class Custody(Base):
+    """A party's private key that the node keeps for it, encrypted."""
+
+    __tablename__ = "custody"
+    kid: Mapped[bytes] = mapped_column(ForeignKey("keys.kid"), primary_key=True)
+    sealed: Mapped[bytes]
+
+
+class Device(Base):
+    """How far a device's counters are settled: every counter up to here has an answer."""
+
+    __tablename__ = "devices"
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    kid: Mapped[bytes] = mapped_column(ForeignKey("keys.kid"))
+    settled: Mapped[int]
+
+
+class DeviceStatement(Base):
+    """What became of each counter of a device; ``outcome`` is ``accepted`` or a reason code."""
+
+    __tablename__ = "device_statements"
+    __table_args__ = (Index("device_statements_by_time", "stream", "to_ms"),)
+    device: Mapped[str] = mapped_column(ForeignKey("devices.id"), primary_key=True)
+    counter: Mapped[int] = mapped_column(primary_key=True)
+    sha256: Mapped[bytes] = mapped_column(LargeBinary(32))
+    prev: Mapped[bytes] = mapped_column(LargeBinary(32))
+    boot: Mapped[int]
+    outcome: Mapped[str] = mapped_column(String(32))
+    stream: Mapped[bytes | None] = mapped_column(ForeignKey("streams.hash"))
+    seq: Mapped[int | None]
+    from_ms: Mapped[int | None]
+    to_ms: Mapped[int | None]
+
+
+class Gap(Base):
+    """Counters that a device declared lost."""
+
+    __tablename__ = "gaps"
+    device: Mapped[str] = mapped_column(ForeignKey("devices.id"), primary_key=True)
+    first: Mapped[int] = mapped_column(primary_key=True)
+    last: Mapped[int] = mapped_column(primary_key=True)
+    statement: Mapped[bytes] = mapped_column(ForeignKey("statements.sha256"))
+
+
+class Installation(Base):
+    """Which stream a device speaks about, from and until when."""
+
+    __tablename__ = "installations"
+    device: Mapped[str] = mapped_column(ForeignKey("devices.id"), primary_key=True)
+    from_ms: Mapped[int] = mapped_column(primary_key=True)
+    to_ms: Mapped[int | None]
+    stream: Mapped[bytes] = mapped_column(ForeignKey("streams.hash"), index=True)
+
+
+class Batch(Base):
+    """A batch and the event that made it known."""
+
+    __tablename__ = "batches"
+    stream: Mapped[bytes] = mapped_column(ForeignKey("streams.hash"), primary_key=True)
+    statement: Mapped[bytes] = mapped_column(ForeignKey("statements.sha256"))
+
+
+class Stay(Base):
+    """A batch's time in a monitored asset; rebuilt from the records that open and close it."""
+
+    __tablename__ = "stays"
+    batch: Mapped[bytes] = mapped_column(ForeignKey("streams.hash"), primary_key=True)
+    open_seq: Mapped[int] = mapped_column(primary_key=True)
+    asset: Mapped[bytes] = mapped_column(ForeignKey("streams.hash"), index=True)
+    asset_from: Mapped[int]
+    entered_ms: Mapped[int]
+    left_ms: Mapped[int | None]
+    leave_seq: Mapped[int | None]
+    close_seq: Mapped[int | None]
+    asset_to: Mapped[int | None]
+
+
+class Checkpoint(Base):
+    """A signed tree head with the state leaf that ends its tree; staged before it is published."""
+
+    __tablename__ = "checkpoints"
+    size: Mapped[int] = mapped_column(primary_key=True)
+    time_ms: Mapped[int]
+    leaf: Mapped[str]
+    note: Mapped[str]
+    published: Mapped[bool]
+
+
+class Tile(Base):
+    """The longest known version of one hash tile: up to 256 hashes of 32 bytes."""
+
+    __tablename__ = "tiles"
+    level: Mapped[int] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    hashes: Mapped[bytes]
+
+
+class Tally(Base):
+    """received = accepted + duplicate + rejected + quarantined, for each source.
+
+    ``source`` is the device that a topic names, or ``unknown``. ``unkept`` counts the refusals
+    that the quarantine had no room for.
+    """
+
+    __tablename__ = "tallies"
+    source: Mapped[str] = mapped_column(String(32), primary_key=True)
+    received: Mapped[int]
+    accepted: Mapped[int]
+    duplicate: Mapped[int]
+    rejected: Mapped[int]
+    quarantined: Mapped[int]
+    unkept: Mapped[int]
+
+
+class Quarantine(Base):
+    """A refused message, for people to look at: at most 16 KiB of it, within a quota."""
+
+    __tablename__ = "quarantine"
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    received_ms: Mapped[int]
+    source: Mapped[str] = mapped_column(ForeignKey("tallies.source"), index=True)
+    topic: Mapped[str]
+    code: Mapped[str] = mapped_column(String(32))
+    detail: Mapped[str]
+    size: Mapped[int]
+    sha256: Mapped[bytes] = mapped_column(LargeBinary(32))
+    body: Mapped[bytes]
+
+
+class Heartbeat(Base):
+    """When a program last said that it works. Not evidence."""
+
+    __tablename__ = "heartbeats"
+    program: Mapped[str] = mapped_column(String(32), primary_key=True)
+    at_ms: Mapped[int]
+    detail: Mapped[str]

@@ -1,0 +1,1 @@
+"""What people say: EPCIS 2.0 events about batches, assets and devices."""

@@ -1,0 +1,91 @@
+"""What a checked bundle says, as values that a page can be drawn from: nothing here is unverified."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from traceability.ledger.stay import StayClose, StayOpen
+from traceability.sensing.coldchain import Limits
+from traceability.verification.stays import Curve
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """One event of the batch.
+
+    Attributes:
+        seq: number of its record in the batch's stream.
+        event: the EPCIS event as far as it is disclosed.
+        hidden: how many of its parts are withheld here.
+        party: URI of who says so.
+        custody: ``node`` if the node keeps that party's key and signed for it, else ``self``.
+        happened_ms, recorded_ms: by the party's word; when the node chained it.
+    """
+
+    seq: int
+    event: Mapping[str, Any]
+    hidden: int
+    party: str
+    custody: str
+    happened_ms: int
+    recorded_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class StayView:
+    """The batch's time in one monitored asset, with the curves recomputed from signed frames.
+
+    Attributes:
+        closed: the last close or amendment; None while the stay is open or waits for data.
+        to_ms: leaving time; of an open stay the time of the state.
+        missing: counters that a device used and that are neither here nor declared lost, by device.
+        declared: counters that a device declared lost, by device.
+        frames: how many frames of the stay's devices stand in the asset's stretch.
+    """
+
+    opened: StayOpen
+    closed: StayClose | None
+    from_ms: int
+    to_ms: int
+    left: bool
+    curves: tuple[Curve, ...]
+    missing: Mapping[str, int]
+    declared: Mapping[str, int]
+    frames: int
+
+
+@dataclass(frozen=True, slots=True)
+class RecordView:
+    """One record of the bundle: where it stands and whether its statement is shown or withheld."""
+
+    stream: str
+    seq: int
+    recorded_ms: int
+    media_type: str
+    hash: bytes
+    shown: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Journey:
+    """A whole batch.
+
+    Attributes:
+        batch: URI of its stream; ``created`` is the event that made it known.
+        names: of parties and devices, by URI, in ``en`` and ``zh`` as far as there are.
+        own_curves: of loggers packed with the batch.
+        size, as_of_ms: tree size and time of the state that it was checked at.
+    """
+
+    batch: str
+    created: Mapping[str, Any]
+    limits: Limits
+    happenings: tuple[Happening, ...]
+    stays: tuple[StayView, ...]
+    own_curves: tuple[Curve, ...]
+    records: tuple[RecordView, ...]
+    names: Mapping[str, Mapping[str, str]]
+    size: int
+    as_of_ms: int

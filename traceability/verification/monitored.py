@@ -1,0 +1,203 @@
+"""Checking a batch's stays: each entering event has one, its asset's part is whole, its sums are right."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+from traceability import media
+from traceability.errors import BundleError, ChainMismatchError, TamperError
+from traceability.ledger.stay import StayAmend, StayClose, StayDevice, StayOpen
+from traceability.sensing.coldchain import Limits
+from traceability.sensing.frame import DeviceStatement
+from traceability.verification.journey import Happening, StayView
+from traceability.verification.statements import Checked
+from traceability.verification.stays import curves, series_of
+
+
+def check_stays(
+    batch: Checked, assets: Sequence[Checked], limits: Limits, as_of_ms: int
+) -> tuple[StayView, ...]:
+    """Check every stay of a batch against the stretches of its assets.
+
+    Args:
+        batch: the batch's whole stream.
+        assets: one stretch for each stay, in the order of the stay-opens.
+        as_of_ms: time of the state; until then an open stay is looked at.
+
+    Raises:
+        TamperError: an asset, a device or a record was left out, or a summary is not what the
+            frames give.
+        BundleError: there are more or fewer stretches than stays.
+    """
+    opens = [(n, c) for n, c in enumerate(batch.contents) if isinstance(c, StayOpen)]
+    _check_entered(batch, opens)
+    if len(opens) != len(assets):
+        raise BundleError(
+            f"the batch has {len(opens)} stays, the bundle holds {len(assets)} stretches of assets"
+        )
+    views = [
+        _check_stay(batch, seq, o, a, limits, as_of_ms) for (seq, o), a in zip(opens, assets, strict=True)
+    ]
+    known = {seq for seq, _ in opens}
+    for content in batch.contents:
+        if isinstance(content, StayClose) and content.open_seq not in known:
+            raise TamperError(f"a stay-close refers to record {content.open_seq}, which opens no stay")
+    return tuple(views)
+
+
+def _check_entered(batch: Checked, opens: Sequence[tuple[int, StayOpen]]) -> None:
+    """Every entering event is followed by its stay-open, and by no other."""
+    entering = [
+        n
+        for n, c in enumerate(batch.contents)
+        if isinstance(c, Happening)
+        and c.event.get("type") == "AggregationEvent"
+        and c.event.get("action") == "ADD"
+    ]
+    if entering != [o.entered_seq for _, o in opens]:
+        stated = [o.entered_seq for _, o in opens]
+        raise TamperError("a stay was left out", expected=f"stays entered by records {entering}", got=stated)
+    for _, opened in opens:
+        event = _happening(batch, opened.entered_seq)
+        _same("asset that the batch entered", event.event.get("parentID"), opened.asset)
+        _same("entering time of a stay", event.happened_ms, opened.entered_ms)
+
+
+def _check_stay(
+    batch: Checked, seq: int, opened: StayOpen, asset: Checked, limits: Limits, as_of_ms: int
+) -> StayView:
+    stretch = asset.stretch
+    _same("asset of a stay", opened.asset, stretch.uri)
+    _same("first record of an asset's part", opened.asset_count, stretch.first)
+    _same("record hash before an asset's part", opened.asset_head, stretch.prev)
+    closes = [c for c in batch.contents if isinstance(c, StayClose) and c.open_seq == seq]
+    _check_closes(closes, asset)
+    left = _left_ms(batch, seq, opened)
+    final = closes[-1] if closes else None
+    for closed in closes:
+        _check_close(batch, opened, closed, asset, limits)
+    if final is None and stretch.place is None:
+        raise BundleError(f"the open stay in {opened.asset} needs its asset's stream up to the state")
+    if final is not None and asset.end != final.asset_count:
+        raise TamperError("end of an asset's part", expected=final.asset_count, got=asset.end)
+    end_ms = left if left is not None else max(as_of_ms, opened.entered_ms)
+    statements = _statements(asset, asset.end)
+    devices = _devices(opened, asset, asset.end, final, end_ms)
+    missing, declared = _holes(opened.devices, devices, statements)
+    return StayView(
+        opened=opened,
+        closed=final,
+        from_ms=opened.entered_ms,
+        to_ms=end_ms,
+        left=left is not None,
+        curves=curves(statements, devices, limits, opened.entered_ms, end_ms),
+        missing=missing,
+        declared=declared,
+        frames=sum(s.media_type == media.FRAME and s.device in devices for s in statements),
+    )
+
+
+def _check_closes(closes: Sequence[StayClose], asset: Checked) -> None:
+    if [isinstance(c, StayAmend) for c in closes] != [i > 0 for i in range(len(closes))]:
+        raise TamperError("a stay is closed once and amended after that")
+    if any(later.asset_count < earlier.asset_count for earlier, later in pairwise(closes)):
+        raise TamperError("an amendment knows less than the summary before it")
+    for closed in closes:
+        if not asset.stretch.first <= closed.asset_count <= asset.end:
+            raise TamperError("end of a stay's data", expected=f"at most {asset.end}", got=closed.asset_count)
+        if closed.asset_head != asset.head_at(closed.asset_count):
+            what = f"record hash of {asset.stretch.uri} before number {closed.asset_count}"
+            raise ChainMismatchError(what, expected=closed.asset_head, got=asset.head_at(closed.asset_count))
+
+
+def _check_close(batch: Checked, opened: StayOpen, closed: StayClose, asset: Checked, limits: Limits) -> None:
+    """Recompute one summary from the frames that it says it was made from."""
+    leaving = _happening(batch, closed.left_seq)
+    _same("asset that the batch left", leaving.event.get("parentID"), closed.asset)
+    _same("action of the leaving event", leaving.event.get("action"), "DELETE")
+    _same("leaving time of a stay", leaving.happened_ms, closed.left_ms)
+    _same("asset of a stay-close", closed.asset, opened.asset)
+    stated = Limits(closed.low_milli_c, closed.high_milli_c, closed.max_gap_ms)
+    _same("limits of a stay", limits, stated)
+    statements = _statements(asset, closed.asset_count)
+    devices = _devices(opened, asset, closed.asset_count, closed, closed.left_ms)
+    found = curves(statements, devices, stated, opened.entered_ms, closed.left_ms)
+    _same(f"summary of the stay in {closed.asset}", closed.series, tuple(series_of(c) for c in found))
+
+
+def _devices(opened: StayOpen, asset: Checked, end: int, closed: StayClose | None, until_ms: int) -> set[str]:
+    """The devices of a stay; refuses a stretch with frames of one that the stay leaves out."""
+    installed = {d.device for d in opened.devices}
+    stated = {d.device for d in closed.devices} if closed is not None else set(installed)
+    for content in asset.between(asset.stretch.first, end):
+        if isinstance(content, Happening) and content.event.get("action") == "ADD" and closed is None:
+            stated |= {str(uri).rpartition("/")[2] for uri in content.event.get("childEPCs", ())}
+    spoke = {s.device for s in _statements(asset, end) if _touches(s, opened.entered_ms, until_ms)}
+    if left_out := (installed | spoke) - stated:
+        raise TamperError("a device was left out of a stay", expected=sorted(left_out), got=sorted(stated))
+    return stated
+
+
+def _touches(statement: DeviceStatement, from_ms: int, to_ms: int) -> bool:
+    if statement.media_type != media.FRAME or not statement.clock:
+        return False
+    times = [r.at_ms for r in statement.readings()]
+    return min(times) <= to_ms and max(times) >= from_ms
+
+
+def _statements(asset: Checked, end: int) -> list[DeviceStatement]:
+    return [c for c in asset.between(asset.stretch.first, end) if isinstance(c, DeviceStatement)]
+
+
+def _holes(
+    starts: Sequence[StayDevice], devices: set[str], statements: Sequence[DeviceStatement]
+) -> tuple[dict[str, int], dict[str, int]]:
+    """By device, counters between its first and last here that are missing, and that it declared lost."""
+    missing, declared = {}, {}
+    first = {d.device: d.next_counter for d in starts}
+    for device in sorted(devices):
+        own = [s for s in statements if s.device == device]
+        counters = sorted(s.counter for s in own)
+        if not counters:
+            continue
+        start = min(first.get(device, counters[0]), counters[0])
+        gaps = [(g.first, g.last) for s in own if s.media_type == media.GAP for g in s.gaps()]
+        covered = _covered([(c, c) for c in counters] + gaps, start, counters[-1])
+        if covered > len(counters):
+            declared[device] = covered - len(counters)
+        if hole := counters[-1] + 1 - start - covered:
+            missing[device] = hole
+    return missing, declared
+
+
+def _covered(ranges: Sequence[tuple[int, int]], start: int, end: int) -> int:
+    """How many of the numbers from ``start`` to ``end`` lie in at least one range."""
+    covered, reached = 0, start
+    for first, last in sorted(ranges):
+        first, last = max(first, reached), min(last, end)
+        if first <= last:
+            covered, reached = covered + last + 1 - first, last + 1
+    return covered
+
+
+def _left_ms(batch: Checked, seq: int, opened: StayOpen) -> int | None:
+    """When the batch left, by the first leaving event of that asset behind the stay-open."""
+    for content in batch.contents[seq + 1 :]:
+        if not isinstance(content, Happening) or content.event.get("type") != "AggregationEvent":
+            continue
+        if content.event.get("action") == "DELETE" and content.event.get("parentID") == opened.asset:
+            return content.happened_ms
+    return None
+
+
+def _happening(batch: Checked, seq: int) -> Happening:
+    found = batch.contents[seq] if seq < len(batch.contents) else None
+    if not isinstance(found, Happening):
+        raise TamperError(f"record {seq} of {batch.stretch.uri} is not an event that is shown")
+    return found
+
+
+def _same(what: str, expected: object, got: object) -> None:
+    if expected != got:
+        raise TamperError(what, expected=expected, got=got)

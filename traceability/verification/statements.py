@@ -1,0 +1,163 @@
+"""Checking the statements of a bundle: who signed each, and that it speaks about its stream."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from traceability import media
+from traceability.errors import BundleError, ChainMismatchError, SubjectMismatchError
+from traceability.ledger.record import Record
+from traceability.ledger.stay import StayClose, StayOpen, parse_stay_amend, parse_stay_close, parse_stay_open
+from traceability.sensing.frame import DeviceStatement, parse_statement
+from traceability.signing import sdjwt
+from traceability.signing.disclosure import EVENT_CLAIM
+from traceability.supply.epcis import event_time_ms, subjects
+from traceability.verification.bundle import Stretch
+from traceability.verification.journey import Happening
+from traceability.verification.signers import Signers
+
+Stay = StayOpen | StayClose
+Content = Happening | DeviceStatement | Stay | None
+"""What stands behind a record; None where the statement is withheld."""
+
+_STAYS: Final[Mapping[str, Callable[[bytes], Stay]]] = {
+    media.STAY_OPEN: parse_stay_open,
+    media.STAY_CLOSE: parse_stay_close,
+    media.STAY_AMEND: parse_stay_amend,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A stretch whose records chain and whose statements are genuine."""
+
+    stretch: Stretch
+    records: tuple[Record, ...]
+    contents: tuple[Content, ...]
+
+    @property
+    def end(self) -> int:
+        """The number after its last record."""
+        return self.stretch.first + len(self.records)
+
+    def head_at(self, count: int) -> bytes:
+        """The record hash before number ``count``."""
+        if count == self.stretch.first:
+            return self.stretch.prev
+        return self.records[count - self.stretch.first - 1].hash
+
+    def between(self, first: int, end: int) -> tuple[Content, ...]:
+        """The contents of records ``first`` up to but not including ``end``."""
+        return self.contents[first - self.stretch.first : end - self.stretch.first]
+
+
+def check_statements(
+    stretch: Stretch,
+    records: Sequence[Record],
+    disclosures: Mapping[bytes, tuple[str, ...]],
+    signers: Signers,
+) -> Checked:
+    """Check every statement of a stretch of a batch's or an asset's stream.
+
+    Raises:
+        SubjectMismatchError: a genuine statement on a stream it does not speak about.
+        ChainMismatchError: a statement stands twice, or a device's own chain is broken.
+        SignatureMismatchError, UnknownSignerError, MalformedError: as their names say.
+    """
+    seen: set[bytes] = set()
+    contents: list[Content] = []
+    for link, record in zip(stretch.links, records, strict=True):
+        if link.sha256 in seen:
+            raise ChainMismatchError(f"the statement of record {record.seq} stands twice in {stretch.uri}")
+        seen.add(link.sha256)
+        contents.append(_open(link.statement, link.sha256, record, disclosures, signers))
+    _check_device_chains([c for c in contents if isinstance(c, DeviceStatement)])
+    return Checked(stretch, tuple(records), tuple(contents))
+
+
+def _open(
+    body: bytes | None,
+    sha256: bytes,
+    record: Record,
+    disclosures: Mapping[bytes, tuple[str, ...]],
+    signers: Signers,
+) -> Content:
+    if body is None:
+        return None
+    if record.media_type == media.EVENT:
+        return _event(body, record, disclosures.get(sha256, ()), signers)
+    if record.media_type in _STAYS:
+        stay = _STAYS[record.media_type](body)
+        _about(record, [stay.batch])
+        return stay
+    if record.media_type in media.DEVICE_STATEMENTS:
+        return _device_statement(body, record, signers)
+    raise BundleError(f"{record.media_type} is not checked by this version")
+
+
+def _event(body: bytes, record: Record, disclosures: Sequence[str], signers: Signers) -> Happening:
+    statement = sdjwt.parse(body, typ=media.EVENT)
+    signer = signers.find(statement.kid)
+    statement.verify(signer.key)
+    if statement.iss != signer.subject:
+        raise SubjectMismatchError(
+            f"issuer of record {record.seq}", expected=signer.subject, got=statement.iss
+        )
+    revealed = sdjwt.reveal(statement.payload, disclosures)
+    event: Any = revealed.claims.get(EVENT_CLAIM)
+    if not isinstance(event, dict) or not _always_shown(event) <= event.keys():
+        raise BundleError(f"record {record.seq} of {record.stream} does not show what happened when")
+    _about(record, subjects(event))
+    return Happening(
+        seq=record.seq,
+        event=event,
+        hidden=revealed.hidden,
+        party=signer.subject,
+        custody=signer.custody or "self",
+        happened_ms=event_time_ms(event),
+        recorded_ms=record.time_ms,
+    )
+
+
+def _always_shown(event: Mapping[str, Any]) -> set[str]:
+    """What nobody may withhold: without it a stay could be left out unseen."""
+    inside = event.get("type") in {"AggregationEvent", "AssociationEvent"}
+    return {"type", "action", "eventTime", "bizStep"} | ({"parentID"} if inside else set())
+
+
+def _device_statement(body: bytes, record: Record, signers: Signers) -> DeviceStatement:
+    statement = parse_statement(body)
+    if statement.media_type != record.media_type:
+        raise SubjectMismatchError(
+            f"type of record {record.seq}", expected=record.media_type, got=statement.media_type
+        )
+    signer = signers.find(statement.kid)
+    statement.verify(signer.key)
+    if statement.issuer != signer.subject:
+        raise SubjectMismatchError(
+            f"issuer of record {record.seq}", expected=signer.subject, got=statement.issuer
+        )
+    _about(record, [statement.stream])
+    return statement
+
+
+def _about(record: Record, named: Sequence[str]) -> None:
+    if record.stream not in named:
+        what = f"record {record.seq} holds a statement about something else"
+        raise SubjectMismatchError(what, expected=record.stream, got=", ".join(named) or "nothing disclosed")
+
+
+def _check_device_chains(statements: Sequence[DeviceStatement]) -> None:
+    known: dict[tuple[str, int], DeviceStatement] = {}
+    for statement in statements:
+        place = (statement.device, statement.counter)
+        if place in known:
+            raise ChainMismatchError(f"device {statement.device} used counter {statement.counter} twice")
+        known[place] = statement
+    for (device, counter), statement in known.items():
+        before = known.get((device, counter - 1))
+        if before is not None and statement.prev != before.sha256:
+            what = f"statement {counter} of device {device} does not follow the one before it"
+            raise ChainMismatchError(what, expected=before.sha256, got=statement.prev)

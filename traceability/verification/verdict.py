@@ -1,0 +1,271 @@
+"""The verdict on a bundle: five questions, answered one by one, and the journey that was proven.
+
+    signed       who said it, and whose word that is
+    unchanged    every byte is what the chains and the log commit to
+    complete     nothing is left out or held back, as of a time, for a named log
+    fresh        as of when
+    not proven   what no signature can prove
+
+An answer ``holds``, is ``unknown`` (it needs a policy that the verifier did not bring, or a
+statement that is withheld), or ``fails``. After the first failure nothing else is claimed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from traceability import media
+from traceability.errors import BundleError, ProofMismatchError, TamperError, TraceabilityError
+from traceability.identifiers import Kind, parse_stream
+from traceability.ledger import merkle, note
+from traceability.ledger.record import GENESIS, Record, check_chain, format_time
+from traceability.ledger.state import StateLeaf, parse_state_leaf, stream_hash, verify_presence
+from traceability.sensing.frame import DeviceStatement
+from traceability.verification.bundle import Bundle, Stretch, parse_bundle
+from traceability.verification.journey import Happening, Journey, RecordView
+from traceability.verification.monitored import check_stays
+from traceability.verification.policy import Policy
+from traceability.verification.signers import Signers, check_vouchers, display_names, read_signers
+from traceability.verification.statements import Checked, check_statements
+from traceability.verification.stays import curves, limits_of
+
+
+class Status(StrEnum):
+    """An answer."""
+
+    HOLDS = "holds"
+    UNKNOWN = "unknown"
+    FAILS = "fails"
+
+
+PARTS: Final = ("signed", "unchanged", "complete", "fresh", "not proven")
+NOT_PROVEN: Final = "that a sensor told the truth, and that the goods in your hands belong to this label"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One of the five answers."""
+
+    name: str
+    status: Status
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The five answers; ``journey`` is there when nothing failed."""
+
+    parts: tuple[Part, ...]
+    journey: Journey | None
+    failure: TraceabilityError | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """0: all holds. 1: something does not match. 2: something is unknown."""
+        statuses = {part.status for part in self.parts}
+        return 1 if Status.FAILS in statuses else 2 if Status.UNKNOWN in statuses else 0
+
+    def lines(self) -> list[str]:
+        """The verdict for people, a line an answer."""
+        return [f"{part.name:<11} {part.status.value:<8} {part.text}" for part in self.parts]
+
+    def to_json(self) -> dict[str, Any]:
+        """The verdict for programs, record by record."""
+        records = self.journey.records if self.journey else ()
+        return {
+            "parts": {p.name: {"status": p.status.value, "text": p.text} for p in self.parts},
+            "failure": self.failure and {"code": self.failure.code, "text": str(self.failure)},
+            "records": [
+                {
+                    "stream": r.stream,
+                    "seq": r.seq,
+                    "recorded": format_time(r.recorded_ms),
+                    "type": r.media_type,
+                    "hash": r.hash.hex(),
+                    "statement": "shown" if r.shown else "withheld",
+                }
+                for r in records
+            ],
+            "exit_code": self.exit_code,
+        }
+
+
+def check(data: bytes, policy: Policy | None) -> Verdict:
+    """Check a bundle against the verifier's own policy; never raises for a bad bundle.
+
+    Args:
+        data: the bundle's bytes.
+        policy: pinned keys; without them signers and completeness stay unknown.
+    """
+    run = _Run(policy)
+    try:
+        journey = run.check(parse_bundle(data))
+    except TraceabilityError as failure:
+        return Verdict(_failed(run.part, failure), None, failure)
+    return Verdict(run.answers(journey), journey)
+
+
+class _Run:
+    """One check; ``part`` says which question is being asked."""
+
+    def __init__(self, policy: Policy | None) -> None:
+        self.policy = policy
+        self.part = "unchanged"
+        self.signers = Signers()
+
+    def check(self, bundle: Bundle) -> Journey:
+        """All questions in order; raises at the first that fails."""
+        checkpoint = note.parse_checkpoint(note.parse_note(bundle.checkpoint).text)
+        leaf = self._state(bundle, checkpoint)
+        batch, keys, assets = _sort(bundle)
+        records = {id(s): _chain(s, leaf) for s in bundle.streams}
+        self.part = "signed"
+        if self.policy is not None:
+            note.verify(note.parse_note(bundle.checkpoint), [self.policy.log])
+            if checkpoint.origin != self.policy.log.name:
+                raise TamperError(
+                    "another log than the pinned one", expected=self.policy.log.name, got=checkpoint.origin
+                )
+        self.signers = read_signers(keys)
+        if self.policy is not None:
+            check_vouchers(self.signers, self.policy.registrar.key)
+        self.part = "unchanged"
+        opened = [
+            check_statements(s, records[id(s)], bundle.disclosures, self.signers) for s in (batch, *assets)
+        ]
+        self.part = "complete"
+        journey = _journey(opened[0], opened[1:], bundle, leaf, self.signers)
+        self._nothing_superfluous(bundle)
+        return journey
+
+    def answers(self, journey: Journey) -> tuple[Part, ...]:
+        """The five answers of a bundle in which nothing failed."""
+        at = format_time(journey.as_of_ms)
+        withheld = sum(not r.shown for r in journey.records)
+        unchanged = Part(
+            "unchanged", Status.HOLDS, f"{len(journey.records)} records, every byte as chained and logged"
+        )
+        fresh = Part("fresh", Status.HOLDS, f"as of {at} by the operator's clock")
+        last = Part("not proven", Status.HOLDS, NOT_PROVEN)
+        if self.policy is None:
+            text = "bring a policy (--policy): no key here is vouched for by anyone you know"
+            pinless = [Part(name, Status.UNKNOWN, text) for name in ("signed", "complete", "fresh")]
+            return (pinless[0], unchanged, pinless[1], pinless[2], last)
+        signed = Part("signed", Status.HOLDS, self._signed(journey))
+        text = f"according to the operator of {self.policy.log.name}, {journey.size} leaves, as of {at}"
+        complete = Part("complete", Status.HOLDS, text)
+        if withheld:
+            complete = Part("complete", Status.UNKNOWN, f"{withheld} statements are withheld; {text}")
+        return (signed, unchanged, complete, fresh, last)
+
+    def _signed(self, journey: Journey) -> str:
+        said = []
+        for uri, custody in dict.fromkeys((h.party, h.custody) for h in journey.happenings):
+            name = journey.names[uri]["en"]
+            said.append(
+                f"signed by {name}"
+                if custody == "self"
+                else f"entered by {name}, signed by the node for {name}"
+            )
+        frames = sum(r.media_type == media.FRAME for r in journey.records)
+        devices = sum(s.owner is not None for s in self.signers.by_kid.values())
+        return "; ".join([*said, f"{frames} frames signed by {devices} devices"])
+
+    def _state(self, bundle: Bundle, checkpoint: note.Checkpoint) -> StateLeaf:
+        leaf = parse_state_leaf(bundle.state_leaf)
+        if leaf.index != checkpoint.size - 1:
+            raise ProofMismatchError("index of the state leaf", expected=checkpoint.size - 1, got=leaf.index)
+        merkle.verify_inclusion(leaf.index, checkpoint.size, leaf.hash, bundle.state_proof, checkpoint.root)
+        return leaf
+
+    def _nothing_superfluous(self, bundle: Bundle) -> None:
+        unused = self.signers.by_kid.keys() - self.signers.used
+        if unused:
+            raise BundleError(f"the bundle holds {len(unused)} key streams that nothing in it needs")
+        shown = {link.sha256 for s in bundle.streams for link in s.links if link.media_type == media.EVENT}
+        if not bundle.disclosures.keys() <= shown:
+            raise BundleError("the bundle holds disclosures of a statement that it does not hold")
+
+
+def _failed(part: str, failure: TraceabilityError) -> tuple[Part, ...]:
+    """Answers when one question failed: nothing is claimed of the others."""
+    unasked = "not answered: something does not match"
+    parts = [
+        Part(name, Status.FAILS, str(failure)) if name == part else Part(name, Status.UNKNOWN, unasked)
+        for name in PARTS[:-1]
+    ]
+    return (*parts, Part(PARTS[-1], Status.HOLDS, NOT_PROVEN))
+
+
+def _sort(bundle: Bundle) -> tuple[Stretch, list[Stretch], list[Stretch]]:
+    """The batch's stream, the key streams, and the assets' stretches, in the one order allowed."""
+    if not bundle.streams or bundle.streams[0].uri != bundle.subject:
+        raise BundleError("the first stream of a bundle is its subject")
+    batch, *rest = bundle.streams
+    if parse_stream(batch.uri).kind is not Kind.BATCH or batch.first or batch.place is None:
+        raise BundleError("the subject's stream must be there whole, with its place in the state")
+    kinds = [parse_stream(s.uri).kind for s in rest]
+    assets = [s for s, k in zip(rest, kinds, strict=True) if k is Kind.ASSET]
+    keys = [s for s, k in zip(rest, kinds, strict=True) if k in {Kind.DEVICE_KEYS, Kind.PARTY_KEYS}]
+    if rest != assets + keys or [s.uri for s in keys] != sorted({s.uri for s in keys}):
+        raise BundleError("behind the subject stand the assets by stay, then the key streams by name")
+    return batch, keys, assets
+
+
+def _chain(stretch: Stretch, leaf: StateLeaf) -> list[Record]:
+    """Recompute a stretch's records and tie its end to the state where a place is given."""
+    if not stretch.first and stretch.prev != GENESIS:
+        raise TamperError(
+            f"hash before the first record of {stretch.uri}", expected=GENESIS, got=stretch.prev
+        )
+    records = stretch.records()
+    count, head = check_chain(records, start_seq=stretch.first, prev=stretch.prev, stream=stretch.uri)
+    if records and records[-1].time_ms > leaf.time_ms:
+        raise TamperError(f"a record of {stretch.uri} is later than the state that holds it")
+    if stretch.place is not None:
+        verify_presence(leaf.root, stream_hash(stretch.uri), stretch.place.presence(count, head))
+    return records
+
+
+def _journey(
+    batch: Checked, assets: Sequence[Checked], bundle: Bundle, leaf: StateLeaf, signers: Signers
+) -> Journey:
+    happenings = tuple(c for c in batch.contents if isinstance(c, Happening))
+    created = next(
+        (
+            h.event
+            for h in happenings
+            if (h.event.get("type"), h.event.get("action")) == ("ObjectEvent", "ADD")
+        ),
+        None,
+    )
+    if created is None:
+        raise BundleError("no record of the batch says how it began")
+    limits = limits_of(created)
+    stays = check_stays(batch, assets, limits, leaf.time_ms)
+    own = [c for c in batch.contents if isinstance(c, DeviceStatement)]
+    start = min(h.happened_ms for h in happenings)
+    own_curves = curves(own, {s.device for s in own}, limits, start, max(leaf.time_ms, start))
+    return Journey(
+        batch=bundle.subject,
+        created=created,
+        limits=limits,
+        happenings=happenings,
+        stays=stays,
+        own_curves=own_curves,
+        records=tuple(_views(batch)) + tuple(v for a in assets for v in _views(a)),
+        names=display_names(signers),
+        size=leaf.index + 1,
+        as_of_ms=leaf.time_ms,
+    )
+
+
+def _views(checked: Checked) -> list[RecordView]:
+    pairs = zip(checked.records, checked.stretch.links, strict=True)
+    return [
+        RecordView(r.stream, r.seq, r.time_ms, r.media_type, r.hash, link.statement is not None)
+        for r, link in pairs
+    ]

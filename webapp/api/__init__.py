@@ -1,0 +1,1 @@
+"""For programs: the log's files, health and metrics."""

@@ -1,0 +1,186 @@
+"""The drawn line: temperatures over the limit band, hours without data hatched, never joined."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final
+
+from traceability.sensing.coldchain import Limits, Sample
+from traceability.verification.journey import Journey
+from traceability.verification.stays import NO_LIMITS, Curve
+from webapp.i18n import show_time
+
+WIDTH: Final = 600
+HEIGHT: Final = 340
+LEFT: Final = 42
+RIGHT: Final = 8
+TOP: Final = 34
+BOTTOM: Final = 30
+COLUMN_PX: Final = 1.5
+"""Of all samples in one column of this width, the lowest and the highest are drawn."""
+_DAY_MS: Final = 86_400_000
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A rectangle in drawing units."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A labelled place on an axis."""
+
+    at: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """Everything that the template draws."""
+
+    lines: tuple[str, ...]
+    hot: tuple[Box, ...]
+    band: Box | None
+    unknown: tuple[Box, ...]
+    stays: tuple[Box, ...]
+    x_marks: tuple[Mark, ...]
+    y_marks: tuple[Mark, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Scale:
+    from_ms: int
+    to_ms: int
+    low: int
+    high: int
+
+    def x(self, at_ms: int) -> float:
+        share = (min(max(at_ms, self.from_ms), self.to_ms) - self.from_ms) / max(1, self.to_ms - self.from_ms)
+        return round(LEFT + share * (WIDTH - LEFT - RIGHT), 1)
+
+    def y(self, milli_c: int) -> float:
+        share = (min(max(milli_c, self.low), self.high) - self.low) / (self.high - self.low)
+        return round(HEIGHT - BOTTOM - share * (HEIGHT - TOP - BOTTOM), 1)
+
+    def box(self, from_ms: int, to_ms: int, low: int, high: int) -> Box:
+        x, y = self.x(from_ms), self.y(high)
+        return Box(x, y, round(max(1.0, self.x(to_ms) - x), 1), round(max(1.0, self.y(low) - y), 1))
+
+
+def draw(journey: Journey, offset: str) -> Chart | None:
+    """The chart of a journey's stays; None when nothing was measured."""
+    curves = [c for s in journey.stays for c in s.curves if c.samples]
+    if not curves:
+        return None
+    scale = _scale(journey, curves)
+    limits = journey.limits if journey.limits != NO_LIMITS else None
+    return Chart(
+        lines=tuple(
+            line
+            for s in journey.stays
+            for c in s.curves
+            for line in _lines(scale, c, s.from_ms, s.to_ms, journey.limits)
+        ),
+        hot=tuple(
+            scale.box(e.from_ms, e.to_ms, scale.low, scale.high)
+            for c in curves
+            for e in c.exposure.excursions
+        ),
+        band=scale.box(scale.from_ms, scale.to_ms, limits.low_milli_c, limits.high_milli_c)
+        if limits
+        else None,
+        unknown=tuple(scale.box(a, b, scale.low, scale.high) for a, b in _unknown(journey, scale)),
+        stays=tuple(scale.box(s.from_ms, s.to_ms, scale.low, scale.high) for s in journey.stays),
+        x_marks=tuple(_x_marks(scale, offset)),
+        y_marks=tuple(_y_marks(scale)),
+    )
+
+
+def _scale(journey: Journey, curves: Sequence[Curve]) -> _Scale:
+    values = [s.milli_c for c in curves for s in c.samples if c.exposure.samples]
+    if journey.limits != NO_LIMITS:
+        values += [journey.limits.low_milli_c, journey.limits.high_milli_c]
+    low, high = min(values) - 1000, max(values) + 1000
+    return _Scale(min(s.from_ms for s in journey.stays), max(s.to_ms for s in journey.stays), low, high)
+
+
+def _lines(scale: _Scale, curve: Curve, from_ms: int, to_ms: int, limits: Limits) -> Iterable[str]:
+    """The samples of one stay as polylines, broken wherever the gap is too long."""
+    inside = [s for s in _with_edges(curve.samples, from_ms, to_ms, limits) if from_ms <= s.at_ms <= to_ms]
+    piece: list[Sample] = inside[:1]
+    for before, after in pairwise(inside):
+        if after.at_ms - before.at_ms > limits.max_gap_ms:
+            yield _points(scale, piece)
+            piece = []
+        piece.append(after)
+    if piece:
+        yield _points(scale, piece)
+
+
+def _with_edges(samples: Sequence[Sample], from_ms: int, to_ms: int, limits: Limits) -> Iterable[Sample]:
+    """The samples, and where the line between two of them crosses an edge of the stay a point on it."""
+    for before, after in pairwise(samples):
+        yield before
+        if after.at_ms - before.at_ms > limits.max_gap_ms:
+            continue
+        for edge_ms in (from_ms, to_ms):
+            if before.at_ms < edge_ms < after.at_ms:
+                share = (edge_ms - before.at_ms) / (after.at_ms - before.at_ms)
+                yield Sample(edge_ms, round(before.milli_c + share * (after.milli_c - before.milli_c)))
+    yield from samples[-1:]
+
+
+def _points(scale: _Scale, samples: Sequence[Sample]) -> str:
+    columns: dict[int, list[Sample]] = {}
+    for sample in samples:
+        columns.setdefault(int(scale.x(sample.at_ms) / COLUMN_PX), []).append(sample)
+    kept: list[Sample] = []
+    for column in columns.values():
+        extremes = {min(column, key=_milli), max(column, key=_milli)}
+        kept += sorted(extremes, key=lambda s: s.at_ms)
+    return " ".join(f"{scale.x(s.at_ms):g},{scale.y(s.milli_c):g}" for s in kept)
+
+
+def _milli(sample: Sample) -> int:
+    return sample.milli_c
+
+
+def _unknown(journey: Journey, scale: _Scale) -> Iterable[tuple[int, int]]:
+    """Times without data inside the stays, and the times between them."""
+    for stay in journey.stays:
+        for curve in stay.curves[:1]:
+            yield from curve.exposure.gaps
+        if not stay.curves:
+            yield stay.from_ms, stay.to_ms
+    reached = scale.from_ms
+    for from_ms, to_ms in sorted((s.from_ms, s.to_ms) for s in journey.stays):
+        if from_ms > reached:
+            yield reached, from_ms
+        reached = max(reached, to_ms)
+
+
+def _x_marks(scale: _Scale, offset: str) -> Iterable[Mark]:
+    """Midnights at the journey's own offset; for a short journey its two ends."""
+    sign = -1 if offset[0] == "-" else 1
+    shift = sign * (int(offset[1:3]) * 60 + int(offset[4:6])) * 60_000
+    first = -((-scale.from_ms - shift) // _DAY_MS) * _DAY_MS - shift
+    midnights = range(first, scale.to_ms, _DAY_MS)
+    if len(midnights) < 2:
+        return [Mark(scale.x(t), show_time(t, offset, "short")) for t in (scale.from_ms, scale.to_ms)]
+    every = -(-len(midnights) // 6)
+    return [Mark(scale.x(t), show_time(t, offset, "date")) for t in midnights[::every]]
+
+
+def _y_marks(scale: _Scale) -> Iterable[Mark]:
+    span = (scale.high - scale.low) // 1000
+    step = next(s for s in (1, 2, 5, 10, 20, 50, 100, 500) if span <= 6 * s or s == 500)
+    first = -(-scale.low // 1000 // step) * step
+    degrees = range(first, scale.high // 1000 + 1, step)
+    return [Mark(scale.y(d * 1000), f"{d}".replace("-", "\N{MINUS SIGN}") + "°") for d in degrees]

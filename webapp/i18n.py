@@ -1,0 +1,99 @@
+"""English and Chinese: the texts in the code are English, the Chinese ones stand in ``translations``.
+
+The catalog is read from its source file, so there is nothing to compile and nothing to forget.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta, timezone
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from babel.dates import format_datetime
+from babel.messages.pofile import read_po
+from flask import Flask, g, request
+
+LANGUAGES: Final = {"en": "English", "zh": "中文"}
+DEFAULT: Final = "en"
+_FOLDER: Final = Path(__file__).parent / "translations"
+_PATTERNS: Final = {
+    "en": {"day": "d MMM y", "minute": "d MMM y, HH:mm", "short": "d MMM, HH:mm", "date": "d MMM"},
+    "zh": {"day": "y年M月d日", "minute": "y年M月d日 HH:mm", "short": "M月d日 HH:mm", "date": "M月d日"},
+}
+
+
+def language() -> str:
+    """The language of this request: ``?lang=``, else what the browser prefers, else English."""
+    if "language" not in g:
+        asked = request.args.get("lang", "")
+        preferred = request.accept_languages.best_match(["en", "zh", "zh-CN", "zh-TW", "zh-Hans"]) or DEFAULT
+        g.language = asked if asked in LANGUAGES else preferred[:2]
+    return str(g.language)
+
+
+def translate(text: str, **values: object) -> str:
+    """A text in the language of this request, with ``%(name)s`` filled in."""
+    found = catalog(language()).get(text, text)
+    return found % values if values else found
+
+
+@cache
+def catalog(tongue: str) -> Mapping[str, str]:
+    """All texts of a language by their English original."""
+    if tongue == DEFAULT:
+        return {}
+    with (_FOLDER / f"{tongue}.po").open("rb") as file:
+        return {str(m.id): str(m.string) for m in read_po(file, tongue) if m.id and m.string}
+
+
+def named(names: Mapping[str, str] | None, fallback: str = "") -> str:
+    """A name in the language of this request, of those that a statement gives."""
+    names = names or {}
+    return names.get(language()) or names.get(DEFAULT) or fallback
+
+
+def show_time(ms: int, offset: str = "+00:00", pattern: str = "minute") -> str:
+    """A time as people write it, at an offset from UTC such as ``+08:00``.
+
+    Args:
+        pattern: ``day``, ``minute``, ``short`` or ``date``.
+    """
+    hours, minutes = int(offset[1:3]), int(offset[4:6])
+    zone = timezone(timedelta(hours=hours, minutes=minutes) * (-1 if offset[0] == "-" else 1))
+    moment = datetime.fromtimestamp(ms / 1000, zone)
+    return str(format_datetime(moment, _PATTERNS[language()][pattern], locale=language()))
+
+
+def show_utc(ms: int) -> str:
+    """The same time for a ``datetime`` attribute: ISO 8601, UTC, whole seconds."""
+    return datetime.fromtimestamp(ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def show_duration(ms: int) -> str:
+    """A length of time in words: minutes, and from an hour on hours and minutes."""
+    minutes = ms // 60_000
+    if minutes < 60:
+        return translate("%(m)d min", m=minutes)
+    if minutes < 48 * 60:
+        return translate("%(h)d h %(m)d min", h=minutes // 60, m=minutes % 60)
+    return translate("%(d)d d %(h)d h", d=minutes // 1440, h=minutes % 1440 // 60)
+
+
+def show_degrees(milli_c: int | None) -> str:
+    """Thousandths of a degree as degrees with one decimal."""
+    if milli_c is None:
+        return "–"
+    tenths = (abs(milli_c) + 50) // 100
+    return f"{'-' if milli_c < 0 and tenths else ''}{tenths // 10}.{tenths % 10} °C".replace(
+        "-", "\N{MINUS SIGN}"
+    )
+
+
+def install(app: Flask) -> None:
+    """Give templates the same words."""
+    app.jinja_env.globals.update(
+        _=translate, lang=language, named=named, languages=LANGUAGES, show_duration=show_duration
+    )
+    app.jinja_env.filters.update(time=show_time, utc=show_utc, degrees=show_degrees)
