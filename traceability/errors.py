@@ -73,7 +73,7 @@ class StatementError(MalformedError):
 
 class ReadingsError(MalformedError):
     code = "bad-readings"
-    advice = "Send a SenML pack with absolute times and units from the SenML registry."
+    advice = "Send a SenML pack as docs/formats.md describes it: closed units, plausible values, times."
 
 
 class OversizeError(MalformedError):
