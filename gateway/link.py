@@ -110,6 +110,7 @@ class Link:
         while self._client.want_write() and time.monotonic() < until_s:
             if self._client.loop(0.1) != MQTTErrorCode.MQTT_ERR_SUCCESS:
                 break
+        self._said_lost = True  # leaving is not losing
         self._client.disconnect()
 
     def _connect(self, wait_s: float) -> None:

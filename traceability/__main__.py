@@ -30,6 +30,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
+    if args.only is not None:
+        return _print_only(answer, args.only)
     if args.json:
         print(json.dumps(answer.data, ensure_ascii=False, indent=2, default=str))
     else:
@@ -48,6 +50,15 @@ def build_parser() -> argparse.ArgumentParser:
     for module in MODULES:
         module.add(verbs)
     return parser
+
+
+def _print_only(answer: Answer, member: str) -> int:
+    if member not in answer.data:
+        print(f"no member {member!r}; there are {', '.join(sorted(answer.data))}", file=sys.stderr)
+        return 2
+    value = answer.data[member]
+    print(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str))
+    return answer.exit_code
 
 
 def _print_error(error: TraceabilityError, *, as_json: bool) -> None:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
@@ -18,6 +19,9 @@ from typing import Final
 
 LOG_BYTES: Final = 5 * 1024**2
 """Size of a log; when it is reached the log becomes ``NAME.log.1`` and a new one begins."""
+
+CHUNK_BYTES: Final = 64 * 1024
+"""Read at once; a longer line is logged in pieces."""
 
 FIRST_DELAY_S: Final = 0.5
 LONGEST_DELAY_S: Final = 15.0
@@ -72,35 +76,23 @@ class Child:
             os.set_blocking(self.process.stdout.fileno(), False)
 
     def listen(self) -> list[str]:
-        """Log what it has written since; return the lines that a person should see."""
-        if self.process is None or self.process.stdout is None:
-            return []
-        data = self._rest + (self.process.stdout.read() or b"")
-        *lines, self._rest = data.split(b"\n")
-        if len(self._rest) > LOG_BYTES:
-            lines, self._rest = [self._rest], b""
-        shown = []
-        for line in lines:
-            text = line.decode("utf-8", "replace").rstrip()
-            self._log.handle(logging.makeLogRecord({"msg": text}))
-            if (said := worth_showing(text)) is not None:
-                shown.append(said)
-        return shown
+        """Log some of what it has written since; return the lines that a person should see."""
+        return self._take(self._read())
 
-    def settle(self) -> str | None:
+    def settle(self) -> list[str]:
         """If it has ended, decide what is next; return what to tell a person."""
         if self.process is None or (code := self.process.poll()) is None:
-            return None
+            return []
         lived_s = time.monotonic() - self._started
-        self._close()
+        last = self._close()
         if code == 0 and self.program.ends:
             self.done = True
-            return None
+            return last
         self._failures = 1 if lived_s > SETTLED_S else self._failures + 1
         delay_s = min(FIRST_DELAY_S * 2 ** (self._failures - 1), LONGEST_DELAY_S)
         self._due = time.monotonic() + delay_s
         how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
-        return f"{how}; starting it again in {delay_s:g} s (log: {self.log})"
+        return [*last, f"{how}; starting it again in {delay_s:g} s (log: {self.log})"]
 
     def end(self) -> None:
         """Ask it to end."""
@@ -110,13 +102,10 @@ class Child:
     def kill(self) -> None:
         """End it and whatever it started."""
         if self.process is not None:
-            try:
+            with suppress(ProcessLookupError):  # the last of them ended just now
                 os.killpg(self.process.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                return self._close()  # the last of them ended just now
             self.process.wait()
             self._close()
-        return None
 
     def runs(self) -> bool:
         """Whether its process is alive."""
@@ -132,13 +121,36 @@ class Child:
         """Close its log."""
         self._log.close()
 
-    def _close(self) -> None:
-        if self.process is not None:
-            self.listen()
-            self.process.wait()
-            if self.process.stdout is not None:
-                self.process.stdout.close()
-        self.process, self._rest = None, b""
+    def _read(self) -> bytes:
+        """At most one chunk of its output; nothing if there is none now, or none any more."""
+        if self.process is None or self.process.stdout is None:
+            return b""
+        try:
+            return os.read(self.process.stdout.fileno(), CHUNK_BYTES)
+        except BlockingIOError:
+            return b""
+
+    def _take(self, data: bytes, *, last: bool = False) -> list[str]:
+        """Log whole lines, and what is too long or the last to become one."""
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        if self._rest and (last or len(self._rest) >= CHUNK_BYTES):
+            lines.append(self._rest)
+            self._rest = b""
+        texts = [line.decode("utf-8", "replace").rstrip() for line in lines]
+        for text in texts:
+            self._log.handle(logging.makeLogRecord({"msg": text}))
+        return [said for text in texts if (said := worth_showing(text)) is not None]
+
+    def _close(self) -> list[str]:
+        """Take the last lines of a process that has ended, and forget it."""
+        shown = []
+        while data := self._read():
+            shown += self._take(data)
+        shown += self._take(b"", last=True)
+        if self.process is not None and self.process.stdout is not None:
+            self.process.stdout.close()
+        self.process = None
+        return shown
 
 
 def worth_showing(line: str) -> str | None:

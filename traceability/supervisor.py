@@ -149,10 +149,8 @@ class Supervisor:
         selector.select(TURN_S)
 
     def _look_after(self, child: Child) -> None:
-        for line in child.listen():
+        for line in [*child.listen(), *child.settle()]:
             self._say_of(child, line)
-        if (news := child.settle()) is not None:
-            self._say_of(child, news)
         if child.due:
             child.start()
 

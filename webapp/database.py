@@ -8,7 +8,7 @@ from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import Connection, Engine, event
 
-from traceability.store.engine import prepare_sqlite, sqlite_pool
+from traceability.store.engine import prepare_sqlite
 from traceability.store.models import Base
 
 db: Final = SQLAlchemy(metadata=Base.metadata)
@@ -19,7 +19,7 @@ def install(app: Flask, url: str) -> None:
     sqlite = url.startswith("sqlite")
     app.config["SQLALCHEMY_DATABASE_URI"] = url
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = (
-        sqlite_pool(url) if sqlite else {"isolation_level": "REPEATABLE READ", "pool_pre_ping": True}
+        {} if sqlite else {"isolation_level": "REPEATABLE READ", "pool_pre_ping": True}
     )
     db.init_app(app)
     with app.app_context():

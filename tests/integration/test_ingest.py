@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from tests.support.sensor import Sensor, World, make_world
 from traceability.errors import TraceabilityError
 from traceability.operations import receipts, tally
 from traceability.operations.ingest import Ingest, Ingested, Message
 from traceability.sensing.frame import Gap
-from traceability.sensing.receipt import Receipt, open_receipt
+from traceability.sensing.receipt import Receipt, encode_receipt, open_receipt
 from traceability.store import models
 
 
@@ -85,7 +85,7 @@ def paged(column, page: int):
     return (
         select(said.device, column, column)
         .join(device)
-        .where(device.id.in_(receipts.bindparam("devices", expanding=True)))
+        .where(device.id.in_(bindparam("devices", expanding=True)))
         .where(column > device.settled, column <= device.settled + page)
     )
 
@@ -104,8 +104,6 @@ def test_a_receipt_names_no_more_refusals_than_it_can(world: World, monkeypatch:
 
 def test_four_hundred_refusals_of_the_largest_counters_fit_into_a_receipt():
     refused = tuple((2**62 - 400 + i, "unsupported-statement") for i in range(receipts.MAX_REFUSED_NAMED))
-    from traceability.sensing.receipt import encode_receipt
-
     encode_receipt(bytes(32), Receipt("0" * 32, 2**32 - 1, 2**62, bytes(32), refused))
 
 
@@ -146,9 +144,7 @@ def test_a_message_that_is_set_aside_is_counted_and_kept(world: World):
     assert world.tallies()["unknown"]["rejected"] == 1
 
 
-@settings(
-    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_order_and_any_repetition_ends_in_the_same_store(world: World, data: st.DataObject):
     sensor = world.sensor()
@@ -201,7 +197,10 @@ def test_two_gateways_at_once_neither_fork_nor_lose(world: World):
         record = models.Record
         seqs = list(
             connection.execute(
-                select(record.seq).join(models.Stream).where(models.Stream.uri == world.asset).order_by(record.seq)
+                select(record.seq)
+                .join(models.Stream)
+                .where(models.Stream.uri == world.asset)
+                .order_by(record.seq)
             ).scalars()
         )
     assert seqs == list(range(len(sensors) + 4 * 18))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
@@ -9,7 +10,6 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 
 import pytest
@@ -18,6 +18,9 @@ from PIL import Image
 
 from tests.support.broker import HOST, free_port
 from tests.support.running import node_environment, running_node, wait_until_gone, watched
+from traceability.__main__ import main
+from traceability.announcement import phone_lines
+from traceability.settings import RunSettings, load
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="children are tied to their parent on Linux only"
@@ -100,36 +103,39 @@ def test_a_killed_child_comes_back_and_a_killed_supervisor_takes_its_children_al
             wait_until_gone(processes, 5)
 
 
-def test_a_taken_port_is_named_before_anything_starts(tmp_path):
+def refused(monkeypatch, capsys, environ):
+    """What ``traceability run`` says when it does not even start."""
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    assert main(["run"]) == 1
+    said = capsys.readouterr()
+    assert said.out == ""
+    return said.err
+
+
+@pytest.mark.parametrize("part", ["web", "broker"])
+def test_a_taken_port_is_named_before_anything_starts(tmp_path, monkeypatch, capsys, part):
     with socket.create_server((HOST, 0)) as other:
         taken = other.getsockname()[1]
-        site = cli(node_environment(tmp_path / "node", FT_PORT=str(taken)), "run")
-        broker = cli(node_environment(tmp_path / "node", FT_MQTT_URL=f"embedded://{HOST}:{taken}"), "run")
-    for refused, hint in ((site, "FT_PORT"), (broker, f"FT_MQTT_URL=mqtt://{HOST}:{taken}")):
-        assert refused.returncode == 1
-        assert f"port {taken}" in refused.stderr
-        assert hint in refused.stderr
-        assert "[bad-setting]" in refused.stderr
-        assert refused.stdout == ""
+        chosen = {"FT_PORT": str(taken)} if part == "web" else {"FT_MQTT_URL": f"embedded://{HOST}:{taken}"}
+        said = refused(monkeypatch, capsys, node_environment(tmp_path / "node", **chosen))
+    assert f"port {taken}" in said
+    assert ("FT_PORT" if part == "web" else f"FT_MQTT_URL=mqtt://{HOST}:{taken}") in said
+    assert "[bad-setting]" in said
     assert not (tmp_path / "node" / "node.json").exists()
 
 
-def test_an_address_that_is_not_of_this_machine_is_named(tmp_path):
-    refused = cli(
-        node_environment(tmp_path / "node", FT_HOST="192.0.2.1", FT_BASE_URL="http://a.example"), "run"
-    )
-    assert refused.returncode == 1
-    assert "cannot listen on 192.0.2.1" in refused.stderr
+def test_an_address_that_is_not_of_this_machine_is_named(tmp_path, monkeypatch, capsys):
+    environ = node_environment(tmp_path / "node", FT_HOST="192.0.2.1")
+    assert "cannot listen on 192.0.2.1" in refused(monkeypatch, capsys, environ)
 
 
-@pytest.mark.slow
-def test_two_supervisors_never_share_a_data_folder(tmp_path):
-    with running_node(node_environment(tmp_path / "node")) as node:
-        node.wait_for("started broker")
-        second = cli(node_environment(tmp_path / "node"), "run")
-        assert second.returncode == 1
-        assert "another `traceability run` works in" in second.stderr
-        assert node.end() == 0
+def test_two_supervisors_never_share_a_data_folder(tmp_path, monkeypatch, capsys):
+    (tmp_path / "node").mkdir()
+    with (tmp_path / "node" / "run.lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        said = refused(monkeypatch, capsys, node_environment(tmp_path / "node"))
+    assert "another `traceability run` works in" in said
 
 
 @pytest.mark.slow
@@ -148,9 +154,25 @@ def test_the_journey_is_shown_on_its_page_and_not_recorded_twice(tmp_path):
         assert page.endswith(plan["batches"][0]["lot"])
 
 
+@pytest.mark.parametrize(
+    ("environ", "said"),
+    [
+        ({"FT_BASE_URL": "http://192.0.2.7:8000"}, "phone       http://192.0.2.7:8000/"),
+        ({"FT_BASE_URL": "https://dali.example"}, "phone       https://dali.example/"),
+        ({}, "FT_HOST=0.0.0.0 make run"),
+        ({"FT_HOST": "localhost"}, "FT_HOST=0.0.0.0 make run"),
+        ({"FT_HOST": "::1"}, "FT_HOST=0.0.0.0 make run"),
+    ],
+)
+def test_a_phone_is_told_an_address_only_if_it_can_use_it(environ, said):
+    lines = phone_lines(load(RunSettings, environ))
+    assert said in "\n".join(lines)
+
+
 def test_a_missing_database_server_is_said_and_ends_the_start(tmp_path):
     url = f"postgresql+psycopg://nobody@{HOST}:{free_port()}/none"
     with running_node(node_environment(tmp_path / "node", FT_DATABASE_URL=url)) as node:
-        node.wait_for(r"error: the database does not answer.*\[store-unavailable\]")
+        node.wait_for("error: the database does not answer")
+        node.wait_for(r"\[store-unavailable\]")
         assert node.process.wait(30) == 1
         assert node.processes() == {}

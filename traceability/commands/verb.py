@@ -43,7 +43,9 @@ def add_verb(
 ) -> argparse.ArgumentParser:
     """Add a verb with ``--json`` and a help text that ends with an example."""
     parser = add_group(verbs, name, does=does, example=example, hidden=hidden)
-    parser.add_argument("--json", action="store_true", help="print one JSON object instead of text")
+    shape = parser.add_mutually_exclusive_group()
+    shape.add_argument("--json", action="store_true", help="print one JSON object instead of text")
+    shape.add_argument("--only", metavar="MEMBER", help="print one member of that object, for scripts")
     parser.set_defaults(handler=handler)
     return parser
 

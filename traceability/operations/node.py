@@ -79,10 +79,15 @@ def init_node(folder: Path, name: str | None = None) -> Node:
         name: a host name that no other node has; a random one if not given.
 
     Raises:
-        ConflictError: the folder already holds a node.
+        ConflictError: the folder already holds a node, or what is left of one.
     """
     if (folder / "node.json").exists():
         raise ConflictError(f"{folder} already holds a node")
+    if left := [path for path in secret_files(folder) if path.exists()]:
+        raise ConflictError(
+            f"{left[0]} is there but {folder / 'node.json'} is not: restore that file from your copy, or, "
+            f"if no node ever ran here, remove {folder / 'keys'}"
+        )
     chosen = identifiers.parse_node_name(name or f"node-{secrets.token_hex(4)}.example")
     keys = folder / "keys"
     keys.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -11,18 +11,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final, TypeAlias
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, Row, create_engine, event, text
 from sqlalchemy.exc import DBAPIError, OperationalError
-from sqlalchemy.pool import NullPool
 
 from traceability.errors import SettingsError, StoreUnavailableError
+from traceability.store import schema
 
 AnyRow: TypeAlias = Row[*tuple[Any, ...]]
 """A row of a query, whatever its columns."""
@@ -31,7 +26,6 @@ WRITERS_LOCK: Final = 0x66742D777269
 """Key of the PostgreSQL advisory lock: writers share it, the publisher holds it alone."""
 
 BUSY_TIMEOUT_S: Final = 30
-MIGRATIONS: Final = Path(__file__).parent / "migrations"
 
 
 def system_clock() -> int:
@@ -101,25 +95,16 @@ class Store:
     def migrate(self) -> None:
         """Bring the tables to this version."""
         with _reachable(), self.engine.connect() as connection:
-            command.upgrade(alembic_config(connection), "head")
+            schema.upgrade(connection)
 
     def is_current(self) -> bool:
         """Whether the tables are at this version."""
         with self.reading() as connection:
-            heads = MigrationContext.configure(connection).get_current_heads()
-        return set(heads) == set(ScriptDirectory.from_config(alembic_config(None)).get_heads())
+            return schema.is_current(connection)
 
     def close(self) -> None:
         """Give back all connections."""
         self.engine.dispose()
-
-
-def alembic_config(connection: Connection | None) -> Config:
-    """Alembic's settings, without a file of their own."""
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    config.attributes["connection"] = connection
-    return config
 
 
 def open_engine(url: str, *, checkpoints: bool = False) -> Engine:
@@ -130,14 +115,9 @@ def open_engine(url: str, *, checkpoints: bool = False) -> Engine:
         raise SettingsError(
             f"FT_DATABASE_URL must begin with sqlite:/// or postgresql+psycopg://, not {url[:24]!r}"
         )
-    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S}, **sqlite_pool(url))
+    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S})
     prepare_sqlite(engine, checkpoints=checkpoints)
     return engine
-
-
-def sqlite_pool(url: str) -> dict[str, Any]:
-    """No pool for SQLite: opening is cheap, and a connection never outlives its thread."""
-    return {"poolclass": NullPool}
 
 
 def prepare_sqlite(engine: Engine, *, checkpoints: bool = False) -> None:

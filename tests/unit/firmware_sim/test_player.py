@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from queue import SimpleQueue
 
 import pytest
@@ -20,15 +21,17 @@ from traceability.sensing.receipt import encode_receipt, open_receipt
 NOW_MS = 1_764_000_000_000
 PLAN = plan(start_of(NOW_MS), NOW_MS, 1, NODE)
 LIVE_DEVICE, PAST_DEVICE = "sensor-truck-b", "sensor-shop"
-WINDOW = 8
+WINDOW = 16
 
 
 class Radio:
-    """Answers each statement at once, as long as the node ``hears``."""
+    """Answers each handful with one receipt, as long as the node ``hears``."""
 
     def __init__(self, name: str, node: FakeNode, arrivals: SimpleQueue[Arrival]) -> None:
         self.name, self.node, self.arrivals = name, node, arrivals
         self.hears, self.is_open = True, False
+        self.sent = 0
+        self.answer: bytes | None = None
         self.reports: list[bytes] = []
 
     def open(self) -> None:
@@ -36,9 +39,9 @@ class Radio:
         self.arrivals.put(Arrival(self.name, Happened.CONNECTED))
 
     def send(self, statement: bytes) -> None:
-        answer = self.node.take(statement) if self.hears else None
-        if answer is not None:
-            self.arrivals.put(Arrival(self.name, Happened.RECEIPT, answer))
+        self.sent += 1
+        if self.hears:
+            self.answer = self.node.take(statement)
 
     def report(self, message: bytes) -> None:
         self.reports.append(message)
@@ -78,6 +81,10 @@ class Stage:
         self.flashes.clear()
 
     def turn(self) -> bool:
+        for radio in self.radios:
+            if radio.answer is not None:
+                self.arrivals.put(Arrival(radio.name, Happened.RECEIPT, radio.answer))
+                radio.answer = None
         self.arrivals.put(Arrival(self.names[0], Happened.RECEIPT, b"noise"))
         return self.player.turn()
 
@@ -87,11 +94,13 @@ class Stage:
         self.turn()
 
     def turns(self, limit: int = 400) -> None:
-        """Turn until a turn sends nothing more."""
+        """Turn until two turns send nothing more: in every other one receipts are taken."""
+        quiet = 0
         for _ in range(limit):
-            before = len(self.node.received)
+            before = sum(radio.sent for radio in self.radios)
             self.turn()
-            if len(self.node.received) == before:
+            quiet = 0 if sum(radio.sent for radio in self.radios) > before else quiet + 1
+            if quiet == 2:
                 return
         raise AssertionError("it never comes to rest")
 
@@ -179,7 +188,7 @@ def test_live_measuring_goes_on_while_nobody_listens_and_is_delivered_later(stag
     stage.turns()
     assert stage.playing[0].device.flash.waiting() == 0
     times = stage.readings()
-    assert max(b - a for a, b in zip(times, times[1:], strict=False)) == BACKLOG.reading_ms
+    assert max(b - a for a, b in pairwise(times)) == BACKLOG.reading_ms
 
 
 def test_second_start_goes_on_where_the_first_ended(stage):
@@ -192,7 +201,7 @@ def test_second_start_goes_on_where_the_first_ended(stage):
     stage.turns()
     times = stage.readings()
     assert times == sorted(set(times))
-    assert max(b - a for a, b in zip(times, times[1:], strict=False)) == BACKLOG.reading_ms
+    assert max(b - a for a, b in pairwise(times)) == BACKLOG.reading_ms
     assert max(times) >= stage.now_ms - BACKLOG.reading_ms
     assert {s.boot for s in stage.node.received} == {1, 2}
 
@@ -202,7 +211,7 @@ def test_after_a_long_rest_only_seven_days_are_made_up_for(stage):
     stage.turns()
     ended_ms = stage.playing[0].device.flash.memory.measured_ms
     stage.stop()
-    stage.now_ms += 30 * DAY_MS
+    stage.now_ms += 8 * DAY_MS
     stage.start()
     stage.connect()
     stage.turns()

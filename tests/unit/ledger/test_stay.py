@@ -258,6 +258,8 @@ def test_stay_open_outside_its_bounds_cannot_be_made(change: dict[str, Any]) -> 
         {"left_seq": 2**63},
         {"left_ms": MAX_TIME_MS + 1},
         {"asset_head": GENESIS},
+        {"asset_head": b"\1" * 31},
+        {"asset_count": 2**63},
         {"asset_count": 0},
         {"low_milli_c": 8001},
         {"low_milli_c": -MAX_MILLI_C - 1},
@@ -312,3 +314,9 @@ def test_counter_goes_one_past_the_highest_of_64_bits() -> None:
     for counter in (-1, 2**64 + 1):
         with pytest.raises(MalformedError):
             StayDevice(A, counter)
+
+
+@pytest.mark.parametrize("device", ["", "0A" * 16, "0a" * 15, "0a" * 17, "0g" * 16])
+def test_device_with_an_id_in_another_form_is_refused(device: str) -> None:
+    with pytest.raises(MalformedError):
+        StayDevice(device, 0)

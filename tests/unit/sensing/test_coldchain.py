@@ -238,6 +238,13 @@ def test_a_lone_hot_sample_between_gaps_is_shown_though_its_time_is_unknown() ->
     assert result.gaps == ((0, 50_000), (50_000, 100_000))
 
 
+@pytest.mark.parametrize("at_ms", [0, 1000])
+def test_a_lone_hot_sample_at_an_edge_of_the_window_is_inside(at_ms: int) -> None:
+    result = exposure(samples_of((at_ms, 9000)), CHILLED, 0, 1000)
+    assert result.excursions == (Excursion(at_ms, at_ms, "above", 9000),)
+    assert (result.samples, result.max_milli_c) == (1, 9000)
+
+
 def test_without_samples_all_is_unknown() -> None:
     result = exposure([], CHILLED, 5, 1005)
     assert totals(result) == (0, 0, 0, 1000)

@@ -1,0 +1,433 @@
+"""The command line, verb by verb: what it says, what it writes, and how it ends."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from traceability.__main__ import build_parser, main
+from traceability.commands import doctor
+from traceability.commands.batches import BATCH_STEPS, next_lot, next_own_gtin
+from traceability.commands.publisher import Publisher
+from traceability.commands.verb import opened
+from traceability.commands.words import parse_moment, read_party
+from traceability.errors import ConflictError
+from traceability.identifiers import Batch, parse_gtin
+from traceability.operations.heartbeat import newest_beats
+from traceability.signing.keys import PrivateKey, receipt_key
+from traceability.signing.keystatement import device_request
+from traceability.store.engine import Store
+from traceability.supply.epcis import STEPS
+
+NODE = "dali.example"
+TRUCK = f"https://{NODE}/8004/TRUCK-7"
+
+
+@pytest.fixture
+def cli(tmp_path, monkeypatch, capsys):
+    """Run a verb; returns its exit code, its output (parsed if it is JSON) and its complaints."""
+    for name in [n for n in os.environ if n.startswith("FT_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("FT_DATA", str(tmp_path / "node"))
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words):
+        capsys.readouterr()
+        code = main([str(word) for word in words])
+        said = capsys.readouterr()
+        return code, json.loads(said.out) if "--json" in words and said.out else said.out, said.err
+
+    return run
+
+
+@pytest.fixture
+def node(cli):
+    """The command line of a node with one party."""
+    assert cli("init", "--node", NODE)[0] == 0
+    assert cli("enrol", "party", "--name-en", "Farm", "--name-zh", "农场")[0] == 0
+    return cli
+
+
+def refuses(cli, code, *words):
+    status, out, complaint = cli(*words)
+    assert (status, out) == (1, "")
+    assert re.fullmatch(rf"error: .+ \[{code}\]\n  .+\n", complaint, re.DOTALL), complaint
+    return complaint
+
+
+def new_batch(cli, *words):
+    code, made, _ = cli("batch", "new", "--product-en", "Pears", "--product-zh", "梨", *words, "--json")
+    assert code == 0
+    return made
+
+
+def request_file(cli, tmp_path, party):
+    key = PrivateKey.generate()
+    request = device_request(key, node=NODE, owner=party, model="Own sensor", iat=1)
+    (tmp_path / "request.json").write_bytes(request)
+    return key.public.device_id
+
+
+def test_a_node_a_batch_and_a_device_from_nothing_to_a_verdict(cli, tmp_path):
+    code, out, _ = cli("init", "--node", NODE)
+    assert code == 0
+    assert out.startswith(f"made node {NODE} in {tmp_path / 'node'}\n")
+    code, party, _ = cli("enrol", "party", "--name-en", "Farm", "--name-zh", "农场", "--json")
+    request_file(cli, tmp_path, party["party"])
+    code, out, _ = cli("enrol", "device", "request.json", "--site", "farm-1", "--out", "enrolled.json")
+    assert code == 0
+    assert stat.S_IMODE((tmp_path / "enrolled.json").stat().st_mode) == 0o600
+    enrolled = json.loads((tmp_path / "enrolled.json").read_text())
+    assert set(enrolled) == {"device", "uri", "node", "site", "receipt_key", "topic"}
+    assert enrolled["topic"] == f"ft/v1/farm-1/{enrolled['device']}/frame"
+    secret = bytes.fromhex((tmp_path / "node" / "keys" / "secret").read_text())
+    assert bytes.fromhex(enrolled["receipt_key"]) == receipt_key(secret, enrolled["device"])
+    assert cli("install", "--device", enrolled["device"], "--on", "TRUCK-7")[0] == 0
+    made = new_batch(cli, "--low", "0", "--high", "5", "--quantity", "12.5", "--uom", "KGM")
+    assert made["page"] == f"http://127.0.0.1:8000/01/{made['gtin']}/10/{made['lot']}"
+    where = ("--batch", made["page"], "--region-en", "Dali", "--region-zh", "大理")
+    assert cli("record", "load", "--asset", "TRUCK-7", *where)[0] == 0
+    code, out, _ = cli("record", "unload", *where, "--json")
+    assert (code, out["asset"]) == (0, TRUCK)
+    code, out, _ = cli("publish", "--once")
+    assert code == 0
+    assert re.fullmatch(r"published \d+ records; the log has \d+ entries\n", out)
+    assert cli("publish", "--once") == (0, "nothing is new\n", "")
+    code, out, _ = cli("export", f"{made['gtin']}/{made['lot']}")
+    bundle = f"{made['gtin']}-{made['lot']}.bundle"
+    assert code == 0
+    assert out.startswith(f"wrote {bundle} (")
+    code, verdict, _ = cli("verify", bundle, "--policy", "node/policy", "--json")
+    assert (code, verdict["exit_code"]) == (0, 0)
+    assert cli("verify", bundle)[0] == 2
+    (tmp_path / bundle).write_bytes((tmp_path / bundle).read_bytes().replace(b"A", b"B", 1))
+    assert cli("verify", bundle, "--policy", "node/policy")[0] == 1
+
+
+def test_init_can_be_repeated_but_never_renames(cli):
+    assert cli("init", "--node", NODE, "--json")[1]["created"] is True
+    assert cli("init", "--json")[1]["created"] is False
+    assert cli("init", "--node", NODE)[0] == 0
+    assert "cannot be changed" in refuses(cli, "conflict", "init", "--node", "other.example")
+
+
+def test_without_a_node_every_verb_says_how_to_make_one(cli):
+    assert "traceability init" in refuses(cli, "bad-setting", "publish", "--once")
+
+
+def test_tables_of_another_version_are_not_touched(cli, node, tmp_path, monkeypatch):
+    monkeypatch.setenv("FT_DATABASE_URL", f"sqlite:///{tmp_path / 'empty.sqlite'}")
+    assert "another version" in refuses(cli, "bad-setting", "publish", "--once")
+    assert cli("init")[0] == 0
+    refuses(cli, "log-conflict", "publish", "--once")  # the new tables are not those that were signed
+
+
+def test_errors_are_one_json_object_where_that_was_asked_for(cli):
+    code, out, complaint = cli("publish", "--once", "--json")
+    assert (code, out) == (1, "")
+    assert set(json.loads(complaint)) == {"error", "message", "remedy"}
+    assert json.loads(complaint)["error"] == "bad-setting"
+
+
+def test_own_products_and_lots_are_numbered_on(node):
+    first, second = new_batch(node), new_batch(node)
+    assert [first["gtin"], second["gtin"]] == ["02000000000015", "02000000000022"]
+    third = new_batch(node, "--gtin", first["gtin"], "--at", "2026-05-01T23:30+08:00")
+    fourth = new_batch(node, "--gtin", first["gtin"], "--at", "2026-05-01T23:40+08:00")
+    assert [third["lot"], fourth["lot"]] == ["20260501-1", "20260501-2"]
+    assert third["uri"].startswith(f"https://{NODE}/01/")
+
+
+def test_a_product_with_a_real_number_stands_under_gs1(node):
+    made = new_batch(node, "--gtin", "6291041500213", "--lot", "L/1")
+    assert made["uri"] == "https://id.gs1.org/01/06291041500213/10/L%2F1"
+    code, out, _ = node("record", "pack", "--batch", "6291041500213/L/1", "--json")
+    assert (code, out["batch"]) == (0, made["uri"])
+
+
+def test_numbers_of_its_own_run_out_with_a_message():
+    assert next_own_gtin(["09520001000102", "02000000000022"]) == "02000000000039"
+    assert parse_gtin(next_own_gtin([])) == "02000000000015"
+    with pytest.raises(ConflictError, match="--gtin"):
+        next_own_gtin(["02999999999999"])
+
+
+def test_lots_of_other_forms_do_not_disturb_the_numbering():
+    day = parse_moment("2026-05-01T00:00Z").date
+    assert next_lot(day, ["20260501-9", "20260501-x", "20260430-77", "A"]) == "20260501-10"
+
+
+@pytest.mark.parametrize(
+    ("text", "offset", "day"),
+    [
+        ("2026-05-01T00:10+08:00", "+08:00", "2026-05-01"),
+        ("2026-04-30T23:10-03:30", "-03:30", "2026-04-30"),
+        ("2026-04-30T23:10Z", "+00:00", "2026-04-30"),
+    ],
+)
+def test_a_time_keeps_the_zone_it_was_given_in(text, offset, day):
+    moment = parse_moment(text)
+    assert (moment.offset, moment.date.isoformat()) == (offset, day)
+
+
+@pytest.mark.parametrize("text", ["yesterday", "2026-05-01T08:30", "2026-13-01T00:00Z", ""])
+def test_a_time_without_its_zone_is_a_mistake_in_the_command(node, capsys, text):
+    with pytest.raises(SystemExit) as ended:
+        node("batch", "new", "--product-en", "P", "--product-zh", "梨", "--at", text)
+    assert ended.value.code == 2
+    assert "--at" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--low", "warm", "--high", "5"),
+        ("--low", "0.0001", "--high", "5"),
+        ("--quantity", "NaN"),
+        ("--quantity", "1e13"),
+        ("--best-before", "May"),
+    ],
+)
+def test_numbers_and_dates_that_are_none_are_mistakes_in_the_command(node, words):
+    with pytest.raises(SystemExit) as ended:
+        node("batch", "new", "--product-en", "P", "--product-zh", "梨", *words)
+    assert ended.value.code == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("--low", "0"), "bad-statement", "go together"),
+        (("--region-en", "Dali"), "bad-statement", "go together"),
+        (("--low", "5", "--high", "0"), "bad-statement", "below"),
+        (("--gtin", "123"), "bad-identifier", "GTIN"),
+        (("--lot", "a b"), "bad-identifier", "lot"),
+        (("--party", "0123456789abcdef"), "unknown-subject", "not enrolled"),
+        (("--at", "2999-01-01T00:00Z"), "clock-ahead", "future"),
+    ],
+)
+def test_what_cannot_be_a_batch_is_refused_with_its_reason(node, words, code, said):
+    assert said in refuses(node, code, "batch", "new", "--product-en", "P", "--product-zh", "梨", *words)
+
+
+def test_with_two_parties_somebody_has_to_be_named(node):
+    other = node(
+        "enrol", "party", "--name-en", "Shop", "--name-zh", "店", "--gln", "9520001000010", "--json"
+    )[1]
+    words = ("batch", "new", "--product-en", "P", "--product-zh", "梨")
+    assert other["party"] in refuses(node, "unknown-signer", *words)
+    assert node(*words, "--party", "9520001000010")[0] == 0
+
+
+def test_without_any_party_the_first_step_is_named(cli):
+    cli("init")
+    assert "enrol party" in refuses(
+        cli, "unknown-signer", "batch", "new", "--product-en", "P", "--product-zh", "梨"
+    )
+
+
+def test_steps_and_assets_have_to_fit(node):
+    batch = new_batch(node)["uri"]
+    assert "needs --asset" in refuses(node, "bad-statement", "record", "load", "--batch", batch)
+    assert "is in no asset" in refuses(node, "conflict", "record", "unload", "--batch", batch)
+    refuses(node, "bad-statement", "record", "pack", "--batch", batch, "--asset", "TRUCK-7")
+    refuses(node, "bad-statement", "record", "load", "--batch", batch, "--asset", batch)
+    refuses(node, "bad-identifier", "record", "pack", "--batch", TRUCK)
+    refuses(node, "unknown-subject", "record", "pack", "--batch", "02000000000015/unknown")
+    refuses(node, "unknown-subject", "record", "load", "--batch", batch, "--asset", "NO-DEVICE-YET")
+
+
+def test_every_step_of_the_vocabulary_has_its_verb():
+    assert set(BATCH_STEPS) | {"harvest", "install", "remove"} == set(STEPS)
+
+
+def test_a_device_is_installed_removed_and_installed_elsewhere(node, tmp_path):
+    batch = new_batch(node)
+    party = node("enrol", "party", "--name-en", "Owner", "--name-zh", "主", "--json")[1]["party"]
+    device = request_file(node, tmp_path, party)
+    code, enrolled, _ = node("enrol", "device", "request.json", "--json")
+    assert (code, enrolled["device"], enrolled["site"]) == (0, device, "main")
+    code, done, _ = node("install", "--device", device, "--on", "8004/9520002TRUCKA", "--json")
+    assert (code, done["on"]) == (0, "https://id.gs1.org/8004/9520002TRUCKA")
+    target = f"{batch['gtin']}/{batch['lot']}"
+    assert "elsewhere" in refuses(node, "conflict", "install", "--device", device, "--on", target)
+    assert node("remove", "--device", device, "--on", "(8004)9520002TRUCKA")[0] == 0
+    code, done, _ = node("install", "--device", device, "--on", target, "--json")
+    assert (code, done["on"]) == (0, batch["uri"])
+    assert node("remove", "--device", device, "--on", batch["uri"])[0] == 0
+    refuses(node, "bad-identifier", "install", "--device", "xyz", "--on", "TRUCK-7")
+    refuses(node, "unknown-subject", "install", "--device", "0" * 32, "--on", "TRUCK-7")
+
+
+def test_a_device_is_not_enrolled_when_its_answer_could_not_be_kept(node, tmp_path):
+    with opened() as here, here.store.reading() as connection:
+        party = read_party(connection, here.node, None)
+    request_file(node, tmp_path, party)
+    refuses(node, "bad-setting", "enrol", "device", "request.json", "--out", tmp_path / "none" / "e.json")
+    refuses(node, "foreign-topic", "enrol", "device", "request.json", "--site", "a.b")
+    refuses(node, "bad-encoding", "enrol", "device", "absent.json")
+    assert node("enrol", "device", "request.json")[0] == 0
+    refuses(node, "conflict", "enrol", "device", "request.json")
+
+
+def test_files_that_are_no_bundle_or_policy_are_said(node, tmp_path):
+    refuses(node, "bad-bundle", "verify", "absent.bundle")
+    (tmp_path / "b").write_bytes(b"{}")
+    assert node("verify", "b")[0] == 1
+    (tmp_path / "p").write_text("大理", encoding="utf-8")
+    refuses(node, "bad-bundle", "verify", "b", "--policy", "p")
+    made = new_batch(node)
+    node("publish", "--once")
+    refuses(node, "bad-setting", "export", made["uri"], "--out", tmp_path / "none" / "b")
+    refuses(node, "unknown-subject", "export", "02000000000022/1")
+
+
+def every_verb(parser, words=()):
+    groups = [a for a in parser._actions if isinstance(a, argparse._SubParsersAction)]
+    if not groups:
+        yield words, parser
+    for group in groups:
+        for name, verb in group.choices.items():
+            yield from every_verb(verb, (*words, name))
+
+
+@pytest.mark.parametrize(
+    ("words", "verb"),
+    list(every_verb(build_parser())),
+    ids=lambda v: " ".join(v) if isinstance(v, tuple) else "",
+)
+def test_every_verb_explains_itself_with_an_example_that_parses(words, verb):
+    shown = verb.format_help()
+    assert "--json" in shown
+    example = re.search(r"^example:\n  (?:FT_\S+ )?traceability (.+)$", shown, re.MULTILINE)
+    assert example is not None
+    typed = [w.strip('"') for w in re.findall(r'"[^"]*"|\S+', example[1])]
+    assert build_parser().parse_args(typed).handler is verb.get_default("handler")
+
+
+@pytest.mark.parametrize(
+    "words", [(), ("harvest",), ("record", "harvest", "--batch", "1/1"), ("enrol",), ("init", "--what")]
+)
+def test_what_is_no_command_ends_with_2(words, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.startswith("usage: ")
+
+
+def test_the_console_script_and_the_module_are_the_same(tmp_path):
+    environ = {n: v for n, v in os.environ.items() if not n.startswith("FT_")} | {"FT_DATA": str(tmp_path)}
+    script = Path(sys.executable).with_name("traceability")
+    for command in ([str(script)], [sys.executable, "-m", "traceability"]):
+        done = subprocess.run(
+            [*command, "publish", "--once"], env=environ, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 1
+        assert "[bad-setting]" in done.stderr
+
+
+def test_the_publisher_says_what_hinders_it_once_and_goes_on(node, tmp_path, capsys):
+    with opened(checkpoints=True) as here:
+        publisher = Publisher(here)
+        publisher.turn()
+        lock = (tmp_path / "node" / "lock.sqlite").rename(tmp_path / "lock.sqlite")
+        new_batch(node)
+        capsys.readouterr()
+        publisher.turn()
+        publisher.turn()
+        with here.store.reading() as connection:
+            assert newest_beats(connection)["publisher"].detail["error"] == "log-conflict"
+        lock.rename(tmp_path / "node" / "lock.sqlite")
+        publisher.turn()
+        with here.store.reading() as connection:
+            assert newest_beats(connection)["publisher"].detail["error"] is None
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [(entry["level"], entry.get("code")) for entry in lines] == [
+        ("error", "log-conflict"),
+        ("info", None),
+        ("warning", "log-conflict"),
+    ]
+    assert publisher.published > 0
+
+
+def test_doctor_finds_a_healthy_node_fit(node):
+    code, report, _ = node("doctor", "--json")
+    assert (code, report["healthy"]) == (0, True)
+    levels = {f["check"]: f["level"] for f in report["findings"]}
+    assert (
+        levels["synchronous"] == levels["journal_mode"] == levels["key log.pem"] == levels["tables"] == "ok"
+    )
+    assert levels["broker"] == "warn"
+
+
+def test_doctor_names_what_is_broken_and_what_to_do(node, tmp_path, monkeypatch):
+    (tmp_path / "node" / "keys" / "log.pem").chmod(0o644)
+    monkeypatch.setenv("FT_DATABASE_URL", f"sqlite:///{tmp_path / 'empty.sqlite'}")
+    code, out, _ = node("doctor")
+    assert code == 1
+    assert re.search(r"^fail  key log\.pem: .*chmod 600", out, re.MULTILINE)
+    assert re.search(r"^fail  tables: of another version\n      Run: traceability init", out, re.MULTILINE)
+
+
+def test_doctor_says_when_there_is_no_node_no_database_or_no_sense_in_the_settings(
+    cli, node, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("FT_DATABASE_URL", f"sqlite:///{tmp_path}/none/x.sqlite")
+    assert "fail  database: the database does not answer" in cli("doctor")[1]
+    monkeypatch.setenv("FT_DATA", str(tmp_path / "other"))
+    assert "fail  node: " in cli("doctor")[1]
+    monkeypatch.setenv("FT_PORT", "x")
+    assert cli("doctor")[0] == 1
+
+
+def test_doctor_asks_the_broker(node, broker, monkeypatch):
+    monkeypatch.setenv("FT_MQTT_URL", broker.url)
+    assert f"ok    broker: {broker.url} answers MQTT" in node("doctor")[1]
+    monkeypatch.setenv("FT_MQTT_URL", "mqtts://broker.example:8883")
+    assert "warn  broker: mqtts://" in node("doctor")[1]
+
+
+@pytest.mark.parametrize(
+    ("finding", "level"),
+    [
+        (doctor.check_sqlite((3, 6, 23)), "ok"),
+        (doctor.check_sqlite((3, 7, 0)), "warn"),
+        (doctor.check_sqlite((3, 51, 2)), "warn"),
+        (doctor.check_sqlite((3, 51, 3)), "ok"),
+        (doctor.check_disk(3 * 1024**3), "ok"),
+        (doctor.check_disk(1024**3), "warn"),
+        (doctor.check_disk(1024**2), "fail"),
+        (doctor.check_clock(1_000_000, None), "ok"),
+        (doctor.check_clock(1_000_000, 1_000_000), "ok"),
+        (doctor.check_clock(1_000_000, 1_000_001), "warn"),
+        (doctor.check_clock(1_000_000, 1_300_001), "fail"),
+        (doctor.check_flag("synchronous", "1", "2"), "fail"),
+        (doctor.check_flag("synchronous", "2", "2"), "ok"),
+    ],
+)
+def test_doctor_judges(finding, level):
+    assert finding.level == level
+    assert bool(finding.remedy) is (level != "ok")
+
+
+def test_the_same_session_works_on_postgresql(cli, postgres, monkeypatch):
+    with postgres.fresh_database() as url:
+        monkeypatch.setenv("FT_DATABASE_URL", url)
+        assert cli("init", "--node", NODE)[0] == 0
+        assert cli("enrol", "party", "--name-en", "Farm", "--name-zh", "农场")[0] == 0
+        made = new_batch(cli)
+        assert cli("publish", "--once")[0] == 0
+        assert cli("export", made["uri"])[0] == 0
+        assert cli("doctor")[0] == 0
+        store = Store(url)
+        assert store.is_current()
+        store.close()
+    assert Batch(made["gtin"], made["lot"]).path in made["page"]

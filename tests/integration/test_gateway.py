@@ -1,0 +1,370 @@
+"""The gateway between a real broker and a real database, and against a broker that says what a test wants."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.link import Delivery, Link
+from gateway.log import JsonLines
+from gateway.service import Gateway
+from tests.support.broker import Broker
+from tests.support.gateway import DEADLINE_S, GatewayProcess, publishing, wait_until
+from tests.support.sensor import World, make_world
+from traceability.errors import StoreUnavailableError
+from traceability.operations.heartbeat import newest_beats
+from traceability.operations.ingest import Ingest, Ingested, Message
+from traceability.sensing.receipt import open_receipt
+
+
+@pytest.fixture
+def world(tmp_path: Path, database_url: str) -> Iterator[World]:
+    made = make_world(tmp_path / "node", database_url)
+    yield made
+    made.store.close()
+
+
+@pytest.fixture
+def lite(tmp_path: Path) -> Iterator[World]:
+    """A world on SQLite, where the database makes no difference."""
+    made = make_world(tmp_path / "node", f"sqlite:///{tmp_path / 'node.sqlite'}")
+    yield made
+    made.store.close()
+
+
+def drive(gateway: Gateway, until: Callable[[], Any]) -> None:
+    """Let a gateway work until a condition holds."""
+    deadline = time.monotonic() + DEADLINE_S
+    while not until():
+        assert time.monotonic() < deadline, "waited in vain"
+        gateway.turn()
+
+
+class RecordingLink(Link):
+    """Remembers what was acknowledged."""
+
+    def __init__(self, url: str, client_id: str) -> None:
+        super().__init__(url, client_id)
+        self.acknowledged: list[int] = []
+
+    def acknowledge(self, delivery: Delivery) -> None:
+        self.acknowledged.append(delivery.mid)
+        super().acknowledge(delivery)
+
+
+@contextlib.contextmanager
+def connected(ingest: Ingest, url: str) -> Iterator[Gateway]:
+    """A gateway with a session of its own, subscribed."""
+    gateway = Gateway(ingest, RecordingLink(url, f"test-{secrets.token_hex(6)}"))
+    drive(gateway, lambda: gateway.link.subscribed)
+    try:
+        yield gateway
+    finally:
+        gateway.link.close()
+
+
+class FailingIngest(Ingest):
+    """Fails as a test says."""
+
+    def __init__(self, world: World, fails: Callable[[Message], Exception | None]) -> None:
+        super().__init__(world.store, world.node)
+        self.fails, self.aside_fails = fails, False
+
+    def ingest(self, messages: Any) -> Ingested:
+        for message in messages:
+            if (error := self.fails(message)) is not None:
+                raise error
+        return super().ingest(messages)
+
+    def set_aside(self, message: Message, error: Exception) -> Ingested:
+        if self.aside_fails:
+            raise ValueError("this too")
+        return super().set_aside(message, error)
+
+
+def test_a_frame_is_committed_answered_and_said_in_the_heartbeat(
+    world: World, broker: Broker, tmp_path: Path
+):
+    sensor = world.sensor()
+    process = GatewayProcess(world, broker.url, tmp_path)
+    try:
+        process.go()
+        process.wait_connected()
+        with publishing(broker.url) as publisher:
+            for body in sensor.frames(3):
+                publisher.send(sensor.topic, body)
+            publisher.send(sensor.topic, b"noise")
+            answers = publisher.receipts[sensor.device]
+            wait_until(
+                lambda: answers and open_receipt(sensor.receipt_key, answers[-1]).counter == 2, "the receipt"
+            )
+            wait_until(lambda: beat_of(world).get("received") == 4, "the heartbeat")
+        assert process.stop() == 0
+    finally:
+        process.kill()
+    assert world.accepted(sensor) == sensor.made
+    said = beat_of(world)
+    assert (said["accepted"], said["rejected"], said["connected"], said["error"]) == (3, 1, True, None)
+    assert said["newest_frame_ms"] == sensor.at_ms(2)
+    assert [json.loads(line)["message"] for line in process.log.splitlines()][-1] == "stopped"
+
+
+def beat_of(world: World) -> dict[str, Any]:
+    with world.store.reading() as connection:
+        beats = newest_beats(connection)
+    return dict(beats["gateway"].detail) if "gateway" in beats else {}
+
+
+def test_it_says_why_it_cannot_start(lite: World, tmp_path: Path):
+    (lite.node.folder / "keys" / "secret").chmod(0o644)
+    process = GatewayProcess(lite, "mqtt://127.0.0.1:1", tmp_path)
+    process.go()
+    assert process.process.wait(DEADLINE_S) == 1
+    assert json.loads(process.log)["code"] == "bad-setting"
+
+
+def test_while_the_store_is_away_nothing_is_acknowledged_and_nothing_is_lost(
+    lite: World, broker: Broker, caplog: pytest.LogCaptureFixture
+):
+    sensor = lite.sensor()
+    away = [True]
+    tries: list[Message] = []
+
+    def fails(message: Message) -> Exception | None:
+        tries.append(message)
+        return StoreUnavailableError("gone") if away[0] else None
+
+    with connected(FailingIngest(lite, fails), broker.url) as gateway, publishing(broker.url) as publisher:
+        link = gateway.link
+        assert isinstance(link, RecordingLink)
+        for body in sensor.frames(5):
+            publisher.send(sensor.topic, body)
+        # Longer than the broker waits for an acknowledgement: copies come, and are not taken twice.
+        drive(gateway, lambda: len(tries) >= 5)
+        assert link.acknowledged == []
+        assert link.waiting
+        away[0] = False
+        drive(gateway, lambda: lite.accepted(sensor) == sensor.made)
+        drive(gateway, lambda: len(link.acknowledged) == 5)
+    assert lite.tallies()[sensor.device]["duplicate"] == 0
+    said = [r.getMessage() for r in caplog.records if r.name == "gateway.service"]
+    assert said == ["gone", "the store answers again"]
+
+
+def test_a_message_that_breaks_the_program_is_found_and_set_aside(lite: World, broker: Broker):
+    sensor = lite.sensor()
+    ingest = FailingIngest(lite, lambda m: ZeroDivisionError("bug") if m.payload == b"poison" else None)
+    with connected(ingest, broker.url) as gateway, publishing(broker.url) as publisher:
+        frames = sensor.frames(4)
+        for body in [*frames[:2], b"poison", *frames[2:]]:
+            publisher.send(sensor.topic, body)
+        drive(gateway, lambda: lite.accepted(sensor) == frames and len(lite.quarantined()) == 1)
+    assert [(code, body) for _, code, body in lite.quarantined()] == [("error", b"poison")]
+
+
+def test_what_cannot_even_be_set_aside_stays_with_the_broker(lite: World, broker: Broker):
+    sensor = lite.sensor()
+    broken = [True]
+    ingest = FailingIngest(lite, lambda m: ZeroDivisionError("bug") if broken[0] else None)
+    ingest.aside_fails = True
+    with connected(ingest, broker.url) as gateway, publishing(broker.url) as publisher:
+        publisher.send(sensor.topic, sensor.frame())
+        drive(gateway, lambda: gateway._hindered)
+        assert gateway.link.waiting
+        broken[0] = False
+        drive(gateway, lambda: lite.accepted(sensor) == sensor.made)
+
+
+def test_a_broker_that_goes_away_is_said_once_and_found_again(
+    lite: World, broker: Broker, caplog: pytest.LogCaptureFixture
+):
+    caplog.set_level(logging.INFO)
+    sensor = lite.sensor()
+    with connected(Ingest(lite.store, lite.node), broker.url) as gateway:
+        broker.kill()
+        try:
+            drive(gateway, lambda: not gateway.link.subscribed)
+            attempt = gateway.link.generation
+            drive(gateway, lambda: gateway.link.generation > attempt + 4)
+            assert gateway._detail()["error"] == "broker-unavailable"
+        finally:
+            broker.start()
+        drive(gateway, lambda: gateway.link.subscribed)
+        with publishing(broker.url) as publisher:
+            publisher.send(sensor.topic, sensor.frame())
+            drive(gateway, lambda: lite.accepted(sensor) == sensor.made)
+    said = [r.getMessage() for r in caplog.records if r.name == "gateway.link"]
+    assert said == ["connected to the broker", "no connection to the broker", "connected to the broker"]
+
+
+def test_log_lines_are_json():
+    record = logging.LogRecord("gateway", logging.ERROR, "", 0, "%s", ("gone",), None)
+    record.data = {"code": "store-unavailable"}
+    line = json.loads(JsonLines().format(record))
+    assert (line["level"], line["message"], line["code"]) == ("error", "gone", "store-unavailable")
+    try:
+        raise ValueError("why")
+    except ValueError as error:
+        record.exc_info = (ValueError, error, error.__traceback__)
+    assert "ValueError: why" in json.loads(JsonLines().format(record))["exception"]
+
+
+class ScriptedBroker:
+    """A peer that accepts a session and then says and hears exactly what a test asks for."""
+
+    def __init__(self) -> None:
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self._listening.settimeout(DEADLINE_S)
+        self.url = f"mqtt://127.0.0.1:{self._listening.getsockname()[1]}"
+        self.heard: list[list[tuple[int, bytes]]] = []
+        self._connection: socket.socket | None = None
+        self._threads: list[threading.Thread] = []
+
+    def accept(self) -> None:
+        """Take the next connection, and answer CONNECT, SUBSCRIBE and PING on it."""
+        connection, _ = self._listening.accept()
+        self._connection = connection
+        packets: list[tuple[int, bytes]] = []
+        self.heard.append(packets)
+        thread = threading.Thread(target=self._listen, args=(connection, packets))
+        thread.start()
+        self._threads.append(thread)
+
+    def deliver(self, mid: int, topic: bytes, payload: bytes, *, dup: bool = False) -> None:
+        """Send one PUBLISH at QoS 1."""
+        body = len(topic).to_bytes(2, "big") + topic + mid.to_bytes(2, "big") + payload
+        size, length = len(body), b""
+        while True:
+            size, digit = divmod(size, 128)
+            length += bytes([digit | (0x80 if size else 0)])
+            if not size:
+                break
+        assert self._connection is not None
+        self._connection.sendall(bytes([0x3A if dup else 0x32]) + length + body)
+
+    def acknowledged(self, connection: int) -> list[int]:
+        """The packet identifiers that were acknowledged on a connection, in order."""
+        return [int.from_bytes(body, "big") for kind, body in self.heard[connection] if kind == 4]
+
+    def hang_up(self) -> None:
+        assert self._connection is not None
+        with contextlib.suppress(OSError):
+            self._connection.shutdown(socket.SHUT_RDWR)
+        self._connection.close()
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self.hang_up()
+        self._listening.close()
+        for thread in self._threads:
+            thread.join()
+
+    def _listen(self, connection: socket.socket, packets: list[tuple[int, bytes]]) -> None:
+        with contextlib.suppress(OSError), connection.makefile("rb") as stream:
+            while first := stream.read(1):
+                size = shift = 0
+                while True:
+                    digit = stream.read(1)[0]
+                    size, shift = size | (digit & 0x7F) << shift, shift + 7
+                    if digit < 0x80:
+                        break
+                body, kind = stream.read(size), first[0] >> 4
+                packets.append((kind, body))
+                if kind == 1:
+                    connection.sendall(b"\x20\x02\x00\x00")
+                elif kind == 8:
+                    connection.sendall(b"\x90\x03" + body[:2] + b"\x01")
+
+
+@pytest.fixture
+def peer() -> Iterator[ScriptedBroker]:
+    made = ScriptedBroker()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def link(peer: ScriptedBroker) -> Iterator[Link]:
+    made = Link(peer.url, "scripted")
+    made.turn(0.1, 1)
+    peer.accept()
+    turns(made, lambda: made.subscribed)
+    yield made
+    made.close()
+
+
+def turns(link: Link, until: Callable[[], Any]) -> None:
+    """Let a link work until a condition holds."""
+
+    def turned() -> Any:
+        link.turn(0.05, 9)
+        return until()
+
+    wait_until(turned, "something on the link")
+
+
+def listen(link: Link, count: int) -> None:
+    turns(link, lambda: len(link.waiting) >= count)
+
+
+def test_an_acknowledgement_never_crosses_to_another_connection(link: Link, peer: ScriptedBroker):
+    peer.deliver(1, b"ft/v1/a/b/frame", b"first")
+    listen(link, 1)
+    old = link.waiting[0]
+    peer.hang_up()
+    turns(link, lambda: not link.subscribed)
+    assert not link.waiting
+    accepting = threading.Thread(target=peer.accept)
+    accepting.start()
+    turns(link, lambda: link.subscribed)
+    accepting.join()
+    peer.deliver(1, b"ft/v1/a/b/frame", b"quite another")
+    peer.deliver(2, b"ft/v1/a/b/frame", b"and one more")
+    listen(link, 2)
+    link.acknowledge(old)
+    link.acknowledge(link.waiting[1])
+    turns(link, lambda: peer.acknowledged(1))
+    assert peer.acknowledged(1) == [2]
+
+
+def test_a_copy_in_one_connection_is_neither_taken_nor_acknowledged_twice(link: Link, peer: ScriptedBroker):
+    peer.deliver(1, b"t", b"same")
+    peer.deliver(1, b"t", b"same", dup=True)
+    peer.deliver(2, b"t", b"next")
+    listen(link, 2)
+    first, second = link.waiting
+    assert (first.message.payload, second.message.payload) == (b"same", b"next")
+    peer.deliver(1, b"t", b"same")  # no copy: a new message under a number that is free again
+    listen(link, 3)
+
+
+def test_a_topic_that_is_no_text_is_refused_like_any_foreign_one(
+    lite: World, link: Link, peer: ScriptedBroker
+):
+    peer.deliver(7, b"ft/v1/\xff/x/frame", b"noise")
+    gateway = Gateway(Ingest(lite.store, lite.node), link)
+    drive(gateway, lambda: peer.acknowledged(0) == [7])
+    assert [code for _, code, _ in lite.quarantined()] == ["foreign-topic"]
+
+
+def test_receipts_go_out_before_acknowledgements_and_those_in_order(
+    lite: World, link: Link, peer: ScriptedBroker
+):
+    sensor = lite.sensor()
+    for mid, body in enumerate(sensor.frames(4), start=11):
+        peer.deliver(mid, sensor.topic.encode(), body)
+    listen(link, 4)
+    gateway = Gateway(Ingest(lite.store, lite.node), link)
+    drive(gateway, lambda: len(peer.acknowledged(0)) == 4)
+    assert peer.acknowledged(0) == [11, 12, 13, 14]
+    assert [kind for kind, _ in peer.heard[0] if kind in {3, 4}] == [3, 4, 4, 4, 4]
