@@ -1,0 +1,75 @@
+"""The README's commands do what it says: with no simulator, a batch, a sensor, a reading on the page."""
+
+from __future__ import annotations
+
+import html
+import re
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from tests.support.running import node_environment, running_node
+from traceability.__main__ import build_parser
+from traceability.settings import SETTINGS
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text("utf-8")
+
+
+def section(title: str) -> str:
+    return README.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+
+
+def shell(title: str) -> str:
+    return "\n".join(re.findall(r"```sh\n(.*?)```", section(title), re.DOTALL))
+
+
+def page_with(address: str, wanted: str) -> str:
+    """The page once it shows a text; the publisher may need two seconds."""
+    deadline = time.monotonic() + 20
+    while True:
+        with urllib.request.urlopen(f"{address}?lang=en", timeout=10) as answer:
+            shown = html.unescape(answer.read().decode("utf-8"))
+        if wanted in shown or time.monotonic() > deadline:
+            return shown
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="children are tied to their parent on Linux only")
+def test_your_own_batch_and_your_own_sensor(tmp_path):
+    environ = node_environment(tmp_path / "node")
+    environ["PATH"] = f"{Path(sys.executable).parent}:{environ['PATH']}"
+    with running_node(environ | {"FT_DEMO": "0"}) as node:
+        node.wait_for("Ctrl-C stops everything")
+        commands = shell("Your own batch and your own sensor").replace(
+            ". .venv/bin/activate", f"cd {tmp_path}"
+        )
+        commands = commands.replace("docs/", f"{ROOT}/docs/")
+        environ["FT_MQTT_URL"] = environ["FT_MQTT_URL"].replace("embedded://", "mqtt://")
+        done = subprocess.run(
+            ["sh", "-euc", commands], env=environ, capture_output=True, text=True, check=False, timeout=120
+        )
+        assert done.returncode == 0, done.stderr
+        assert "stored for good; refused: []" in done.stdout
+        address = node.wait_for(r"batch page +(http\S+)")[1]
+        shown = page_with(address, "3.7 °C")
+        assert "3.7 °C" in shown
+        assert "My farm" in shown
+        assert "Unchanged since they were recorded" in shown
+        assert "firmware_sim" not in " ".join(node.processes().values())
+
+
+def test_every_setting_is_in_the_readme():
+    rows = " ".join(re.findall(r"^\| (`FT_.*?) \|", README, re.MULTILINE))
+    assert sorted(re.findall(r"`(FT_[A-Z_]+)`", rows)) == sorted(f"FT_{name.upper()}" for name in SETTINGS)
+
+
+def test_every_verb_that_the_readme_names_exists():
+    named = set(re.findall(r"^(?:\w+=\$\()?traceability ([a-z]+)", README, re.MULTILINE))
+    offered = next(a.choices for a in build_parser()._actions if a.choices)
+    assert named
+    assert named <= set(offered)
