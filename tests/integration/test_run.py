@@ -19,7 +19,7 @@ from PIL import Image
 from tests.support.broker import HOST, free_port
 from tests.support.running import node_environment, running_node, wait_until_gone, watched
 from traceability.__main__ import main
-from traceability.announcement import phone_lines
+from traceability.running.announcement import phone_lines
 from traceability.settings import RunSettings, load
 
 pytestmark = pytest.mark.skipif(

@@ -6,19 +6,17 @@ import argparse
 import json
 import os
 from pathlib import Path
-from typing import Any
 
 from traceability.commands.verb import Answer, Verbs, add_group, add_verb, opened, progress
 from traceability.commands.words import parse_moment, read_party, read_target
-from traceability.errors import ConflictError, EncodingError, SettingsError
+from traceability.errors import EncodingError, SettingsError
 from traceability.identifiers import device_uri, parse_device_id
-from traceability.operations.enrol import EnrolledDevice, device_owner, enrol_device, enrol_party
-from traceability.operations.node import Node, init_node, load_node
-from traceability.operations.publish import publish
+from traceability.operations.enrol import device_owner, enrol_device, enrol_party
+from traceability.operations.handover import device_answer, write_private
+from traceability.operations.prepare import prepare_node
 from traceability.operations.record import make_event, record_event
 from traceability.sensing.topics import frame_topic
 from traceability.settings import NodeSettings, load
-from traceability.store.engine import Store
 
 
 def add(verbs: Verbs) -> None:
@@ -91,34 +89,9 @@ def _add_installation(verbs: Verbs, name: str, does: str) -> None:
     )
 
 
-def prepare(settings: NodeSettings, name: str | None = None) -> tuple[Node, bool]:
-    """The node in the data folder, made if there is none; its tables at this version.
-
-    Returns:
-        The node, and whether it is new.
-
-    Raises:
-        ConflictError: a node of another name is there.
-    """
-    new = not (settings.data / "node.json").exists()
-    node = init_node(settings.data, name) if new else load_node(settings.data)
-    if name not in {None, node.name}:
-        raise ConflictError(f"{settings.data} holds the node {node.name}; a name cannot be changed")
-    store = Store(settings.database_url)
-    try:
-        if not store.is_current():
-            progress("preparing the tables")
-            store.migrate()
-        if new:
-            publish(store, node)
-    finally:
-        store.close()
-    return node, new
-
-
 def _init(args: argparse.Namespace) -> Answer:
     settings = load(NodeSettings, os.environ)
-    node, new = prepare(settings, args.node)
+    node, new = prepare_node(settings, args.node, progress)
     first = f"{'made' if new else 'there already:'} node {node.name} in {settings.data}"
     lines = (
         first,
@@ -159,31 +132,6 @@ def _enrol_device(args: argparse.Namespace) -> Answer:
             f"next: traceability install --device {enrolled.device} --on ASSET",
         ),
     )
-
-
-def device_answer(node: Node, enrolled: EnrolledDevice, site: str) -> dict[str, Any]:
-    """What a device is told once it is enrolled; ``receipt_key`` is for it alone."""
-    return {
-        "device": enrolled.device,
-        "uri": enrolled.uri,
-        "node": node.name,
-        "site": site,
-        "receipt_key": enrolled.receipt_key.hex(),
-        "topic": frame_topic(site, enrolled.device),
-    }
-
-
-def write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner can read, whole or not at all."""
-    unfinished = path.with_name(path.name + ".part")
-    unfinished.unlink(missing_ok=True)
-    try:
-        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-        unfinished.replace(path)
-    except OSError as error:
-        raise SettingsError(f"{path} cannot be written: {error.strerror}") from error
 
 
 def _read(path: Path) -> bytes:

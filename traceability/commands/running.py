@@ -25,7 +25,7 @@ def add(verbs: Verbs) -> None:
 
 
 def _run(args: argparse.Namespace) -> Answer:
-    from traceability.supervisor import supervise
+    from traceability.running.supervisor import supervise
 
     settings = load(RunSettings, os.environ)
     supervise(settings, embedded_broker=runs_own_broker(os.environ))
@@ -33,7 +33,7 @@ def _run(args: argparse.Namespace) -> Answer:
 
 
 def _demo(_: argparse.Namespace) -> Answer:
-    from traceability.demo import play
+    from traceability.running.demo import play
 
     with opened() as here:
         recorded = play(here.store, here.node)

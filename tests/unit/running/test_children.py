@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from traceability import children
-from traceability.children import Child, Program, worth_showing
+from traceability.running import children
+from traceability.running.children import Child, Program, worth_showing
 
 
 @pytest.fixture

@@ -18,12 +18,12 @@ from typing import Any, Final
 from sqlalchemy import func, select
 
 from traceability import media
-from traceability.commands.node import device_answer, write_private
 from traceability.errors import SettingsError
 from traceability.identifiers import device_uri
 from traceability.ledger.state import stream_hash
 from traceability.operations.enrol import EnrolledDevice, enrol_device, enrol_party
 from traceability.operations.events import load_event
+from traceability.operations.handover import device_answer, write_private
 from traceability.operations.node import Node
 from traceability.operations.record import make_event, record_event
 from traceability.signing.keys import receipt_key

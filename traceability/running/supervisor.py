@@ -28,11 +28,11 @@ from types import FrameType
 from typing import Final, TextIO
 from urllib.parse import urlsplit
 
-from traceability.announcement import Announcement
 from traceability.broker import prepare_broker, wait_for_mqtt
-from traceability.children import Child, Program
-from traceability.commands.node import prepare
 from traceability.errors import SettingsError
+from traceability.operations.prepare import prepare_node
+from traceability.running.announcement import Announcement
+from traceability.running.children import Child, Program
 from traceability.settings import RunSettings, environment
 
 BROKER_START_S: Final = 15.0
@@ -88,7 +88,7 @@ class Supervisor:
         self._say(f"starting a node in {self._settings.data}")
         if embedded_broker:
             self._start_broker()
-        node, new = prepare(self._settings)
+        node, new = prepare_node(self._settings)
         self._say(f"{'made' if new else 'opened'} node {node.name}")
         for program in programs(self._settings):
             self._add(program)

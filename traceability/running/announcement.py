@@ -11,12 +11,12 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import select
 
-from traceability import demo
 from traceability.identifiers import Batch, parse_stream
+from traceability.running import demo
+from traceability.running.terminal import draw_qr
 from traceability.settings import RunSettings, lan_address, listens_everywhere
 from traceability.store import models
 from traceability.store.engine import Store
-from traceability.terminal import draw_qr
 
 _FIRST_BATCH: Final = """no batch yet; in a second terminal:
               traceability enrol party --name-en "..." --name-zh "..."

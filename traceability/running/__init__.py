@@ -1,0 +1,1 @@
+"""``traceability run``: a whole node under one supervisor, and the people of the demo journey."""
