@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import re
+import sqlite3
 import stat
 import subprocess
 import sys
@@ -135,6 +136,29 @@ def test_errors_are_one_json_object_where_that_was_asked_for(cli):
     assert (code, out) == (1, "")
     assert set(json.loads(complaint)) == {"error", "message", "remedy"}
     assert json.loads(complaint)["error"] == "bad-setting"
+
+
+def test_one_member_can_be_asked_for_alone(node, cli):
+    code, out, _ = cli("batch", "new", "--product-en", "Pears", "--product-zh", "梨", "--only", "lot")
+    assert (code, out.count("\n")) == (0, 1)
+    assert re.fullmatch(r"\d{8}-1\n", out)
+    code, out, complaint = cli("init", "--only", "nothing")
+    assert (code, out) == (2, "")
+    assert "created, folder, node, policy" in complaint
+
+
+def test_audit_passes_a_healthy_node_and_names_the_row_that_was_changed(node, cli, tmp_path):
+    new_batch(node)
+    assert cli("publish", "--once")[0] == 0
+    code, report, _ = cli("audit", "--json")
+    assert (code, report["ok"], report["findings"]) == (0, True, [])
+    assert report["counts"]["records"] >= 2
+    with sqlite3.connect(tmp_path / "node" / "node.sqlite") as attacker:
+        attacker.execute("UPDATE records SET time_ms = time_ms + 1 WHERE seq = 0")
+    attacker.close()
+    code, report, _ = cli("audit", "--json")
+    assert (code, report["ok"]) == (1, False)
+    assert any("record 0" in f"{f['where']} {f['text']}" for f in report["findings"]), report["findings"]
 
 
 def test_own_products_and_lots_are_numbered_on(node):

@@ -1,4 +1,4 @@
-"""``verify`` and ``export``: what a stranger can check, and the file to check it with."""
+"""``verify``, ``export``, ``audit``: what a stranger can check, and what the node checks of itself."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import os
 from pathlib import Path
 from typing import Final
 
-from traceability.commands.verb import Answer, Verbs, add_verb, opened, progress
+from traceability.commands.verb import Answer, Verbs, add_verb, opened, progress, show_share
 from traceability.commands.words import read_batch
 from traceability.errors import BundleError, SettingsError
 from traceability.identifiers import encode_value
+from traceability.operations.audit import audit
 from traceability.operations.export import export_bundle
 from traceability.signing.disclosure import Audience
 from traceability.verification.bundle import encode_bundle
@@ -45,6 +46,21 @@ def add(verbs: Verbs) -> None:
     export.add_argument(
         "--audience", choices=AUDIENCES, default=Audience.PUBLIC.value, help="who it is for (default: public)"
     )
+
+
+    add_verb(
+        verbs,
+        "audit",
+        _audit,
+        does="Read every stored byte again and recompute everything; exit code 1 if something does not match",
+        example="traceability audit --json",
+    )
+
+
+def _audit(_: argparse.Namespace) -> Answer:
+    with opened() as here:
+        report = audit(here.store, here.node, show_share)
+    return Answer(report.to_json(), tuple(report.lines()), 0 if report.ok else 1)
 
 
 def _verify(args: argparse.Namespace) -> Answer:

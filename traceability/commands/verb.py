@@ -98,3 +98,10 @@ def progress(text: str) -> None:
     """Say what is being done, to a person who is waiting at a terminal."""
     if sys.stderr.isatty():
         print(f"{text} ...", file=sys.stderr, flush=True)
+
+
+def show_share(what: str, done: int, whole: int) -> None:
+    """Keep one line at a terminal up to date: how much of something is done."""
+    if sys.stderr.isatty():
+        end = "\n" if done >= whole else ""
+        print(f"\r{what} {done:,} of {whole:,}", end=end, file=sys.stderr, flush=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Final
 
 from sqlalchemy import Connection, select
@@ -11,6 +10,7 @@ from traceability import media
 from traceability.errors import NotPublishedError, UnknownSubjectError
 from traceability.ledger.record import GENESIS
 from traceability.ledger.state import Presence, stream_hash
+from traceability.ledger.stay import StayOpen, parse_stay_amend, parse_stay_close, parse_stay_open
 from traceability.operations.events import disclosures_of
 from traceability.operations.log import latest_checkpoint, read_tiles, state_tree
 from traceability.operations.node import Node
@@ -58,7 +58,7 @@ class _Exporter:
 
     def bundle(self, batch: str) -> Bundle:
         subject = self._stretch(batch, 0, None)
-        assets = [self._asset(stay) for stay in self._stays(stream_hash(batch), len(subject.links))]
+        assets = self._assets(subject)
         keys = self._key_streams()
         tiles = read_tiles(self.connection)
         return Bundle(
@@ -71,22 +71,19 @@ class _Exporter:
             disclosures=self.disclosures,
         )
 
-    def _stays(self, batch: bytes, published: int) -> Iterable[AnyRow]:
-        table = models.Stay
-        query = select(table, models.Stream.uri).join(models.Stream, models.Stream.hash == table.asset)
-        query = query.where(table.batch == batch, table.open_seq < published).order_by(table.open_seq)
-        return self.connection.execute(query).all()
-
-    def _asset(self, stay: AnyRow) -> Stretch:
-        """The part of an asset's stream that a stay needs, as far as it is published."""
-        closed = stay.close_seq is not None and self._is_published(stay.batch, stay.close_seq)
-        return self._stretch(stay.uri, stay.asset_from, stay.asset_to if closed else None)
-
-    def _is_published(self, stream: bytes, seq: int) -> bool:
-        table = models.Record
-        query = select(table.log_index).where(table.stream == stream, table.seq == seq)
-        index = self.connection.execute(query).scalar_one_or_none()
-        return index is not None and index < self.latest.size
+    def _assets(self, subject: Stretch) -> list[Stretch]:
+        """The part of an asset's stream that each stay needs, by the published texts of the stays."""
+        opened: dict[int, StayOpen] = {}
+        ends: dict[int, int] = {}
+        for seq, link in enumerate(subject.links):
+            body = link.statement or b""
+            if link.media_type == media.STAY_OPEN:
+                opened[seq] = parse_stay_open(body)
+            elif link.media_type in media.STAY_TEXTS:
+                parse = parse_stay_close if link.media_type == media.STAY_CLOSE else parse_stay_amend
+                closed = parse(body)
+                ends[closed.open_seq] = closed.asset_count
+        return [self._stretch(o.asset, o.asset_count, ends.get(seq)) for seq, o in opened.items()]
 
     def _stretch(self, uri: str, first: int, end: int | None) -> Stretch:
         """Records ``first`` to ``end``; up to the state, with its place there, where ``end`` is None."""

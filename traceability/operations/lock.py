@@ -33,7 +33,7 @@ class Lock:
         return row[0] if row else None
 
     def swap(self, expected: bytes | None, new: bytes) -> None:
-        """Put ``new`` in the place of ``expected``.
+        """Put ``new`` in the place of ``expected``; nothing happens if it stands there already.
 
         Raises:
             LogConflictError: something else stands there; nothing was changed.
@@ -46,7 +46,7 @@ class Lock:
                 )
             else:
                 done = connection.execute("UPDATE lock SET note = ? WHERE note = ?", (new, expected))
-            if done.rowcount != 1:
+            if done.rowcount != 1 and self.newest() != new:
                 raise LogConflictError(
                     "another checkpoint was signed in the meantime", expected=expected, got=self.newest()
                 )

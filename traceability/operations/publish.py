@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, and_, bindparam, insert, or_, select, update
 
 from traceability.errors import ChainMismatchError, ClockError, LogConflictError
 from traceability.ledger import note
@@ -40,7 +40,7 @@ class Published:
 
 
 def publish(store: Store, node: Node) -> Published | None:
-    """Publish whatever is committed and new; None if nothing is.
+    """Publish whatever is committed and new; None if nothing is, or if another publisher is at it.
 
     Raises:
         LogConflictError: store and lock disagree; nothing was signed.
@@ -51,6 +51,8 @@ def publish(store: Store, node: Node) -> Published | None:
     lock = Lock(node.lock_path)
     _resume(store, lock)
     with store.transaction(alone=True) as tx:
+        if _staged(tx.connection) is not None:
+            return None
         latest = latest_checkpoint(tx.connection)
         _agree(lock, latest)
         settle_stays(tx)
@@ -65,10 +67,7 @@ def publish(store: Store, node: Node) -> Published | None:
 def _resume(store: Store, lock: Lock) -> None:
     """Bring a staged checkpoint to its end."""
     with store.reading() as connection:
-        latest = latest_checkpoint(connection)
-        staged = connection.execute(
-            select(models.Checkpoint).where(~models.Checkpoint.published)
-        ).one_or_none()
+        latest, staged = latest_checkpoint(connection), _staged(connection)
     if staged is None:
         return
     signed, before = lock.newest(), latest.note.encode() if latest else None
@@ -79,6 +78,10 @@ def _resume(store: Store, lock: Lock) -> None:
             )
         lock.swap(before, staged.note.encode())
     _apply(store, staged.size)
+
+
+def _staged(connection: Connection) -> AnyRow | None:
+    return connection.execute(select(models.Checkpoint).where(~models.Checkpoint.published)).one_or_none()
 
 
 def _agree(lock: Lock, latest: AnyRow | None) -> None:
@@ -142,6 +145,16 @@ def _reread(connection: Connection, rows: Sequence[AnyRow]) -> None:
         if record.hash != row.hash:
             raise ChainMismatchError(f"record {row.seq} of {row.uri}", expected=row.hash, got=record.hash)
         heads[row.stream] = row.hash
+    _check_heads(connection)
+
+
+def _check_heads(connection: Connection) -> None:
+    """Every stream's row says what its last record says: the state tree is made from it."""
+    stream, record = models.Stream, models.Record
+    last = and_(record.stream == stream.hash, record.seq == stream.length - 1)
+    query = select(stream.uri, stream.head, record.hash).outerjoin(record, last).where(stream.length > 0)
+    for row in connection.execute(query.where(or_(record.hash.is_(None), record.hash != stream.head))):
+        raise ChainMismatchError(f"head of {row.uri}", expected=row.hash, got=row.head)
 
 
 def _write_indexes(connection: Connection, rows: Sequence[AnyRow], size: int) -> None:

@@ -6,17 +6,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import func, insert, select, update
 
 from traceability import identifiers, media
 from traceability.errors import ClockAheadError, ConflictError, RefusedError, UnknownSubjectError
 from traceability.identifiers import Kind, parse_stream
+from traceability.ledger.record import format_time
 from traceability.ledger.state import stream_hash
-from traceability.operations.chain import Entry, append, insert_new
+from traceability.operations.chain import Entry, append, insert_new, lock_heads
 from traceability.operations.enrol import device_owner, signing_key
 from traceability.operations.ingest import MAX_AHEAD_MS
 from traceability.operations.node import Node
 from traceability.operations.stays import open_stay
+from traceability.operations.tally import ACCEPTED
 from traceability.signing import sdjwt
 from traceability.signing.disclosure import EVENT_CLAIM, hide_claims
 from traceability.store import models
@@ -62,6 +64,7 @@ def record_event(store: Store, node: Node, party: str, event: Mapping[str, Any])
     with store.transaction() as tx:
         if at_ms - tx.now_ms > MAX_AHEAD_MS:
             raise ClockAheadError(f"the event lies {(at_ms - tx.now_ms) // 1000} s in the future")
+        _lock(tx, event)
         streams = _streams(tx, node, party, event, at_ms)
         claims = {"iss": party, "iat": tx.now_ms // 1000, EVENT_CLAIM: dict(event)}
         issued = sdjwt.issue(signing_key(tx.connection, node, party), claims, hide_claims, typ=media.EVENT)
@@ -73,6 +76,14 @@ def record_event(store: Store, node: Node, party: str, event: Mapping[str, Any])
         seqs = {r.stream: r.seq for r in records}
         _project(tx, event, seqs, sha256, at_ms)
     return Recorded(tuple(seqs.items()), sha256)
+
+
+def _lock(tx: Transaction, event: Mapping[str, Any]) -> None:
+    """Lock everything that an event changes, devices first as ingest does: then check, then change."""
+    devices = sorted(uri.rpartition("/")[2] for uri in event.get("childEPCs", ()))
+    rows = select(models.Device.id).where(models.Device.id.in_(devices)).order_by(models.Device.id)
+    tx.connection.execute(rows.with_for_update()).all()
+    lock_heads(tx, [uri for uri in subjects(event) if uri not in event.get("childEPCs", ())])
 
 
 def _streams(tx: Transaction, node: Node, party: str, event: Mapping[str, Any], at_ms: int) -> list[str]:
@@ -107,6 +118,9 @@ def _check_move(tx: Transaction, event: Mapping[str, Any], batch: str, at_ms: in
     asset = parse_stream(event["parentID"])
     if asset.kind is not Kind.ASSET:
         raise ConflictError(f"{asset.uri} is not an asset that a batch can be put into")
+    length = select(models.Stream.length).where(models.Stream.hash == stream_hash(asset.uri))
+    if not tx.connection.execute(length).scalar_one():
+        raise UnknownSubjectError(f"no device was ever installed on {asset.uri}: traceability install --help")
     inside = _open_stay(tx, batch)
     if event["action"] == "ADD" and inside is not None:
         raise ConflictError(f"{batch} is still in {inside.uri}: record that it left, first")
@@ -137,6 +151,12 @@ def _check_installation(
             raise ConflictError(f"device {device} was still installed elsewhere at that time")
     elif current is None or current.stream != stream_hash(target.uri) or at_ms < current.from_ms:
         raise ConflictError(f"device {device} was not installed on {target.uri} at that time")
+    else:
+        said = models.DeviceStatement
+        newest = select(func.max(said.to_ms)).where(said.device == device, said.outcome == ACCEPTED)
+        last_ms = tx.connection.execute(newest).scalar_one()
+        if last_ms is not None and at_ms < last_ms:
+            raise ConflictError(f"device {device} delivered readings until {format_time(last_ms)}")
 
 
 def _project(

@@ -25,11 +25,12 @@ from traceability.ledger.stay import (
     StayOpen,
 )
 from traceability.operations.chain import Entry, append
-from traceability.operations.events import batch_event
+from traceability.operations.events import batch_event, load_event
 from traceability.sensing.coldchain import Limits
 from traceability.sensing.frame import DeviceStatement, parse_statement
 from traceability.store import models
 from traceability.store.engine import AnyRow, Transaction
+from traceability.supply.epcis import subjects
 from traceability.verification.stays import curves, limits_of, series_of
 
 SILENT_MS: Final = 30 * 60 * 1000
@@ -40,7 +41,7 @@ def open_stay(tx: Transaction, batch: str, asset: str, entered_seq: int, entered
     """Chain a stay-open onto a batch, behind the event that entered it."""
     connection, key = tx.connection, stream_hash(asset)
     devices = installed_devices(connection, key, entered_ms, entered_ms)
-    first = _first_record(connection, key, devices, entered_ms)
+    first = _first_record(connection, key, installed_devices(connection, key, entered_ms, None), entered_ms)
     text = StayOpen(
         batch=batch,
         asset=asset,
@@ -69,8 +70,8 @@ def settle_stays(tx: Transaction) -> int:
         .where(
             models.DeviceStatement.stream == stay.asset,
             models.DeviceStatement.seq >= stay.asset_to,
-            models.DeviceStatement.from_ms < stay.left_ms,
-            models.DeviceStatement.to_ms > stay.entered_ms,
+            models.DeviceStatement.from_ms <= stay.left_ms,
+            models.DeviceStatement.to_ms >= stay.entered_ms,
         )
         .exists()
     )
@@ -117,12 +118,17 @@ def _close(tx: Transaction, stay: AnyRow) -> bool:
     return True
 
 
-def installed_devices(connection: Connection, asset: bytes, from_ms: int, to_ms: int) -> list[str]:
-    """Ids of the devices that were installed on an asset at any time between two times, ascending."""
+def installed_devices(connection: Connection, asset: bytes, from_ms: int, to_ms: int | None) -> list[str]:
+    """Ids of the devices that were installed on an asset at any time between two times, ascending.
+
+    ``to_ms`` None: until now.
+    """
     table = models.Installation
     query = select(table.device).where(
-        table.stream == asset, table.from_ms <= to_ms, or_(table.to_ms.is_(None), table.to_ms >= from_ms)
+        table.stream == asset, or_(table.to_ms.is_(None), table.to_ms >= from_ms)
     )
+    if to_ms is not None:
+        query = query.where(table.from_ms <= to_ms)
     return sorted(set(connection.execute(query).scalars()))
 
 
@@ -146,23 +152,41 @@ def asset_statements(connection: Connection, asset: bytes, first: int, end: int)
 def _first_record(connection: Connection, asset: bytes, devices: Sequence[str], entered_ms: int) -> int:
     """The record of an asset from which on a stay's readings stand.
 
-    For each device that is its last statement that begins before the stay: so the line across
-    the edge of the stay can be drawn, and nobody can begin a stay after its hot hours.
+    For each device that is its last statement that begins before the stay, or its installation
+    if there is none: so the line across the edge of the stay can be drawn, and nobody can begin
+    a stay after its hot hours.
     """
     table = models.DeviceStatement
     last_before = (
-        select(func.max(table.seq))
+        select(table.device, func.max(table.seq).label("seq"))
         .where(table.stream == asset, table.device.in_(devices), table.from_ms <= entered_ms)
         .group_by(table.device)
     )
+    begins = {r.device: r.seq for r in connection.execute(last_before)}
     first_inside = select(func.min(table.seq)).where(table.stream == asset, table.to_ms >= entered_ms)
-    found = [*connection.execute(last_before).scalars(), connection.execute(first_inside).scalar_one()]
-    known = [seq for seq in found if seq is not None]
+    inside = connection.execute(first_inside).scalar_one()
+    known: list[int] = [*begins.values(), *_installed_by(connection, asset, set(devices) - begins.keys())]
+    known += [] if inside is None else [inside]
     if known:
         return min(known)
     newest = select(models.Record.seq).where(models.Record.stream == asset).order_by(models.Record.seq.desc())
     last = connection.execute(newest.limit(1)).scalar_one_or_none()
     return 0 if last is None else last + 1
+
+
+def _installed_by(connection: Connection, asset: bytes, devices: set[str]) -> list[int]:
+    """For each device, the number of the asset's record that last installed it."""
+    if not devices:
+        return []
+    table, found, missing = models.Record, [], set(devices)
+    query = select(table.seq, table.statement).where(table.stream == asset, table.media_type == media.EVENT)
+    for seq, statement in connection.execute(query.order_by(table.seq.desc())).all():
+        event = load_event(connection, statement)
+        named = {uri.rpartition("/")[2] for uri in subjects(event)}
+        if event.get("action") == "ADD" and named & missing:
+            found.append(seq)
+            missing -= named
+    return found
 
 
 def _head_at(connection: Connection, stream: bytes, count: int) -> bytes:
@@ -192,12 +216,8 @@ def _end(tx: Transaction, stay: AnyRow, device: str) -> str | None:
     if tx.connection.execute(past.limit(1)).first() is not None:
         return DELIVERED
     if tx.now_ms - left_ms > SILENT_MS:
-        gone = select(models.Installation.device).where(
-            models.Installation.device == device,
-            models.Installation.stream == stay.asset,
-            models.Installation.to_ms.is_not(None),
-        )
-        return UNINSTALLED if tx.connection.execute(gone).first() else SILENT
+        there = installed_devices(tx.connection, stay.asset, left_ms + 1, None)
+        return SILENT if device in there else UNINSTALLED
     return None
 
 

@@ -138,7 +138,9 @@ _EVENT: Final = _Rule(
         "errorDeclaration": _Rule(
             Audience.PUBLIC, kept=True, parts={"declarationTime": _KEPT, "reason": _KEPT}
         ),
-        "ilmd": _Rule(Audience.PUBLIC, parts=_MASTER_DATA | _VOCABULARY),
+        "ilmd": _Rule(
+            Audience.PUBLIC, kept=True, parts=_MASTER_DATA | _VOCABULARY | {"ft:temperature": _KEPT}
+        ),
         "readPoint": _PARTNER,
         "bizLocation": _PARTNER,
         "sourceList": _PARTNER,

@@ -155,12 +155,12 @@ def _party(
     party, custody, names = str(claims["party"]), claims["custody"], claims["names"]
     if stream.uri != identifiers.party_keys(stream.host, party):
         raise StatementError("sub is not the key stream of this party")
-    if custody not in CUSTODIES:
+    if not isinstance(custody, str) or custody not in CUSTODIES:
         raise StatementError(f"custody is {custody!r}; it is node or self")
     if not isinstance(names, dict) or names.keys() != {"en", "zh"}:
         raise StatementError("names has en and zh")
     shown = {language: _text(name, "a name") for language, name in names.items()}
-    return KeyStatement(stream.uri, party, key, iat, None, shown, str(custody), voucher, message)
+    return KeyStatement(stream.uri, party, key, iat, None, shown, custody, voucher, message)
 
 
 def _require(claims: Mapping[str, jose.Json], wanted: set[str]) -> None:

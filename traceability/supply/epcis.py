@@ -5,8 +5,9 @@ Three of the five event types: an ``ObjectEvent`` says what happened to a batch;
 ``AssociationEvent`` installs a device on an asset or a batch, or removes it.
 
 Members with the prefix ``ft`` are this project's extension: ``ft:region`` (where, as coarse
-as the party publishes it), ``ft:asset`` (what the asset is called), and in ``ilmd`` ``ft:product`` (name) and ``ft:temperature``
-(limits as integers). Texts for people are given in English and Chinese.
+as the party publishes it), ``ft:asset`` (what the asset is called), and in ``ilmd``
+``ft:product`` (name) and ``ft:temperature`` (limits as integers). Texts for people are given
+in English and Chinese.
 
 Source: EPCIS 2.0 (GS1, 2022) 7.4; CBV 2.0 7.1 (business steps) and 7.2 (dispositions).
 """
@@ -64,8 +65,18 @@ STEPS: Final[Mapping[str, Step]] = {
 
 
 def event_time_ms(event: Mapping[str, Any]) -> int:
-    """When an event happened, in milliseconds since 1970 UTC."""
-    return _instant_ms(str(event["eventTime"]))
+    """When an event happened, in milliseconds since 1970 UTC.
+
+    Raises:
+        StatementError: no such time, or before 1970.
+    """
+    text = event.get("eventTime")
+    if not isinstance(text, str) or not _TIME.fullmatch(text):
+        raise StatementError(f"not the time of an event: {text!r:.100}")
+    try:
+        return _instant_ms(text)
+    except ValueError as error:
+        raise StatementError(f"not the time of an event: {error}") from error
 
 
 def format_event_time(ms: int, offset: str = "+00:00") -> str:
@@ -82,11 +93,16 @@ def subjects(event: Mapping[str, Any]) -> tuple[str, ...]:
     Works on partly disclosed events: what is hidden is simply not there.
     """
     named = [
-        e.get("epcClass") for key in _QUANTITY_LISTS for e in event.get(key, ()) if isinstance(e, Mapping)
+        e.get("epcClass") for key in _QUANTITY_LISTS for e in _list(event, key) if isinstance(e, Mapping)
     ]
-    named += [e for key in _EPC_LISTS for e in event.get(key, ())]
+    named += [e for key in _EPC_LISTS for e in _list(event, key)]
     named.append(event.get("parentID"))
     return tuple(dict.fromkeys(n for n in named if isinstance(n, str)))
+
+
+def _list(event: Mapping[str, Any], name: str) -> list[Any]:
+    value = event.get(name)
+    return value if isinstance(value, list) else []
 
 
 _QUANTITY_LISTS: Final = ("quantityList", "childQuantityList", "inputQuantityList", "outputQuantityList")
@@ -113,7 +129,12 @@ class _Quantity(Schema):
     @validates_schema
     def number(self, data: dict[str, Any], **_: Any) -> None:
         quantity = data.get("quantity", 1)
-        if isinstance(quantity, bool) or not isinstance(quantity, (int, Decimal)) or quantity < 0:
+        if (
+            isinstance(quantity, bool)
+            or not isinstance(quantity, (int, Decimal))
+            or not Decimal(quantity).is_finite()
+            or quantity < 0
+        ):
             raise ValidationError("a whole number or a decimal, not negative, is needed", "quantity")
 
 
@@ -204,5 +225,7 @@ def check_event(event: Mapping[str, Any]) -> None:
 
 
 def _instant_ms(text: str) -> int:
-    instant = datetime.fromisoformat(text)
-    return (instant - datetime.fromisoformat("1970-01-01T00:00:00+00:00")) // timedelta(milliseconds=1)
+    since = datetime.fromisoformat(text) - datetime.fromisoformat("1970-01-01T00:00:00+00:00")
+    if since < timedelta(0):
+        raise ValueError(f"{text} is before 1970")
+    return since // timedelta(milliseconds=1)

@@ -7,7 +7,7 @@
     state            the state leaf that ends that tree, and its inclusion proof
     streams          stretches of streams: the batch whole, the asset's part of each stay,
                      and the whole key stream of every signer
-    disclosures      by SHA-256 of the statement, in hexadecimal
+    disclosures      by SHA-256 of the statement, in hexadecimal; ascending by their own digests
 
 Of a record only what does not follow is written: time, type, salt, and the statement or, where
 it is withheld, its SHA-256. Number, previous hash and commitment are computed, so a changed
@@ -29,13 +29,13 @@ from traceability.errors import BundleError, MalformedError, OversizeError
 from traceability.ledger import lines
 from traceability.ledger.record import SALT_SIZE, Record, commit, format_time, parse_time
 from traceability.ledger.state import Presence
+from traceability.signing import sdjwt
 from traceability.signing.disclosure import Audience
 from traceability.signing.strictjson import json_decode, json_encode
 
 VERSION: Final = 1
 MAX_BYTES: Final = 64 * 1024 * 1024
 MAX_PROOF: Final = 63
-MAX_NODES: Final = 10_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +196,7 @@ def parse_bundle(data: bytes) -> Bundle:
             raise BundleError("this is not the one text of this bundle: white space, order or escapes differ")
     except (MalformedError, ValidationError) as error:
         raise BundleError(f"not a bundle: {_problem(error)}") from error
+    _require_order(loaded["disclosures"])
     return Bundle(
         subject=loaded["subject"],
         audience=loaded["audience"],
@@ -224,6 +225,13 @@ def encode_bundle(bundle: Bundle) -> bytes:
             "disclosures": {sha256.hex(): list(texts) for sha256, texts in bundle.disclosures.items()},
         }
     )
+
+
+def _require_order(disclosures: Mapping[str, list[str]]) -> None:
+    for statement, texts in disclosures.items():
+        digests = [sdjwt.digest_of(text) for text in texts if text.isascii()]
+        if not digests or len(digests) != len(texts) or digests != sorted(set(digests)):
+            raise BundleError(f"the disclosures of {statement} are not each there once, by their digests")
 
 
 def _stretch(loaded: Mapping[str, Any]) -> Stretch:

@@ -7,9 +7,10 @@ from itertools import pairwise
 
 from traceability import media
 from traceability.errors import BundleError, ChainMismatchError, TamperError
-from traceability.ledger.stay import StayAmend, StayClose, StayDevice, StayOpen
+from traceability.ledger.stay import DELIVERED, StayAmend, StayClose, StayDevice, StayOpen
 from traceability.sensing.coldchain import Limits
-from traceability.sensing.frame import DeviceStatement
+from traceability.sensing.frame import Clock, DeviceStatement
+from traceability.supply.epcis import subjects
 from traceability.verification.journey import Happening, StayView
 from traceability.verification.statements import Checked
 from traceability.verification.stays import curves, series_of
@@ -49,17 +50,14 @@ def check_stays(
 def _check_entered(batch: Checked, opens: Sequence[tuple[int, StayOpen]]) -> None:
     """Every entering event is followed by its stay-open, and by no other."""
     entering = [
-        n
-        for n, c in enumerate(batch.contents)
-        if isinstance(c, Happening)
-        and c.event.get("type") == "AggregationEvent"
-        and c.event.get("action") == "ADD"
+        c
+        for c in batch.contents
+        if isinstance(c, Happening) and (c.event["type"], c.event["action"]) == ("AggregationEvent", "ADD")
     ]
-    if entering != [o.entered_seq for _, o in opens]:
-        stated = [o.entered_seq for _, o in opens]
-        raise TamperError("a stay was left out", expected=f"stays entered by records {entering}", got=stated)
-    for _, opened in opens:
-        event = _happening(batch, opened.entered_seq)
+    events, stated = [event.seq for event in entering], [opened.entered_seq for _, opened in opens]
+    if events != stated:
+        raise TamperError("a stay was left out", expected=f"stays entered by records {events}", got=stated)
+    for event, (_, opened) in zip(entering, opens, strict=True):
         _same("asset that the batch entered", event.event.get("parentID"), opened.asset)
         _same("entering time of a stay", event.happened_ms, opened.entered_ms)
 
@@ -73,15 +71,15 @@ def _check_stay(
     _same("record hash before an asset's part", opened.asset_head, stretch.prev)
     closes = [c for c in batch.contents if isinstance(c, StayClose) and c.open_seq == seq]
     _check_closes(closes, asset)
-    left = _left_ms(batch, seq, opened)
+    left = _leaving(batch, seq, opened)
     final = closes[-1] if closes else None
     for closed in closes:
-        _check_close(batch, opened, closed, asset, limits)
+        _check_close(left, opened, closed, asset, limits)
     if final is None and stretch.place is None:
         raise BundleError(f"the open stay in {opened.asset} needs its asset's stream up to the state")
     if final is not None and asset.end != final.asset_count:
         raise TamperError("end of an asset's part", expected=final.asset_count, got=asset.end)
-    end_ms = left if left is not None else max(as_of_ms, opened.entered_ms)
+    end_ms = left.happened_ms if left is not None else max(as_of_ms, opened.entered_ms)
     statements = _statements(asset, asset.end)
     devices = _devices(opened, asset, asset.end, final, end_ms)
     missing, declared = _holes(opened.devices, devices, statements)
@@ -111,17 +109,22 @@ def _check_closes(closes: Sequence[StayClose], asset: Checked) -> None:
             raise ChainMismatchError(what, expected=closed.asset_head, got=asset.head_at(closed.asset_count))
 
 
-def _check_close(batch: Checked, opened: StayOpen, closed: StayClose, asset: Checked, limits: Limits) -> None:
+def _check_close(
+    leaving: Happening | None, opened: StayOpen, closed: StayClose, asset: Checked, limits: Limits
+) -> None:
     """Recompute one summary from the frames that it says it was made from."""
-    leaving = _happening(batch, closed.left_seq)
-    _same("asset that the batch left", leaving.event.get("parentID"), closed.asset)
-    _same("action of the leaving event", leaving.event.get("action"), "DELETE")
+    if leaving is None:
+        raise TamperError(f"the stay in {opened.asset} is closed, but no event says that the batch left")
+    _same("leaving event of a stay", leaving.seq, closed.left_seq)
     _same("leaving time of a stay", leaving.happened_ms, closed.left_ms)
-    _same("asset of a stay-close", closed.asset, opened.asset)
+    _same("asset of a stay-close", opened.asset, closed.asset)
     stated = Limits(closed.low_milli_c, closed.high_milli_c, closed.max_gap_ms)
     _same("limits of a stay", limits, stated)
     statements = _statements(asset, closed.asset_count)
     devices = _devices(opened, asset, closed.asset_count, closed, closed.left_ms)
+    for device in closed.devices:
+        if device.end == DELIVERED and not _delivered(statements, device.device, closed.left_ms):
+            raise TamperError(f"device {device.device} did not deliver past the end of its stay")
     found = curves(statements, devices, stated, opened.entered_ms, closed.left_ms)
     _same(f"summary of the stay in {closed.asset}", closed.series, tuple(series_of(c) for c in found))
 
@@ -130,20 +133,37 @@ def _devices(opened: StayOpen, asset: Checked, end: int, closed: StayClose | Non
     """The devices of a stay; refuses a stretch with frames of one that the stay leaves out."""
     installed = {d.device for d in opened.devices}
     stated = {d.device for d in closed.devices} if closed is not None else set(installed)
-    for content in asset.between(asset.stretch.first, end):
-        if isinstance(content, Happening) and content.event.get("action") == "ADD" and closed is None:
-            stated |= {str(uri).rpartition("/")[2] for uri in content.event.get("childEPCs", ())}
-    spoke = {s.device for s in _statements(asset, end) if _touches(s, opened.entered_ms, until_ms)}
+    added = {
+        uri.rpartition("/")[2]
+        for content in asset.between(asset.stretch.first, end)
+        if isinstance(content, Happening) and content.event["action"] == "ADD"
+        for uri in subjects(content.event)
+    }
+    if closed is None:
+        stated |= added
+    spans = [(s.device, *_span(s)) for s in _statements(asset, end) if _is_dated(s)]
+    spoke = {device for device, first, last in spans if first <= until_ms and last >= opened.entered_ms}
     if left_out := (installed | spoke) - stated:
         raise TamperError("a device was left out of a stay", expected=sorted(left_out), got=sorted(stated))
+    begun = added | {device for device, first, _ in spans if first <= opened.entered_ms}
+    if asset.stretch.first and (late := (installed | spoke) - begun):
+        what = f"the part of {opened.asset} begins behind the beginning of the stay"
+        raise TamperError(what, expected="a reading from before, or an installation", got=sorted(late))
     return stated
 
 
-def _touches(statement: DeviceStatement, from_ms: int, to_ms: int) -> bool:
-    if statement.media_type != media.FRAME or not statement.clock:
-        return False
+def _is_dated(statement: DeviceStatement) -> bool:
+    return statement.media_type == media.FRAME and statement.clock is not Clock.UNSYNCHRONISED
+
+
+def _span(statement: DeviceStatement) -> tuple[int, int]:
+    """When a dated frame begins and ends, in milliseconds."""
     times = [r.at_ms for r in statement.readings()]
-    return min(times) <= to_ms and max(times) >= from_ms
+    return min(times), max(times)
+
+
+def _delivered(statements: Sequence[DeviceStatement], device: str, until_ms: int) -> bool:
+    return any(s.device == device and _is_dated(s) and _span(s)[1] >= until_ms for s in statements)
 
 
 def _statements(asset: Checked, end: int) -> list[DeviceStatement]:
@@ -181,21 +201,15 @@ def _covered(ranges: Sequence[tuple[int, int]], start: int, end: int) -> int:
     return covered
 
 
-def _left_ms(batch: Checked, seq: int, opened: StayOpen) -> int | None:
-    """When the batch left, by the first leaving event of that asset behind the stay-open."""
+def _leaving(batch: Checked, seq: int, opened: StayOpen) -> Happening | None:
+    """The first leaving event of that asset behind the stay-open."""
+    wanted = ("AggregationEvent", "DELETE", opened.asset)
     for content in batch.contents[seq + 1 :]:
-        if not isinstance(content, Happening) or content.event.get("type") != "AggregationEvent":
-            continue
-        if content.event.get("action") == "DELETE" and content.event.get("parentID") == opened.asset:
-            return content.happened_ms
+        if isinstance(content, Happening):
+            event = content.event
+            if (event["type"], event["action"], event.get("parentID")) == wanted:
+                return content
     return None
-
-
-def _happening(batch: Checked, seq: int) -> Happening:
-    found = batch.contents[seq] if seq < len(batch.contents) else None
-    if not isinstance(found, Happening):
-        raise TamperError(f"record {seq} of {batch.stretch.uri} is not an event that is shown")
-    return found
 
 
 def _same(what: str, expected: object, got: object) -> None:

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from traceability import media
-from traceability.errors import BundleError, ChainMismatchError, SubjectMismatchError
+from traceability.errors import BundleError, ChainMismatchError, SubjectMismatchError, UnknownSignerError
 from traceability.ledger.record import Record
 from traceability.ledger.stay import StayClose, StayOpen, parse_stay_amend, parse_stay_close, parse_stay_open
 from traceability.sensing.frame import DeviceStatement, parse_statement
 from traceability.signing import sdjwt
 from traceability.signing.disclosure import EVENT_CLAIM
+from traceability.signing.strictjson import b64url_decode, json_decode
 from traceability.supply.epcis import event_time_ms, subjects
 from traceability.verification.bundle import Stretch
 from traceability.verification.journey import Happening
@@ -72,12 +73,12 @@ def check_statements(
         if link.sha256 in seen:
             raise ChainMismatchError(f"the statement of record {record.seq} stands twice in {stretch.uri}")
         seen.add(link.sha256)
-        contents.append(_open(link.statement, link.sha256, record, disclosures, signers))
+        contents.append(open_statement(link.statement, link.sha256, record, disclosures, signers))
     _check_device_chains([c for c in contents if isinstance(c, DeviceStatement)])
     return Checked(stretch, tuple(records), tuple(contents))
 
 
-def _open(
+def open_statement(
     body: bytes | None,
     sha256: bytes,
     record: Record,
@@ -100,6 +101,8 @@ def _open(
 def _event(body: bytes, record: Record, disclosures: Sequence[str], signers: Signers) -> Happening:
     statement = sdjwt.parse(body, typ=media.EVENT)
     signer = signers.find(statement.kid)
+    if signer.owner is not None:
+        raise UnknownSignerError(f"record {record.seq} is an event, but device {signer.subject} signed it")
     statement.verify(signer.key)
     if statement.iss != signer.subject:
         raise SubjectMismatchError(
@@ -107,7 +110,7 @@ def _event(body: bytes, record: Record, disclosures: Sequence[str], signers: Sig
         )
     revealed = sdjwt.reveal(statement.payload, disclosures)
     event: Any = revealed.claims.get(EVENT_CLAIM)
-    if not isinstance(event, dict) or not _always_shown(event) <= event.keys():
+    if not isinstance(event, dict) or not _shows_enough(event, disclosures):
         raise BundleError(f"record {record.seq} of {record.stream} does not show what happened when")
     _about(record, subjects(event))
     return Happening(
@@ -121,10 +124,28 @@ def _event(body: bytes, record: Record, disclosures: Sequence[str], signers: Sig
     )
 
 
-def _always_shown(event: Mapping[str, Any]) -> set[str]:
-    """What nobody may withhold: without it a stay could be left out unseen."""
-    inside = event.get("type") in {"AggregationEvent", "AssociationEvent"}
-    return {"type", "action", "eventTime", "bizStep"} | ({"parentID"} if inside else set())
+def _shows_enough(event: Mapping[str, Any], disclosures: Sequence[str]) -> bool:
+    """Whether all is there that nobody may withhold: without it a stay could be left out unseen,
+    or the limits that a batch must keep."""
+    if not all(isinstance(event.get(name), str) for name in ("type", "action", "eventTime", "bizStep")):
+        return False
+    if event["type"] in {"AggregationEvent", "AssociationEvent"}:
+        return isinstance(event.get("parentID"), str)
+    if (event["type"], event["action"]) == ("ObjectEvent", "ADD"):
+        ilmd = event.get("ilmd")
+        return isinstance(ilmd, dict) and ("ft:temperature" in ilmd or not _hides_inside("ilmd", disclosures))
+    return True
+
+
+def _hides_inside(member: str, disclosures: Sequence[str]) -> bool:
+    """Whether a disclosed member of an event has members of its own that are withheld."""
+    given = {sdjwt.digest_of(text) for text in disclosures}
+    for text in disclosures:
+        match json_decode(b64url_decode(text)):
+            case [_, str(name), dict(value)] if name == member:
+                hidden = value.get("_sd")
+                return isinstance(hidden, list) and not given.issuperset(map(str, hidden))
+    return False
 
 
 def _device_statement(body: bytes, record: Record, signers: Signers) -> DeviceStatement:

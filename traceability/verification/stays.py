@@ -32,8 +32,10 @@ def limits_of(event: Mapping[str, object]) -> Limits:
     """The limits that the event which created a batch states (``ilmd`` / ``ft:temperature``)."""
     ilmd = event.get("ilmd")
     stated = ilmd.get("ft:temperature") if isinstance(ilmd, Mapping) else None
-    if not isinstance(stated, Mapping):
+    if stated is None:
         return NO_LIMITS
+    if not isinstance(stated, Mapping):
+        raise ReadingsError("ft:temperature holds the limits by name")
     low, high, gap = (stated.get(k) for k in ("lowMilliCelsius", "highMilliCelsius", "maxGapSeconds"))
     if not isinstance(low, int) or not isinstance(high, int) or not isinstance(gap, int):
         raise ReadingsError("ft:temperature holds three whole numbers")

@@ -185,7 +185,12 @@ class _Run:
         unused = self.signers.by_kid.keys() - self.signers.used
         if unused:
             raise BundleError(f"the bundle holds {len(unused)} key streams that nothing in it needs")
-        shown = {link.sha256 for s in bundle.streams for link in s.links if link.media_type == media.EVENT}
+        shown = {
+            link.sha256
+            for stretch in bundle.streams
+            for link in stretch.links
+            if link.media_type == media.EVENT and link.statement is not None
+        }
         if not bundle.disclosures.keys() <= shown:
             raise BundleError("the bundle holds disclosures of a statement that it does not hold")
 
@@ -234,16 +239,10 @@ def _journey(
     batch: Checked, assets: Sequence[Checked], bundle: Bundle, leaf: StateLeaf, signers: Signers
 ) -> Journey:
     happenings = tuple(c for c in batch.contents if isinstance(c, Happening))
-    created = next(
-        (
-            h.event
-            for h in happenings
-            if (h.event.get("type"), h.event.get("action")) == ("ObjectEvent", "ADD")
-        ),
-        None,
-    )
-    if created is None:
-        raise BundleError("no record of the batch says how it began")
+    begun = [h.event for h in happenings if (h.event["type"], h.event["action"]) == ("ObjectEvent", "ADD")]
+    if len(begun) != 1:
+        raise BundleError(f"one record of a batch says how it began, not {len(begun)}")
+    (created,) = begun
     limits = limits_of(created)
     stays = check_stays(batch, assets, limits, leaf.time_ms)
     own = [c for c in batch.contents if isinstance(c, DeviceStatement)]

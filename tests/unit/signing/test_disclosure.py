@@ -158,6 +158,7 @@ def test_what_is_kept_says_which_batch_and_what_happened_when():
         "epcList": ["https://id.gs1.org/00/095060001343520000"],
         "quantityList": [{"epcClass": BATCH}],
         "errorDeclaration": {"declarationTime": "2026-03-02T06:00:00.000Z"},
+        "ilmd": {},
     }
 
 

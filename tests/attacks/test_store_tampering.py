@@ -1,0 +1,507 @@
+"""Whoever changes the database without the keys is found: every column, every kind of row, k of k.
+
+The cases are made from the schema. A new column fails the first test here until somebody says
+whether the audit protects it, or why it is not evidence.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from sqlalchemy import Boolean, Column, Connection, LargeBinary, Table, delete, insert, select, text, update
+from sqlalchemy import Integer as IntegerType
+from sqlalchemy.exc import DBAPIError
+
+from tests.support.world import Story, make_world, tell_story
+from traceability.operations.audit import Report, audit, audit_connection
+from traceability.operations.publish import publish
+from traceability.store import models
+
+PROTECTED = "protected"
+TABLES = models.Base.metadata.tables
+CLASSIFICATION: dict[str, dict[str, str]] = {
+    "streams": dict.fromkeys(("hash", "uri", "length", "head", "time_ms"), PROTECTED),
+    "statements": dict.fromkeys(("sha256", "body"), PROTECTED),
+    "records": dict.fromkeys(
+        ("stream", "seq", "time_ms", "media_type", "statement", "salt", "hash", "log_index"), PROTECTED
+    ),
+    "disclosures": dict.fromkeys(("statement", "digest", "body"), PROTECTED),
+    "keys": dict.fromkeys(("kid", "subject", "public", "stream"), PROTECTED),
+    "custody": dict.fromkeys(("kid", "sealed"), PROTECTED),
+    "devices": dict.fromkeys(("id", "kid", "settled"), PROTECTED),
+    "device_statements": dict.fromkeys(
+        ("device", "counter", "sha256", "prev", "boot", "outcome", "stream", "seq", "from_ms", "to_ms"),
+        PROTECTED,
+    ),
+    "gaps": dict.fromkeys(("device", "first", "last", "statement"), PROTECTED),
+    "installations": dict.fromkeys(("device", "from_ms", "to_ms", "stream"), PROTECTED),
+    "batches": dict.fromkeys(("stream", "statement"), PROTECTED),
+    "stays": dict.fromkeys(
+        (
+            "batch",
+            "open_seq",
+            "asset",
+            "asset_from",
+            "entered_ms",
+            "left_ms",
+            "leave_seq",
+            "close_seq",
+            "asset_to",
+        ),
+        PROTECTED,
+    ),
+    "checkpoints": dict.fromkeys(("size", "time_ms", "leaf", "note", "published"), PROTECTED),
+    "tiles": dict.fromkeys(("level", "number", "hashes"), PROTECTED),
+    "tallies": dict.fromkeys(
+        ("source", "received", "accepted", "duplicate", "rejected", "quarantined", "unkept"), PROTECTED
+    ),
+    "quarantine": {
+        "id": "not evidence: only orders the list for people",
+        "received_ms": "not evidence: the node's word on what it refused",
+        "source": PROTECTED,
+        "topic": "not evidence: what a stranger wrote; where it decides the source, that is checked",
+        "code": "not evidence: the node's word; that of a genuine statement is in device_statements too",
+        "detail": "not evidence: a sentence for people",
+        "size": PROTECTED,
+        "sha256": PROTECTED,
+        "body": PROTECTED,
+    },
+    "heartbeats": dict.fromkeys(("program", "at_ms", "detail"), "not evidence: whether a program lives"),
+}
+NAMED_BY = {
+    "streams": {"stream", "record"},
+    "statements": {"statement"},
+    "records": {"record", "log", "statement", "stream"},
+    "disclosures": {"disclosure"},
+    "keys": {"key"},
+    "custody": {"custody"},
+    "devices": {"device"},
+    "device_statements": {"device-statement"},
+    "gaps": {"gap"},
+    "installations": {"installation"},
+    "batches": {"batch"},
+    "stays": {"stay"},
+    "checkpoints": {"checkpoint", "lock"},
+    "tiles": {"tile"},
+    "tallies": {"tally"},
+    "quarantine": {"quarantine", "tally"},
+}
+"""By which words the audit names what is wrong with a table."""
+
+Change = Callable[[Connection], None]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One attack: on which table, what, and the change itself."""
+
+    table: str
+    what: str
+    change: Change
+
+
+@dataclass
+class Attacked:
+    """A node whose database is changed and put back, again and again."""
+
+    backend: str
+    story: Story
+
+    @contextmanager
+    def connection(self) -> Iterator[Connection]:
+        """As the attacker: no foreign key hinders, and in the end nothing has happened."""
+        with self.story.world.store.engine.connect() as connection:
+            if self.backend == "sqlite":
+                raw = connection.connection.dbapi_connection
+                assert raw is not None
+                raw.execute("PRAGMA foreign_keys=OFF")
+            with connection.begin() as transaction:
+                if self.backend == "postgresql":
+                    connection.execute(text("SET LOCAL session_replication_role = replica"))
+                yield connection
+                transaction.rollback()
+
+    def audit_after(self, change: Change) -> Report | None:
+        """What the audit says after a change; None if the database itself does not allow it."""
+        with self.connection() as connection:
+            try:
+                change(connection)
+            except DBAPIError:
+                return None
+            return audit_connection(connection, self.story.world.node)
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def attacked(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Attacked]:
+    folder = tmp_path_factory.mktemp("tampering")
+    if request.param == "sqlite":
+        yield Attacked("sqlite", tell_story(make_world(folder / "node", f"sqlite:///{folder}/store.sqlite")))
+        return
+    with request.getfixturevalue("postgres").fresh_database() as url:
+        story = tell_story(make_world(folder / "node", url))
+        yield Attacked("postgresql", story)
+        story.world.store.close()
+
+
+def test_every_column_is_classified():
+    schema = {name: set(table.columns.keys()) for name, table in TABLES.items()}
+    assert {name: set(columns) for name, columns in CLASSIFICATION.items()} == schema
+    for columns in CLASSIFICATION.values():
+        assert all(word == PROTECTED or word.startswith("not evidence: ") for word in columns.values())
+
+
+def test_an_untouched_store_passes_and_has_rows_in_every_table(attacked: Attacked):
+    steps: list[tuple[str, int, int]] = []
+    report = audit(attacked.story.world.store, attacked.story.world.node, lambda *step: steps.append(step))
+    assert report.lines()[:-1] == []
+    assert report.ok
+    assert report.to_json()["ok"] is True
+    assert report.counts["records"] >= 25
+    assert report.counts["stays"] == 3
+    assert steps[-1][0] == "log"
+    assert steps[-1][1] == steps[-1][2]
+    with attacked.connection() as connection:
+        for name, table in TABLES.items():
+            assert connection.execute(select(table)).first() is not None, name
+
+
+def test_every_change_is_named(
+    attacked: Attacked, record_property: Callable[[str, object], None], capsys: pytest.CaptureFixture[str]
+):
+    with attacked.connection() as connection:
+        rows = {name: list(connection.execute(ordered(table)).mappings()) for name, table in TABLES.items()}
+    cases = [
+        *column_cases(rows, 3 if attacked.backend == "sqlite" else 1),
+        *row_cases(rows),
+        *knowing_cases(rows),
+    ]
+    missed, impossible, found = [], Counter[str](), Counter[str]()
+    for case in cases:
+        report = attacked.audit_after(case.change)
+        if report is None:
+            impossible[case.table] += 1
+        elif NAMED_BY[case.table] & {f.code for f in report.findings}:
+            found[case.table] += 1
+        else:
+            missed.append(f"{case.table}: {case.what}: {[f.code for f in report.findings]}")
+    assert "\n".join(missed) == ""
+    possible = len(cases) - impossible.total()
+    summary = f"{attacked.backend}: {found.total()} of {possible} changes of the store are named by the audit"
+    record_property("tampering", summary)
+    with capsys.disabled():
+        print(f"\n{summary} ({impossible.total()} more the database itself refuses)")
+    assert set(found) == set(NAMED_BY)
+
+
+def test_the_columns_that_are_no_evidence_do_not_alarm(attacked: Attacked):
+    def change(connection: Connection) -> None:
+        connection.execute(update(models.Quarantine).values(received_ms=1, detail="x"))
+        connection.execute(update(models.Heartbeat).values(at_ms=1, detail="{}"))
+
+    report = attacked.audit_after(change)
+    assert report is not None
+    assert report.ok
+
+
+def test_an_erased_disclosure_is_counted_and_a_kept_one_is_named(attacked: Attacked):
+    table = models.Disclosure
+    counted, named = 0, 0
+    with attacked.connection() as connection:
+        rows = connection.execute(select(table.statement, table.digest)).all()
+    for statement, digest in rows[::6]:
+
+        def erase(connection: Connection, statement: bytes = statement, digest: str = digest) -> None:
+            one = (table.statement == statement, table.digest == digest)
+            connection.execute(update(table).where(*one).values(body=None))
+
+        report = attacked.audit_after(erase)
+        assert report is not None
+        assert report.counts["erased"] == 1
+        counted += report.ok
+        named += not report.ok
+    assert counted
+    assert named
+
+
+def test_a_database_put_back_to_yesterday_is_named_and_never_signed_again(attacked: Attacked):
+    report = attacked.audit_after(roll_back)
+    assert report is not None
+    assert {f.code for f in report.findings} == {"lock"}
+
+
+def test_the_audit_goes_on_behind_what_it_finds(attacked: Attacked):
+    def change(connection: Connection) -> None:
+        connection.execute(update(models.Tally).values(received=models.Tally.received + 1))
+        connection.execute(update(models.Stream).values(length=models.Stream.length + 1))
+        connection.execute(update(models.Tile).values(hashes=b"x"))
+
+    report = attacked.audit_after(change)
+    assert report is not None
+    assert {"tally", "stream", "tile"} <= {f.code for f in report.findings}
+    assert len([f for f in report.findings if f.code == "stream"]) == report.counts["streams"]
+    assert len(report.lines()) == len(report.findings) + 1
+
+
+def test_a_crash_between_staging_and_applying_is_no_alarm(attacked: Attacked):
+    def change(connection: Connection) -> None:
+        newest = select(models.Checkpoint.size).order_by(models.Checkpoint.size.desc()).limit(1)
+        size = connection.execute(newest).scalar_one()
+        connection.execute(
+            update(models.Checkpoint).where(models.Checkpoint.size == size).values(published=False)
+        )
+
+    report = attacked.audit_after(change)
+    assert report is not None
+    assert report.ok
+
+
+def ordered(table: Table) -> Any:
+    return select(table).order_by(*table.primary_key.columns)
+
+
+def column_cases(rows: dict[str, list[Any]], kinds: int) -> Iterator[Case]:
+    """For every protected column, every kind of change, each in another row."""
+    for name, columns in CLASSIFICATION.items():
+        table, turn = TABLES[name], 0
+        for column_name, word in columns.items():
+            if word != PROTECTED:
+                continue
+            column = table.columns[column_name]
+            for kind in range(kinds):
+                turn += 1
+                row = rows[name][turn % len(rows[name])]
+                if name == "quarantine" and row["size"] > 16_384:
+                    row = rows[name][0]
+                values = changed_values(column, row, rows[name])
+                values = [*values[:1], *values[1:][-2:]][-kinds:]
+                if kind >= len(values) or (name, column_name, values[kind]) == (
+                    "checkpoints",
+                    "published",
+                    False,
+                ):
+                    continue
+                if (name, column_name) == ("disclosures", "body") and values[kind] is None:
+                    continue  # erasing is allowed; it has a test of its own
+                yield set_value(table, row, column, values[kind])
+    first = rows["checkpoints"][0]
+    yield set_value(TABLES["checkpoints"], first, TABLES["checkpoints"].columns["published"], False)
+
+
+def changed_values(column: Column[Any], row: Any, rows: list[Any]) -> list[Any]:
+    return list(_changed_values(column, row, rows))
+
+
+def _changed_values(column: Column[Any], row: Any, rows: list[Any]) -> Iterator[Any]:
+    old = row[column.name]
+    others = [r[column.name] for r in rows if r[column.name] not in {old, None}]
+    if isinstance(column.type, Boolean):
+        yield not old
+    elif isinstance(old, bytes):
+        yield bytes([old[0] ^ 1]) + old[1:]
+        yield old[:-1] + bytes([old[-1] ^ 128])
+        yield old[:-1]
+    elif isinstance(old, str):
+        middle = len(old) // 2
+        yield old[:middle] + ("0" if old[middle] != "0" else "1") + old[middle + 1 :]
+        yield old[:-1]
+    elif isinstance(old, int):
+        yield old + 1
+        yield old - 1
+    elif isinstance(column.type, LargeBinary):
+        yield bytes(32)
+    elif isinstance(column.type, IntegerType):
+        yield 0
+    yield from others[:1]
+    if column.nullable and old is not None:
+        yield None
+
+
+def set_value(table: Table, row: Any, column: Column[Any], value: Any) -> Case:
+    def change(connection: Connection) -> None:
+        done = connection.execute(update(table).where(*is_row(table, row)).values({column: value}))
+        assert done.rowcount == 1
+
+    return Case(table.name, f"{column.name} of {key_of(table, row)} set to {value!r:.80}", change)
+
+
+def is_row(table: Table, row: Any) -> list[Any]:
+    return [column == row[column.name] for column in table.primary_key.columns]
+
+
+def key_of(table: Table, row: Any) -> tuple[Any, ...]:
+    return tuple(row[column.name] for column in table.primary_key.columns)
+
+
+def row_cases(rows: dict[str, list[Any]]) -> Iterator[Case]:
+    """Rows deleted, inserted, swapped, and moved to another stream."""
+    for name in NAMED_BY:
+        table, own = TABLES[name], rows[name]
+        for row in {key_of(table, r): r for r in (own[0], own[-1])}.values():
+            yield Case(name, f"delete {key_of(table, row)}", deleting(table, row))
+        yield Case(name, "insert a copy", inserting(table, own[-1]))
+        free = [c.name for c in table.columns if not c.primary_key]
+        unlike = [row for row in own[1:] if any(row[c] != own[0][c] for c in free)]
+        if unlike and name != "quarantine":
+            yield Case(name, "swap two rows", swapping(table, own[0], unlike[-1]))
+        for column in table.columns:
+            if any(key.column.table.name == "streams" for key in column.foreign_keys):
+                for row in own[:2]:
+                    others = [s["hash"] for s in rows["streams"] if s["hash"] != row[column.name]]
+                    if row[column.name] is not None:
+                        yield set_value(table, row, column, others[0])
+
+
+def deleting(table: Table, row: Any) -> Change:
+    return lambda connection: must_change(connection, delete(table).where(*is_row(table, row)))
+
+
+def must_change(connection: Connection, statement: Any) -> None:
+    assert connection.execute(statement).rowcount == 1
+
+
+def inserting(table: Table, row: Any) -> Change:
+    """A copy under another key; everything unique is changed with it."""
+    unique = {c.name for c in table.columns if c.unique or c.primary_key}
+    if table.name == "records":
+        unique = {"seq", "log_index", "statement"}
+    copy = dict(row)
+    for name in unique & copy.keys():
+        value = copy[name]
+        if isinstance(value, bytes):
+            copy[name] = bytes([value[0] ^ 1]) + value[1:]
+        elif isinstance(value, str):
+            copy[name] = ("0" if value[0] != "0" else "1") + value[1:]
+        elif isinstance(value, int):
+            copy[name] = value + 1
+
+    def change(connection: Connection) -> None:
+        connection.execute(insert(table).values(copy))
+
+    return change
+
+
+def swapping(table: Table, one: Any, other: Any) -> Change:
+    """Two rows exchange everything but their keys; tables of keys only exchange a key with a third value."""
+    unique = {c.name for c in table.columns if c.unique}
+
+    def change(connection: Connection) -> None:
+        columns = [c.name for c in table.columns if not c.primary_key]
+        differing = [c for c in columns if one[c] != other[c]]
+        assert differing
+        for name in unique & set(differing):
+            place = b"?" if isinstance(one[name], bytes) else "?" if isinstance(one[name], str) else -1
+            must_change(connection, update(table).where(*is_row(table, one)).values({name: place}))
+        for row, values in ((other, one), (one, other)):
+            new = {name: values[name] for name in differing}
+            must_change(connection, update(table).where(*is_row(table, row)).values(new))
+
+    return change
+
+
+def knowing_cases(rows: dict[str, list[Any]]) -> Iterator[Case]:
+    """Attackers who know the schema and leave it consistent."""
+    for stream in rows["streams"]:
+        if stream["length"] > 1:
+            yield Case("records", f"cut the tail of {stream['uri']}", cutting(stream))
+    yield Case("records", "move a record to the end of another stream", move_record)
+    yield Case("checkpoints", "cut the newest", cut_checkpoint)
+    yield Case("tiles", "cut the last hash", cut_tile)
+    yield Case("checkpoints", "put the whole database back", roll_back)
+    yield Case("tallies", "a device without any row", drop_tally)
+
+
+def cutting(stream: Any) -> Change:
+    """The newest record is gone, and the stream's row, its statement and what was derived say the same."""
+
+    def change(connection: Connection) -> None:
+        record, said = models.Record, models.DeviceStatement
+        own = select(record).where(record.stream == stream["hash"]).order_by(record.seq)
+        before, last = connection.execute(own).all()[-2:]
+        key = (record.stream == last.stream, record.seq == last.seq)
+        must_change(connection, delete(record).where(*key))
+        connection.execute(delete(said).where(said.stream == last.stream, said.seq == last.seq))
+        left = connection.execute(select(record.seq).where(record.statement == last.statement)).first()
+        if left is None:
+            for table, name in (
+                (models.Disclosure, models.Disclosure.statement),
+                (models.Gap, models.Gap.statement),
+                (models.Statement, models.Statement.sha256),
+            ):
+                connection.execute(delete(table).where(name == last.statement))
+        shorter = {"length": before.seq + 1, "head": before.hash, "time_ms": before.time_ms}
+        must_change(
+            connection, update(models.Stream).where(models.Stream.hash == last.stream).values(shorter)
+        )
+
+    return change
+
+
+def move_record(connection: Connection) -> None:
+    record, stream = models.Record, models.Stream
+    longest, *_, target = connection.execute(select(stream).order_by(stream.length.desc())).all()
+    last = (record.stream == longest.hash, record.seq == longest.length - 1)
+    must_change(connection, update(record).where(*last).values(stream=target.hash, seq=target.length))
+    must_change(
+        connection, update(stream).where(stream.hash == longest.hash).values(length=longest.length - 1)
+    )
+    must_change(connection, update(stream).where(stream.hash == target.hash).values(length=target.length + 1))
+
+
+def cut_checkpoint(connection: Connection) -> None:
+    table = models.Checkpoint
+    newest = connection.execute(select(table.size).order_by(table.size.desc())).scalars().first()
+    must_change(connection, delete(table).where(table.size == newest))
+
+
+def cut_tile(connection: Connection) -> None:
+    table = models.Tile
+    tile = connection.execute(select(table).where(table.level == 0)).one()
+    shorter = update(table).where(table.level == 0).values(hashes=tile.hashes[:-32])
+    must_change(connection, shorter)
+
+
+def roll_back(connection: Connection) -> None:
+    """Yesterday's copy: the newest checkpoint was never made."""
+    table, tile = models.Checkpoint, models.Tile
+    newest, before = connection.execute(select(table.size).order_by(table.size.desc()).limit(2)).scalars()
+    must_change(connection, delete(table).where(table.size == newest))
+    record = models.Record
+    connection.execute(update(record).where(record.log_index >= before).values(log_index=None))
+    hashes = connection.execute(select(tile.hashes).where(tile.level == 0)).scalar_one()
+    must_change(connection, update(tile).where(tile.level == 0).values(hashes=hashes[: 32 * before]))
+
+
+def drop_tally(connection: Connection) -> None:
+    table = models.Tally
+    source = connection.execute(select(table.source).where(table.source != "unknown")).scalars().first()
+    must_change(connection, delete(table).where(table.source == source))
+
+
+def test_publishing_again_after_a_roll_back_is_refused(attacked: Attacked):
+    """The publisher, not only the audit, sees it; nothing is signed."""
+    from traceability.errors import LogConflictError
+
+    store, node = attacked.story.world.store, attacked.story.world.node
+    with store.transaction() as tx:
+        saved = {
+            t: list(tx.connection.execute(select(TABLES[t])).mappings()) for t in ("checkpoints", "tiles")
+        }
+        indexes = tx.connection.execute(select(models.Record.hash, models.Record.log_index)).all()
+        roll_back(tx.connection)
+    try:
+        with pytest.raises(LogConflictError):
+            publish(store, node)
+    finally:
+        with store.transaction() as tx:
+            for name, kept in saved.items():
+                tx.connection.execute(delete(TABLES[name]))
+                tx.connection.execute(insert(TABLES[name]), [dict(row) for row in kept])
+            for digest, index in indexes:
+                one = update(models.Record).where(models.Record.hash == digest)
+                tx.connection.execute(one.values(log_index=index))
+    assert audit(store, node).ok

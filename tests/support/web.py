@@ -1,0 +1,51 @@
+"""The web site over a world: as an application for requests without a socket, or served on a port."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from flask import Flask
+from werkzeug.serving import make_server
+
+from tests.support.broker import HOST, free_port
+from tests.support.world import World
+from traceability.settings import WebSettings
+from webapp import create_app
+from webapp.database import db
+
+BASE_URL = "http://127.0.0.1:8000"
+NOBODY = "mqtt://127.0.0.1:1"
+"""A broker's address at which nobody answers."""
+
+
+@contextmanager
+def site_of(world: World, *, base_url: str = BASE_URL, mqtt_url: str = NOBODY) -> Iterator[Flask]:
+    """The application of a world's node; its connections are closed at the end."""
+    settings = WebSettings(
+        data=world.node.folder, database_url=world.store.url, base_url=base_url, mqtt_url=mqtt_url
+    )
+    app = create_app(settings)
+    try:
+        yield app
+    finally:
+        with app.app_context():
+            db.engine.dispose()
+
+
+@contextmanager
+def served(world: World) -> Iterator[str]:
+    """The application on a free port; the address it has is also its base URL."""
+    port = free_port()
+    address = f"http://{HOST}:{port}"
+    with site_of(world, base_url=address) as app:
+        server = make_server(HOST, port, app, threaded=True)
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        try:
+            yield address
+        finally:
+            server.shutdown()
+            thread.join()
+            server.server_close()

@@ -1,0 +1,115 @@
+"""Checks are shared by those who ask at the same time, kept while nothing moves, and never stale."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.support.world import make_world
+from traceability.errors import UnknownSubjectError
+from webapp.consumer import journeys
+from webapp.consumer.journeys import KEPT_S, Journeys
+
+
+class Counting:
+    """The real export, counted; it can be told to wait."""
+
+    def __init__(self, real):
+        self.real, self.calls = real, []
+        self.go, self.begun = threading.Event(), threading.Event()
+        self.go.set()
+
+    def __call__(self, connection, node, batch):
+        self.calls.append(batch)
+        self.begun.set()
+        assert self.go.wait(30)
+        return self.real(connection, node, batch)
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("journeys")
+    made = make_world(folder / "node", f"sqlite:///{folder / 'node.sqlite'}")
+    made.harvest(made.party("Farm"), "L1", "L2", "L3")
+    made.publish()
+    yield made
+    made.store.close()
+
+
+@pytest.fixture
+def counting(monkeypatch):
+    found = Counting(journeys.export_bundle)
+    monkeypatch.setattr(journeys, "export_bundle", found)
+    return found
+
+
+@pytest.fixture
+def now():
+    return [0.0]
+
+
+@pytest.fixture
+def kept(world, now):
+    return Journeys(world.node, clock=lambda: now[0])
+
+
+def load(world, kept, lot="L1"):
+    with world.store.reading() as connection:
+        return kept.load(connection, world.batch(lot))
+
+
+def test_the_same_check_serves_until_the_log_moves_on(world, kept, counting):
+    first = load(world, kept)
+    assert load(world, kept) is first
+    world.event("ship", world.party("Shipper"), world.batch("L1"))
+    world.publish()
+    later = load(world, kept)
+    assert later is not first
+    assert later.verdict.journey.size > first.verdict.journey.size
+    assert len(later.verdict.journey.happenings) == len(first.verdict.journey.happenings) + 1
+    assert len(counting.calls) == 2
+
+
+def test_a_check_is_made_again_after_a_moment_even_if_the_log_stands_still(world, kept, counting, now):
+    load(world, kept)
+    now[0] = KEPT_S - 0.01
+    load(world, kept)
+    assert len(counting.calls) == 1
+    now[0] = KEPT_S
+    load(world, kept)
+    assert len(counting.calls) == 2
+
+
+def test_many_readers_at_once_cost_one_check(world, kept, counting):
+    counting.go.clear()
+    with ThreadPoolExecutor(8) as pool:
+        asked = [pool.submit(load, world, kept) for _ in range(8)]
+        assert counting.begun.wait(30)
+        counting.go.set()
+        found = {id(f.result(30)) for f in asked}
+    assert len(found) == 1
+    assert len(counting.calls) == 1
+
+
+def test_a_failure_reaches_all_who_wait_and_is_not_kept(world, kept, counting):
+    counting.go.clear()
+    with ThreadPoolExecutor(4) as pool:
+        asked = [pool.submit(load, world, kept, "NOPE") for _ in range(4)]
+        assert counting.begun.wait(30)
+        counting.go.set()
+        for future in asked:
+            with pytest.raises(UnknownSubjectError):
+                future.result(30)
+    before = len(counting.calls)
+    with pytest.raises(UnknownSubjectError):
+        load(world, kept, "NOPE")
+    assert len(counting.calls) == before + 1
+
+
+def test_only_the_newest_are_kept(world, kept, counting, monkeypatch):
+    monkeypatch.setattr(journeys, "KEPT", 2)
+    for lot in ("L1", "L2", "L3", "L3", "L2", "L1"):
+        load(world, kept, lot)
+    assert [uri[-2:] for uri in counting.calls] == ["L1", "L2", "L3", "L1"]

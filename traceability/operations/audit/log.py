@@ -1,0 +1,197 @@
+"""The log: no hole in its indexes, tiles as hashed, every checkpoint true and signed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from sqlalchemy import func, select
+
+from traceability.ledger import merkle, note
+from traceability.ledger.state import StateTree, parse_state_leaf
+from traceability.ledger.tiles import WIDTH
+from traceability.operations.audit.report import Run
+from traceability.store import models
+from traceability.store.engine import AnyRow
+
+MAX_HOLE = 1_000
+"""Missing leaves that are named one by one; behind more than these the log is not read any further."""
+
+
+@dataclass(slots=True)
+class _Tree:
+    """The tree as it grows: whole subtrees for its root, and the open tile of each level."""
+
+    run: Run
+    size: int = 0
+    peaks: list[bytes | None] = field(default_factory=list)
+    open: list[list[bytes]] = field(default_factory=list)
+    closed: list[int] = field(default_factory=list)
+
+    def add(self, leaf: bytes) -> None:
+        """One more leaf hash; a tile that is full now is compared."""
+        self.size += 1
+        self._add_to_tile(0, leaf)
+        height = 0
+        while height < len(self.peaks) and (left := self.peaks[height]) is not None:
+            self.peaks[height], leaf = None, merkle.node_hash(left, leaf)
+            height += 1
+        self.peaks += [None] * (height + 1 - len(self.peaks))
+        self.peaks[height] = leaf
+
+    def root(self) -> bytes:
+        """Root over all leaves so far."""
+        found: bytes | None = None
+        for peak in self.peaks:
+            if peak is not None:
+                found = peak if found is None else merkle.node_hash(peak, found)
+        return found or merkle.EMPTY_ROOT
+
+    def finish(self) -> None:
+        """Compare the tiles that are not full, and look for those that should not be there."""
+        expected = sum(self.closed)
+        for level, hashes in enumerate(self.open):
+            if hashes:
+                self._compare(level, self.closed[level], hashes)
+                expected += 1
+        stored = self.run.connection.execute(select(func.count()).select_from(models.Tile)).scalar_one()
+        self.run.same("tile", "tiles", "number of tiles", expected, stored)
+
+    def _add_to_tile(self, level: int, value: bytes) -> None:
+        if level == len(self.open):
+            self.open.append([])
+            self.closed.append(0)
+        self.open[level].append(value)
+        if len(self.open[level]) == WIDTH:
+            hashes, self.open[level] = self.open[level], []
+            self._compare(level, self.closed[level], hashes)
+            self.closed[level] += 1
+            self._add_to_tile(level + 1, merkle.root(hashes))
+
+    def _compare(self, level: int, number: int, hashes: list[bytes]) -> None:
+        where = f"tile {number} of level {level}"
+        table = models.Tile
+        query = select(table.hashes).where(table.level == level, table.number == number)
+        stored = self.run.connection.execute(query).scalar_one_or_none()
+        if stored is None:
+            self.run.found("tile", where, "it is missing")
+            return
+        size = merkle.HASH_SIZE
+        self.run.same("tile", where, "length", len(hashes) * size, len(stored))
+        for i, value in enumerate(hashes):
+            if stored[i * size : (i + 1) * size] != value:
+                self.run.found("tile", where, f"hash {i} is not that of what the store holds")
+                return
+
+
+def audit_log(run: Run) -> set[bytes | None]:
+    """Read the log leaf by leaf.
+
+    Returns:
+        The notes that the lock may hold: of the newest published checkpoint and of a staged one;
+        None where there is no published one.
+    """
+    tree, state = _Tree(run), StateTree({})
+    record, table = models.Record, models.Checkpoint
+    query = select(record.stream, record.seq, record.time_ms, record.hash, record.log_index)
+    query = query.where(record.log_index.is_not(None)).order_by(record.log_index)
+    leaves = _Leaves(run, run.rows(query))
+    total = run.connection.execute(select(func.max(table.size))).scalar_one() or 0
+    published: bytes | None = None
+    staged: list[AnyRow] = []
+    for checkpoint in run.rows(select(table).order_by(table.size)):
+        where = f"checkpoint {checkpoint.size}"
+        if staged and checkpoint.published:
+            run.found("checkpoint", f"checkpoint {staged.pop().size}", "it is staged, a later one published")
+        heads = leaves.read(tree, checkpoint.size - 1)
+        with run.noting("checkpoint", where):
+            state = state.updated(heads)
+        _audit_checkpoint(run, tree, state, checkpoint, where)
+        if checkpoint.time_ms <= leaves.signed_ms or checkpoint.time_ms < leaves.time_ms:
+            run.found("checkpoint", where, "its time does not move on from what is before it")
+        leaves.signed_ms = leaves.time_ms = checkpoint.time_ms
+        if checkpoint.published:
+            published = checkpoint.note.encode()
+        else:
+            staged.append(checkpoint)
+        run.counts["checkpoints"] += 1
+        if run.progress is not None:
+            run.progress("log", tree.size, total)
+    leaves.end()
+    tree.finish()
+    run.counts["leaves"] = tree.size
+    if len(staged) > 1:
+        run.found("checkpoint", f"checkpoint {staged[-1].size}", "more than one is staged")
+    return {published, *(row.note.encode() for row in staged)}
+
+
+def _audit_checkpoint(run: Run, tree: _Tree, state: StateTree, row: AnyRow, where: str) -> None:
+    """One checkpoint against the leaves before it; its own state leaf joins the tree."""
+    run.same("checkpoint", where, "number of leaves before it", tree.size, row.size - 1)
+    with run.noting("checkpoint", where):
+        leaf = parse_state_leaf(row.leaf.encode())
+        tree.add(leaf.hash)
+        run.same("checkpoint", where, "index in its state leaf", row.size - 1, leaf.index)
+        run.same("checkpoint", where, "number of streams", state.streams, leaf.streams)
+        run.same("checkpoint", where, "state root", state.root, leaf.root)
+        run.same("checkpoint", where, "time", leaf.time_ms, row.time_ms)
+    with run.noting("checkpoint", where):
+        signed = note.parse_note(row.note.encode())
+        note.verify(signed, [run.node.policy.log])
+        checkpoint = note.parse_checkpoint(signed.text)
+        run.same("checkpoint", where, "origin", run.node.origin, checkpoint.origin)
+        run.same("checkpoint", where, "signed size", row.size, checkpoint.size)
+        run.same("checkpoint", where, "signed root", tree.root(), checkpoint.root)
+
+
+@dataclass(slots=True)
+class _Leaves:
+    """Records in the order of the log."""
+
+    run: Run
+    rows: Iterator[AnyRow]
+    waiting: AnyRow | None = None
+    time_ms: int = 0
+    signed_ms: int = -1
+    missing: int = 0
+    last: dict[bytes, int] = field(default_factory=dict)
+
+    def read(self, tree: _Tree, end: int) -> dict[bytes, tuple[int, bytes]]:
+        """Add the leaves before ``end`` to the tree; the heads of the streams that moved on."""
+        heads: dict[bytes, tuple[int, bytes]] = {}
+        while (row := self._next()) is not None and row.log_index < end:
+            self.waiting = None
+            where = f"record {row.seq} of stream {row.stream.hex()}"
+            self._fill(tree, row.log_index)
+            if row.log_index != tree.size:
+                self.run.found("log", where, f"leaf {row.log_index} cannot be its place in the log")
+                continue
+            if row.time_ms < self.time_ms:
+                self.run.found("log", where, "its time is earlier than that of the leaf before it")
+            if row.seq != self.last.get(row.stream, -1) + 1:
+                self.run.found("log", where, "its place in the log is not behind the record before it")
+            self.last[row.stream] = row.seq
+            self.time_ms = row.time_ms
+            tree.add(row.hash)
+            heads[row.stream] = (row.seq + 1, row.hash)
+        self._fill(tree, end)
+        return heads
+
+    def end(self) -> None:
+        """What stands behind the newest checkpoint."""
+        while (row := self._next()) is not None:
+            self.waiting = None
+            where = f"record {row.seq} of stream {row.stream.hex()}"
+            self.run.found("log", where, f"no checkpoint covers leaf {row.log_index}")
+
+    def _next(self) -> AnyRow | None:
+        if self.waiting is None:
+            self.waiting = next(self.rows, None)
+        return self.waiting
+
+    def _fill(self, tree: _Tree, end: int) -> None:
+        """Name the leaves that are missing; their place in the tree is kept."""
+        while tree.size < end and self.missing < MAX_HOLE:
+            self.missing += 1
+            self.run.found("log", f"leaf {tree.size}", "it is missing")
+            tree.add(bytes(merkle.HASH_SIZE))

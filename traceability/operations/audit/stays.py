@@ -1,0 +1,83 @@
+"""Stays: the rules that every verifier of a bundle goes by, asked of the store itself."""
+
+from __future__ import annotations
+
+from sqlalchemy import func, select
+
+from traceability import media
+from traceability.errors import TamperError, TraceabilityError
+from traceability.ledger.record import GENESIS, Record, commit
+from traceability.ledger.stay import StayClose, StayOpen
+from traceability.operations.audit.report import Run
+from traceability.operations.events import disclosures_of
+from traceability.sensing.frame import parse_statement
+from traceability.store import models
+from traceability.store.engine import AnyRow
+from traceability.verification.bundle import Link, Place, Stretch
+from traceability.verification.journey import Happening
+from traceability.verification.monitored import check_stays
+from traceability.verification.statements import Checked, Content, open_statement
+from traceability.verification.stays import limits_of
+
+_WHOLE = Place(0, 1, (), ())
+"""Stands for the proof that a stream ends here: the audit reads the stream itself."""
+
+
+def audit_stays(run: Run) -> None:
+    """Check the stays of every batch that has any; the first wrong one of a batch is named."""
+    record = models.Record
+    newest = run.connection.execute(select(func.max(record.time_ms))).scalar_one() or 0
+    signed = run.connection.execute(select(func.max(models.Checkpoint.time_ms))).scalar_one() or 0
+    query = select(models.Stream.uri, models.Stream.hash).join(record, record.stream == models.Stream.hash)
+    query = query.where(record.media_type.in_(media.STAY_TEXTS)).distinct().order_by(models.Stream.hash)
+    for row in run.connection.execute(query).all():
+        with run.noting("stay", f"stays of {row.uri}"):
+            _audit_batch(run, row.uri, row.hash, max(newest, signed))
+
+
+def _audit_batch(run: Run, uri: str, name: bytes, as_of_ms: int) -> None:
+    batch = _read(run, uri, name, 0, None)
+    begun = [c.event for c in batch.contents if isinstance(c, Happening) and c.event["type"] == "ObjectEvent"]
+    begun = [event for event in begun if event["action"] == "ADD"]
+    if len(begun) != 1:
+        raise TamperError(f"one record of a batch says how it began, not {len(begun)}")
+    ends: dict[int, int] = {c.open_seq: c.asset_count for c in batch.contents if isinstance(c, StayClose)}
+    assets = [
+        _read(run, c.asset, None, c.asset_count, ends.get(seq))
+        for seq, c in enumerate(batch.contents)
+        if isinstance(c, StayOpen)
+    ]
+    check_stays(batch, assets, limits_of(begun[0]), as_of_ms)
+    run.counts["stays"] += len(assets)
+
+
+def _read(run: Run, uri: str, name: bytes | None, first: int, end: int | None) -> Checked:
+    """A stretch of a stream, parsed; that its records chain was checked before."""
+    record, stream = models.Record, models.Stream
+    key = select(stream.hash).where(stream.uri == uri).scalar_subquery() if name is None else name
+    query = select(record, models.Statement.body).join(models.Statement)
+    query = query.where(record.stream == key, record.seq >= first).order_by(record.seq)
+    if end is not None:
+        query = query.where(record.seq < end)
+    before = select(record.hash).where(record.stream == key, record.seq == first - 1)
+    head = prev = run.connection.execute(before).scalar_one_or_none() or GENESIS
+    records, links, contents = [], [], []
+    for row in run.rows(query):
+        made = Record(uri, row.seq, head, row.time_ms, row.media_type, commit(row.statement, row.salt))
+        records.append(made)
+        links.append(Link(row.time_ms, row.media_type, row.salt, row.statement, None))
+        contents.append(_content(run, row, made))
+        head = row.hash
+    stretch = Stretch(uri, first, prev, tuple(links), _WHOLE if end is None else None)
+    return Checked(stretch, tuple(records), tuple(contents))
+
+
+def _content(run: Run, row: AnyRow, record: Record) -> Content:
+    """What a record says; one that is not genuine was named before, and says nothing here."""
+    try:
+        if row.media_type in media.DEVICE_STATEMENTS:
+            return parse_statement(row.body)
+        texts = tuple(disclosures_of(run.connection, row.statement))
+        return open_statement(row.body, row.statement, record, {row.statement: texts}, run.signers)
+    except TraceabilityError:
+        return None
