@@ -38,6 +38,8 @@ class StayView:
     """The batch's time in one monitored asset, with the curves recomputed from signed frames.
 
     Attributes:
+        opened: the text that opens it; None for the time with a logger that is packed with the
+            batch, whose frames stand in the batch's own chain.
         closed: the last close or amendment; None while the stay is open or waits for data.
         to_ms: leaving time; of an open stay the time of the state.
         missing: counters that a device used and that are neither here nor declared lost, by device.
@@ -45,7 +47,7 @@ class StayView:
         frames: how many frames of the stay's devices stand in the asset's stretch.
     """
 
-    opened: StayOpen
+    opened: StayOpen | None
     closed: StayClose | None
     from_ms: int
     to_ms: int
@@ -75,7 +77,7 @@ class Journey:
     Attributes:
         batch: URI of its stream; ``created`` is the event that made it known.
         names: of parties and devices, by URI, in ``en`` and ``zh`` as far as there are.
-        own_curves: of loggers packed with the batch.
+        stays: in the order in which they were entered; behind them those with packed loggers.
         size, as_of_ms: tree size and time of the state that it was checked at.
     """
 
@@ -84,7 +86,6 @@ class Journey:
     limits: Limits
     happenings: tuple[Happening, ...]
     stays: tuple[StayView, ...]
-    own_curves: tuple[Curve, ...]
     records: tuple[RecordView, ...]
     names: Mapping[str, Mapping[str, str]]
     size: int

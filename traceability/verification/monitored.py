@@ -47,6 +47,57 @@ def check_stays(
     return tuple(views)
 
 
+def check_loggers(batch: Checked, limits: Limits, as_of_ms: int) -> tuple[StayView, ...]:
+    """The times with loggers that are packed with the batch, by their installation on it.
+
+    Raises:
+        TamperError: a frame of a device that no event installed on the batch.
+    """
+    statements = [c for c in batch.contents if isinstance(c, DeviceStatement)]
+    installed: dict[str, list[tuple[int, int | None]]] = {}
+    for event in batch.contents:
+        if not isinstance(event, Happening) or event.event["type"] != "AssociationEvent":
+            continue
+        for uri in event.event.get("childEPCs", ()):
+            spans = installed.setdefault(str(uri).rpartition("/")[2], [])
+            if event.event["action"] == "ADD":
+                spans.append((event.happened_ms, None))
+            elif spans:
+                spans[-1] = (spans[-1][0], event.happened_ms)
+    if strangers := {s.device for s in statements} - installed.keys():
+        raise TamperError(
+            "a device speaks that was not installed", expected=sorted(installed), got=sorted(strangers)
+        )
+    return tuple(
+        _packed(device, [s for s in statements if s.device == device], from_ms, to_ms, limits, as_of_ms)
+        for device, spans in installed.items()
+        for from_ms, to_ms in spans
+    )
+
+
+def _packed(
+    device: str,
+    statements: Sequence[DeviceStatement],
+    from_ms: int,
+    removed_ms: int | None,
+    limits: Limits,
+    as_of_ms: int,
+) -> StayView:
+    to_ms = max(from_ms, as_of_ms if removed_ms is None else removed_ms)
+    missing, declared = _holes((), {device}, statements)
+    return StayView(
+        opened=None,
+        closed=None,
+        from_ms=from_ms,
+        to_ms=to_ms,
+        left=removed_ms is not None,
+        curves=curves(statements, {device}, limits, from_ms, to_ms),
+        missing=missing,
+        declared=declared,
+        frames=sum(s.media_type == media.FRAME for s in statements),
+    )
+
+
 def _check_entered(batch: Checked, opens: Sequence[tuple[int, StayOpen]]) -> None:
     """Every entering event is followed by its stay-open, and by no other."""
     entering = [

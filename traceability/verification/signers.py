@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from traceability import media
-from traceability.errors import BundleError, TamperError, UnknownSignerError
-from traceability.signing.keys import PublicKey
+from traceability.errors import BundleError, SubjectMismatchError, TamperError, UnknownSignerError
+from traceability.identifiers import parse_stream
 from traceability.signing.keystatement import KeyStatement, parse_key_statement
 from traceability.verification.bundle import Stretch
+from traceability.verification.policy import Policy
 
 
 @dataclass(slots=True)
@@ -64,14 +65,19 @@ def read_signers(stretches: Iterable[Stretch]) -> Signers:
     return signers
 
 
-def check_vouchers(signers: Signers, registrar: PublicKey) -> None:
-    """Check that the registrar vouches for every party, and its owner for every device.
+def check_vouchers(signers: Signers, policy: Policy) -> None:
+    """Check that the pinned registrar vouches for every party, and its owner for every device.
 
     Raises:
         SignatureMismatchError, UnknownSignerError: somebody is not vouched for.
+        SubjectMismatchError: a key stream of another node than the pinned log's.
     """
     for statement in signers.by_kid.values():
-        statement.verify(registrar if statement.owner is None else signers.party(statement.owner).key)
+        owner = statement.owner
+        statement.verify(policy.registrar.key if owner is None else signers.party(owner).key)
+        host = parse_stream(statement.stream).host
+        if host != policy.node:
+            raise SubjectMismatchError("node of a key stream", expected=policy.node, got=host)
 
 
 def display_names(signers: Signers) -> Mapping[str, Mapping[str, str]]:

@@ -23,14 +23,13 @@ from traceability.identifiers import Kind, parse_stream
 from traceability.ledger import merkle, note
 from traceability.ledger.record import GENESIS, Record, check_chain, format_time
 from traceability.ledger.state import StateLeaf, parse_state_leaf, stream_hash, verify_presence
-from traceability.sensing.frame import DeviceStatement
 from traceability.verification.bundle import Bundle, Stretch, parse_bundle
 from traceability.verification.journey import Happening, Journey, RecordView
-from traceability.verification.monitored import check_stays
+from traceability.verification.monitored import check_loggers, check_stays
 from traceability.verification.policy import Policy
 from traceability.verification.signers import Signers, check_vouchers, display_names, read_signers
 from traceability.verification.statements import Checked, check_statements
-from traceability.verification.stays import curves, limits_of
+from traceability.verification.stays import limits_of
 
 
 class Status(StrEnum):
@@ -131,7 +130,7 @@ class _Run:
                 )
         self.signers = read_signers(keys)
         if self.policy is not None:
-            check_vouchers(self.signers, self.policy.registrar.key)
+            check_vouchers(self.signers, self.policy)
         self.part = "unchanged"
         opened = [
             check_statements(s, records[id(s)], bundle.disclosures, self.signers) for s in (batch, *assets)
@@ -245,16 +244,13 @@ def _journey(
     (created,) = begun
     limits = limits_of(created)
     stays = check_stays(batch, assets, limits, leaf.time_ms)
-    own = [c for c in batch.contents if isinstance(c, DeviceStatement)]
-    start = min(h.happened_ms for h in happenings)
-    own_curves = curves(own, {s.device for s in own}, limits, start, max(leaf.time_ms, start))
+    packed = check_loggers(batch, limits, leaf.time_ms)
     return Journey(
         batch=bundle.subject,
         created=created,
         limits=limits,
         happenings=happenings,
-        stays=stays,
-        own_curves=own_curves,
+        stays=stays + packed,
         records=tuple(_views(batch)) + tuple(v for a in assets for v in _views(a)),
         names=display_names(signers),
         size=leaf.index + 1,

@@ -9,18 +9,28 @@ import pytest
 
 from tests.support import forge
 from traceability import identifiers, media
-from traceability.errors import BundleError, SignatureMismatchError, TamperError, UnknownSignerError
+from traceability.errors import (
+    BundleError,
+    SignatureMismatchError,
+    SubjectMismatchError,
+    TamperError,
+    UnknownSignerError,
+)
+from traceability.ledger import note
 from traceability.signing import jose
 from traceability.signing.keys import PrivateKey
 from traceability.signing.keystatement import device_request, party_statement, vouch
 from traceability.signing.strictjson import json_decode, json_encode
 from traceability.verification.bundle import Place, Stretch
+from traceability.verification.policy import Policy
 from traceability.verification.signers import check_vouchers, display_names, read_signers
 
 NODE = "node.example"
 PARTY, DEVICE, REGISTRAR = (PrivateKey.from_seed(bytes([i]) * 32) for i in (1, 2, 3))
 URI = identifiers.party_uri(NODE, "0123456789abcdef")
 PLACE = Place(0, 1, (), ())
+LOG = note.VerifierKey(f"{NODE}/log", note.ED25519, REGISTRAR.public)
+POLICY = Policy(LOG, note.VerifierKey(f"{NODE}/registrar", note.ED25519, REGISTRAR.public))
 
 
 def party(key: PrivateKey = PARTY, registrar: PrivateKey = REGISTRAR, uri: str = URI) -> Stretch:
@@ -41,7 +51,7 @@ def stretch(uri: str, body: bytes) -> Stretch:
 
 def test_signers_are_found_by_key_and_what_was_needed_is_remembered():
     signers = read_signers([party(), device()])
-    check_vouchers(signers, REGISTRAR.public)
+    check_vouchers(signers, POLICY)
     assert signers.used == {PARTY.public.kid}
     assert signers.find(DEVICE.public.kid).owner == URI
     assert signers.used == {PARTY.public.kid, DEVICE.public.kid}
@@ -97,6 +107,12 @@ def test_a_statement_on_another_stream_is_refused():
 def test_who_is_not_vouched_for_is_refused():
     for streams in ([party(registrar=DEVICE)], [party(), device(voucher=REGISTRAR)]):
         with pytest.raises(SignatureMismatchError):
-            check_vouchers(read_signers(streams), REGISTRAR.public)
+            check_vouchers(read_signers(streams), POLICY)
     with pytest.raises(UnknownSignerError):
-        check_vouchers(read_signers([device()]), REGISTRAR.public)
+        check_vouchers(read_signers([device()]), POLICY)
+
+
+def test_key_streams_stand_under_the_name_of_the_pinned_log():
+    elsewhere = replace(POLICY, log=replace(LOG, name="other.example/log"))
+    with pytest.raises(SubjectMismatchError, match="node of a key stream"):
+        check_vouchers(read_signers([party()]), elsewhere)
