@@ -1,1 +1,1 @@
-"""Measurements of this machine, each beside a baseline; run with: make bench."""
+"""Measurements on this machine: each compares, in one run, with a limit and with a peer."""

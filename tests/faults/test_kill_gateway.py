@@ -24,6 +24,9 @@ KILLS = 20
 BURST = 60
 ATTEMPTS = 60
 
+SMALL_HANDFULS = REAL.replace("sys.stdin", "program.Gateway.run.__globals__.update(HANDFUL=4); sys.stdin", 1)
+"""The real gateway, with many short transactions instead of few long ones to be killed between."""
+
 EARLY_ACK = """
 import sys
 import gateway.__main__ as program
@@ -75,15 +78,15 @@ def wait_until_accepted(world: World, count: int) -> None:
 def test_twenty_kills_in_the_middle_lose_and_double_nothing(world: World, broker: Broker, tmp_path: Path):
     sensors = [world.sensor() for _ in range(3)]
     dice, fallen = random.Random(2), []
-    running = GatewayProcess(world, broker.url, tmp_path)
-    waiting = GatewayProcess(world, broker.url, tmp_path)
+    running = GatewayProcess(world, broker.url, tmp_path, SMALL_HANDFULS)
+    waiting = GatewayProcess(world, broker.url, tmp_path, SMALL_HANDFULS)
     try:
         with publishing(broker.url) as publisher:
             running.go()
             running.wait_connected()
             for _ in range(ATTEMPTS):
                 before = world.accepted_count()
-                aim = before + dice.randrange(1, BURST)
+                aim = before + dice.randrange(1, BURST // 2)
                 burst = threading.Thread(target=publish, args=(publisher, sensors, BURST))
                 burst.start()
                 wait_until_accepted(world, aim)
@@ -94,7 +97,7 @@ def test_twenty_kills_in_the_middle_lose_and_double_nothing(world: World, broker
                 if before < after < published:
                     assert answered < published
                     fallen.append((before, after, published))
-                running, waiting = waiting, GatewayProcess(world, broker.url, tmp_path)
+                running, waiting = waiting, GatewayProcess(world, broker.url, tmp_path, SMALL_HANDFULS)
                 running.go()
                 running.wait_connected()
                 if len(fallen) == KILLS:

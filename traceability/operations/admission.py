@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import select
 
 from traceability import media
 from traceability.errors import (
@@ -93,9 +93,10 @@ def load_known(tx: Transaction, statements: Sequence[DeviceStatement]) -> dict[s
         r.id: Known(r.settled, min(r.settled + 1, *counters[r.id]))
         for r in tx.connection.execute(locked.with_for_update())
     }
-    near = sorted({(d, c + i) for d in devices for c in counters[d] for i in (-1, 0, 1)})
+    near = sorted({c + i for of_device in counters.values() for c in of_device for i in (-1, 0, 1)})
     beside = select(said.device, said.counter, said.sha256, said.prev, said.outcome)
-    for r in tx.connection.execute(beside.where(tuple_(said.device, said.counter).in_(near))):
+    # Two lists rather than one of pairs, which SQLite answers by reading the whole table.
+    for r in tx.connection.execute(beside.where(said.device.in_(devices), said.counter.in_(near))):
         known[r.device].seen[r.counter] = Seen(r.sha256, r.prev, r.outcome)
     where = select(installation.device, installation.stream, installation.from_ms, installation.to_ms)
     for i in tx.connection.execute(where.where(installation.device.in_(devices))):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, and_, func, or_, select
+from sqlalchemy import Connection, and_, or_, select
 from sqlalchemy.orm import aliased
 
 from traceability.errors import LogConflictError
@@ -43,12 +43,11 @@ def state_tree(connection: Connection, size: int) -> StateTree:
         r.hash: (r.length, r.head)
         for r in connection.execute(select(stream.hash, stream.length, stream.head))
     }
-    newer = (
-        select(record.stream, func.min(record.seq).label("first"))
-        .where(or_(record.log_index.is_(None), record.log_index >= size))
-        .group_by(record.stream)
-    )
-    for name, first in connection.execute(newer).all():
+    newer = select(record.stream, record.seq).where(or_(record.log_index.is_(None), record.log_index >= size))
+    firsts: dict[bytes, int] = {}
+    for name, seq in connection.execute(newer):  # grouped here: SQLite would group by reading all records
+        firsts[name] = min(seq, firsts.get(name, seq))
+    for name, first in firsts.items():
         before = select(record.hash).where(record.stream == name, record.seq == first - 1)
         heads[name] = (first, connection.execute(before).scalar_one_or_none() or GENESIS)
     return StateTree({name: head for name, head in heads.items() if head[0]})

@@ -112,6 +112,7 @@ class DeviceStatement:
     sha256: bytes
     message: bytes = field(repr=False)
     envelope: cose.Sign1 = field(repr=False)
+    _readings: tuple[Reading, ...] | None = field(init=False, default=None, repr=False, compare=False)
 
     def verify(self, key: PublicKey) -> None:
         """Check that ``key`` is the one named and that it signed the message.
@@ -122,19 +123,22 @@ class DeviceStatement:
         self.envelope.verify(key)
 
     def readings(self) -> tuple[Reading, ...]:
-        """What a frame measured; times are uptimes when the clock is unsynchronised.
+        """What a frame measured, parsed once; times are uptimes when the clock is unsynchronised.
 
         Raises:
             StatementError: not a frame.
             EncodingError, OversizeError, ReadingsError: see ``senml.parse_pack``.
             ReadingsError: an uptime later than the statement's own.
         """
+        if self._readings is not None:
+            return self._readings
         if self.media_type != media.FRAME:
             raise StatementError(f"{self.media_type} holds no readings")
         absolute = self.clock != Clock.UNSYNCHRONISED
         readings = parse_pack(self.payload, base_name=f"{self.issuer}/", absolute=absolute)
         if not absolute:
             _check_measured_before(readings, self.uptime_s)
+        object.__setattr__(self, "_readings", readings)
         return readings
 
     def gaps(self) -> tuple[Gap, ...]:

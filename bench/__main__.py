@@ -1,0 +1,14 @@
+"""``python -m bench``: every benchmark, one after the other; ``--full`` at full size."""
+
+from __future__ import annotations
+
+from bench import ingest, page, publish, verify
+from bench.measure import run
+
+if __name__ == "__main__":
+    run(
+        ("ingest", ingest.measure),
+        ("publish", publish.measure),
+        ("verify", verify.measure),
+        ("page", page.measure),
+    )
