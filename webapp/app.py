@@ -6,8 +6,8 @@ import os
 import secrets
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, g, render_template, request
-from sqlalchemy.exc import DBAPIError
+from flask import Flask, Response, abort, render_template, request
+from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
 from traceability import settings as configuration
@@ -22,11 +22,11 @@ from traceability.errors import (
 )
 from traceability.operations.node import load_node
 from traceability.settings import WebSettings
-from webapp import database, i18n
+from webapp import database, http, i18n
 from webapp.api.health import health
 from webapp.api.log import log
 from webapp.consumer.journeys import Journeys
-from webapp.consumer.views import pages
+from webapp.consumer.views import LotConverter, pages
 
 ERRORS: dict[type[TraceabilityError], tuple[int, str]] = {
     IdentifierError: (400, "broken"),
@@ -36,11 +36,8 @@ ERRORS: dict[type[TraceabilityError], tuple[int, str]] = {
 }
 """HTTP status and page of an error; any other is 500."""
 
-CONTENT_POLICY = (
-    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-)
-LOOPBACK = ["localhost", "127.0.0.1", "[::1]"]
+RETRY_S = {"pending": 5, "down": 60}
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 def create_app(settings: WebSettings | None = None) -> Flask:
@@ -51,65 +48,72 @@ def create_app(settings: WebSettings | None = None) -> Flask:
     """
     chosen = settings or configuration.load(WebSettings, os.environ)
     app = Flask(__name__)
-    host = urlsplit(chosen.base_url).hostname or ""
     app.config.update(
         BASE_URL=chosen.base_url,
         MAX_CONTENT_LENGTH=64 * 1024,
-        TRUSTED_HOSTS=[host, *LOOPBACK],
+        PROVIDE_AUTOMATIC_OPTIONS=False,
         SECRET_KEY=secrets.token_bytes(32),
     )
     app.jinja_options = {**app.jinja_options, "trim_blocks": True, "lstrip_blocks": True, "autoescape": True}
+    app.url_map.merge_slashes = False
+    app.url_map.converters["lot"] = LotConverter
     node = load_node(chosen.data)
     app.extensions["node"] = node
     app.extensions["journeys"] = Journeys(node)
     app.extensions["ping_broker"] = lambda: _ping(chosen.mqtt_url)
+    _refuse_other_hosts(app, chosen.base_url)
     database.install(app, chosen.database_url)
     i18n.install(app)
     for blueprint in (pages, log, health):
         app.register_blueprint(blueprint)
     _install_errors(app)
-    _install_headers(app)
+    http.install(app, secure=chosen.base_url.startswith("https:"))
     return app
 
 
 def _ping(url: str) -> None:
     parts = urlsplit(url)
     if not answers_mqtt(parts.hostname or "", parts.port or 1883, 2.0):
-        raise BrokerUnavailableError(f"no MQTT broker answers at {url}")
+        raise BrokerUnavailableError("the broker does not answer")
+
+
+def _refuse_other_hosts(app: Flask, base_url: str) -> None:
+    """Answer only to the node's own name and to loopback (Flask's own check knows no IPv6 addresses)."""
+    known = LOOPBACK | {urlsplit(base_url).hostname or ""}
+
+    @app.before_request
+    def check() -> None:
+        try:
+            asked = urlsplit(f"//{request.host}").hostname
+        except ValueError:
+            asked = None
+        if asked not in known:
+            abort(400, "This site does not answer to that host name.")
 
 
 def _install_errors(app: Flask) -> None:
-    def refuse(error: TraceabilityError) -> tuple[str, int]:
+    def refuse(error: TraceabilityError) -> Response:
         status, page = next(
             (found for kind, found in ERRORS.items() if isinstance(error, kind)), (500, "defect")
         )
-        if status >= 500:
+        if status >= 500 and page != "pending":
             app.logger.error("%s: %s", error.code, error)
-        return render_template("problem.html", page=page, error=error, path=request.path), status
+        response = Response(render_template("problem.html", page=page, error=error), status)
+        if page in RETRY_S:
+            response.headers["Retry-After"] = str(RETRY_S[page])
+        return response
 
-    def down(error: DBAPIError) -> tuple[str, int]:
-        return refuse(StoreUnavailableError(str(error.orig)))
+    def down(error: SQLAlchemyError) -> Response:
+        return refuse(StoreUnavailableError(str(error)))
 
-    def other(error: HTTPException) -> tuple[str, int] | HTTPException:
+    def other(error: HTTPException) -> Response | HTTPException:
         if error.code is None or error.code < 400:
             return error
-        known = {400: "broken", 404: "unknown-page"}
-        return render_template("problem.html", page=known.get(error.code, "other"), error=error), error.code
+        page = {404: "unknown-page", 500: "defect"}.get(error.code, "other")
+        body = render_template("problem.html", page=page, error=error)
+        headers = {k: v for k, v in error.get_headers(request.environ) if k == "Allow"}
+        return Response(body, error.code, headers)
 
     app.register_error_handler(TraceabilityError, refuse)
-    app.register_error_handler(DBAPIError, down)
+    app.register_error_handler(SQLAlchemyError, down)
     app.register_error_handler(HTTPException, other)
-
-
-def _install_headers(app: Flask) -> None:
-    @app.after_request
-    def add(response: Response) -> Response:
-        response.headers["Content-Security-Policy"] = CONTENT_POLICY
-        response.headers["X-Content-Type-Options"] = "nosniff"
-        response.headers["Referrer-Policy"] = "no-referrer"
-        response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
-        if response.mimetype == "text/html":
-            response.headers["Content-Language"] = g.get("language", i18n.DEFAULT)
-            response.headers.setdefault("Cache-Control", "no-cache")
-            response.vary.add("Accept-Language")
-        return response

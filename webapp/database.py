@@ -1,30 +1,45 @@
-"""The store as the web sees it: the same tables through Flask-SQLAlchemy, for reading only."""
+"""The store as the web sees it: the same tables through Flask-SQLAlchemy, for reading only.
+
+A shopper waits for no lock longer than ``PATIENCE_S``; a file that is gone is an error and is
+never made anew.
+"""
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
+from urllib.parse import quote
 
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import URL, Connection, Engine, event, make_url
+from sqlalchemy.pool import NullPool
 
 from traceability.store.engine import prepare_sqlite
 from traceability.store.models import Base
 
+PATIENCE_S: Final = 3
 db: Final = SQLAlchemy(metadata=Base.metadata)
 
 
 def install(app: Flask, url: str) -> None:
     """Open the store for an application."""
-    sqlite = url.startswith("sqlite")
-    app.config["SQLALCHEMY_DATABASE_URI"] = url
+    address = make_url(url)
+    sqlite = address.get_backend_name() == "sqlite"
+    app.config["SQLALCHEMY_DATABASE_URI"] = _existing(address) if sqlite else address
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = (
-        {} if sqlite else {"isolation_level": "REPEATABLE READ", "pool_pre_ping": True}
+        {"poolclass": NullPool, "connect_args": {"timeout": PATIENCE_S}}
+        if sqlite
+        else {
+            "isolation_level": "REPEATABLE READ",
+            "pool_pre_ping": True,
+            "connect_args": {"connect_timeout": PATIENCE_S},
+        }
     )
     db.init_app(app)
     with app.app_context():
         if sqlite:
             prepare_sqlite(db.engine)
+            _sqlite_read_only(db.engine)
         else:
             _read_only(db.engine)
 
@@ -32,6 +47,18 @@ def install(app: Flask, url: str) -> None:
 def snapshot() -> Connection:
     """This request's connection: one consistent snapshot, given back when the request ends."""
     return db.session.connection()
+
+
+def _existing(address: URL) -> URL:
+    """The same SQLite file, opened only if it is there."""
+    return address.set(database=f"file:{quote(address.database or '')}", query={"mode": "rw", "uri": "true"})
+
+
+def _sqlite_read_only(engine: Engine) -> None:
+    @event.listens_for(engine, "connect")
+    def settings(connection: Any, _: Any) -> None:
+        connection.execute(f"PRAGMA busy_timeout={PATIENCE_S * 1000}")
+        connection.execute("PRAGMA query_only=ON")
 
 
 def _read_only(engine: Engine) -> None:

@@ -6,17 +6,20 @@ The catalog is read from its source file, so there is nothing to compile and not
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from functools import cache
 from pathlib import Path
 from typing import Final
 
-from babel.dates import format_datetime
+from babel.dates import format_date, format_datetime
 from babel.messages.pofile import read_po
-from flask import Flask, g, request
+from flask import Flask, g, request, url_for
+from markupsafe import Markup, escape
 
 LANGUAGES: Final = {"en": "English", "zh": "中文"}
 DEFAULT: Final = "en"
+LONGEST_TYPED: Final = 40
+"""Characters of what somebody typed in that are carried on."""
 _FOLDER: Final = Path(__file__).parent / "translations"
 _PATTERNS: Final = {
     "en": {"day": "d MMM y", "minute": "d MMM y, HH:mm", "short": "d MMM, HH:mm", "date": "d MMM"},
@@ -39,6 +42,17 @@ def translate(text: str, **values: object) -> str:
     return found % values if values else found
 
 
+def noted(text: str) -> str:
+    """Mark a text in a table for the catalog; it is translated where it is shown."""
+    return text
+
+
+def render_text(text: str, **values: object) -> Markup:
+    """The same for templates: values are escaped unless they are markup, such as a ``<time>``."""
+    found = escape(translate(text))
+    return found % values if values else found
+
+
 @cache
 def catalog(tongue: str) -> Mapping[str, str]:
     """All texts of a language by their English original."""
@@ -48,10 +62,19 @@ def catalog(tongue: str) -> Mapping[str, str]:
         return {str(m.id): str(m.string) for m in read_po(file, tongue) if m.id and m.string}
 
 
-def named(names: Mapping[str, str] | None, fallback: str = "") -> str:
+def named(names: object, fallback: str = "") -> str:
     """A name in the language of this request, of those that a statement gives."""
-    names = names or {}
-    return names.get(language()) or names.get(DEFAULT) or fallback
+    if not isinstance(names, Mapping):
+        return fallback
+    return str(names.get(language()) or names.get(DEFAULT) or fallback)
+
+
+def in_language(tongue: str) -> str:
+    """The address of this page in another language; of the start page where there is none."""
+    if request.endpoint is None or request.method not in {"GET", "HEAD"}:
+        return url_for("consumer.start", lang=tongue)
+    typed = {name: request.args[name][:LONGEST_TYPED] for name in ("gtin", "lot") if name in request.args}
+    return url_for(request.endpoint, **(typed | (request.view_args or {}) | {"lang": tongue}))
 
 
 def show_time(ms: int, offset: str = "+00:00", pattern: str = "minute") -> str:
@@ -64,6 +87,22 @@ def show_time(ms: int, offset: str = "+00:00", pattern: str = "minute") -> str:
     zone = timezone(timedelta(hours=hours, minutes=minutes) * (-1 if offset[0] == "-" else 1))
     moment = datetime.fromtimestamp(ms / 1000, zone)
     return str(format_datetime(moment, _PATTERNS[language()][pattern], locale=language()))
+
+
+def show_date(text: object) -> str:
+    """A calendar date such as ``2026-11-30`` as people write it; anything else as it stands."""
+    try:
+        day = date.fromisoformat(str(text))
+    except ValueError:
+        return str(text)
+    return str(format_date(day, _PATTERNS[language()]["day"], locale=language()))
+
+
+def render_time(ms: int, offset: str, pattern: str = "minute") -> Markup:
+    """A time as an element: UTC in its attribute and on hover; the script shows it in the reader's zone."""
+    return Markup('<time class="{}" datetime="{}" title="{}">{}</time>').format(
+        pattern, show_utc(ms), show_utc(ms), show_time(ms, offset, pattern)
+    )
 
 
 def show_utc(ms: int) -> str:
@@ -94,6 +133,11 @@ def show_degrees(milli_c: int | None) -> str:
 def install(app: Flask) -> None:
     """Give templates the same words."""
     app.jinja_env.globals.update(
-        _=translate, lang=language, named=named, languages=LANGUAGES, show_duration=show_duration
+        _=render_text,
+        lang=language,
+        named=named,
+        languages=LANGUAGES,
+        in_language=in_language,
+        show_duration=show_duration,
     )
-    app.jinja_env.filters.update(time=show_time, utc=show_utc, degrees=show_degrees)
+    app.jinja_env.filters.update(time=render_time, utc=show_utc, date=show_date, degrees=show_degrees)

@@ -171,6 +171,22 @@ def test_an_open_stay_is_still_there_and_its_end_is_not_called_a_gap(tmp_path):
     world.store.close()
 
 
+def test_the_end_of_a_stay_without_data_is_a_gap_once_the_batch_has_left(tmp_path):
+    world = make_world(tmp_path / "node", f"sqlite:///{tmp_path / 'node.sqlite'}")
+    farm, truck = world.party("Farm"), world.asset("TRUCK1")
+    probe = world.device(farm)
+    world.install(farm, probe, truck)
+    batch = world.harvest(farm, "L1")
+    world.measure(probe, 2.0)
+    world.event("load", farm, batch, asset=truck)
+    world.wait(minutes=20)
+    world.event("unload", farm, batch, asset=truck)
+    world.publish()
+    with site_of(world) as app:
+        assert "the longest gap 20 min" in get(app.test_client(), PATH).text
+    world.store.close()
+
+
 def test_a_sensor_packed_with_the_goods_is_on_the_page(tmp_path):
     world = make_world(tmp_path / "node", f"sqlite:///{tmp_path / 'node.sqlite'}")
     farm = world.party("Farm")
@@ -189,12 +205,13 @@ def test_a_sensor_packed_with_the_goods_is_on_the_page(tmp_path):
         world.wait(minutes=10)
         world.measure(probe, 9.0)
         world.wait(minutes=600)
+        world.remove(farm, probe)
         world.event("sell", farm, batch)
         world.publish()
         text = Page(get(app.test_client(), PATH).text).text
         assert "Measured between 3.7 °C and 9.0 °C." in text
         assert "Once outside its limits" in text
-        assert "Not monitored for 10 h" in text
+        assert "the longest gap 10 h 0 min" in text
     world.store.close()
 
 
@@ -237,11 +254,15 @@ def test_an_unknown_lot_is_told_in_plain_words(site, lang):
 )
 def test_a_broken_address_is_400_and_says_what_a_code_looks_like(site, path, lang):
     page = get(site, path, lang, 400).text
-    assert {"en": "Its last digit is computed from the others", "zh": "最后一位由其余各位计算得出"}[lang] in page
+    assert {"en": "Its last digit is computed from the others", "zh": "最后一位由其余各位计算得出"}[
+        lang
+    ] in page
 
 
 def test_a_wrong_check_digit_is_named(site):
-    assert "has check digit 2, it should be 1" in unescape(get(site, "/01/09520000000012/10/L1", status=400).text)
+    assert "has check digit 2, it should be 1" in unescape(
+        get(site, "/01/09520000000012/10/L1", status=400).text
+    )
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
@@ -330,8 +351,11 @@ def tampered(world, change):
 
 
 def a_statement(connection, media_type):
+    """The oldest of a frame, or of an event on a batch: the one that made it known."""
     record = models.Record
     query = select(models.Statement.sha256, models.Statement.body).join(record).order_by(record.time_ms)
+    if media_type == media.EVENT:
+        query = query.where(record.stream.in_(select(models.Batch.stream)))
     return connection.execute(query.where(record.media_type == media_type)).first()
 
 
@@ -346,9 +370,12 @@ def change_body(media_type, edit):
 
 def change_disclosure(connection):
     table = models.Disclosure
-    row = connection.execute(select(table).where(table.body.is_not(None))).first()
+    event = a_statement(connection, media.EVENT).sha256
+    row = connection.execute(select(table).where(table.statement == event)).first()
     query = update(table).where(table.statement == row.statement, table.digest == row.digest)
-    connection.execute(query.values(body=row.body[:-2] + ("A" if row.body[-2] != "A" else "B") + row.body[-1]))
+    connection.execute(
+        query.values(body=row.body[:-2] + ("A" if row.body[-2] != "A" else "B") + row.body[-1])
+    )
 
 
 def change_time(connection):
@@ -397,7 +424,8 @@ def test_a_tampered_store_is_told_and_nothing_of_the_journey_is_shown(local, nam
 
 @pytest.mark.parametrize("lang", LANGUAGES)
 @pytest.mark.parametrize(
-    "start", [PATH, "/", Batch(GTIN, "NOPE").path, "/01/1/10/x", "/nothing", f"/?gtin=1&lot=x%2Fy&lang={'%s'}"]
+    "start",
+    [PATH, "/", Batch(GTIN, "NOPE").path, "/01/1/10/x", "/nothing", f"/?gtin=1&lot=x%2Fy&lang={'%s'}"],
 )
 def test_every_link_to_a_page_keeps_the_language(site, start, lang):
     address = start.replace("%s", lang) if "%s" in start else f"{start}?lang={lang}"
@@ -444,7 +472,10 @@ def test_what_was_typed_wrongly_stands_in_the_form_again(site):
 def test_an_empty_node_says_what_to_do_first(tmp_path):
     world = make_world(tmp_path / "node", f"sqlite:///{tmp_path / 'node.sqlite'}")
     with site_of(world) as app:
-        for lang, words in (("en", "No product has been recorded here yet"), ("zh", "这里还没有任何产品记录")):
+        for lang, words in (
+            ("en", "No product has been recorded here yet"),
+            ("zh", "这里还没有任何产品记录"),
+        ):
             assert words in get(app.test_client(), "/", lang).text
     world.store.close()
 
@@ -576,7 +607,7 @@ def broken_parts(site):
 
 
 def test_healthy_is_200_with_ages_that_alone_never_make_it_fail(watched):
-    world, site = watched
+    _, site = watched
     assert broken_parts(site) == set()
     parts = site.get("/healthz").get_json()["parts"]
     assert parts["gateway"]["newest_frame_age_s"] > 86_400

@@ -5,8 +5,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from flask import Flask
+from flask.testing import FlaskClient
 from werkzeug.serving import make_server
 
 from tests.support.broker import HOST, free_port
@@ -20,6 +22,13 @@ NOBODY = "mqtt://127.0.0.1:1"
 """A broker's address at which nobody answers."""
 
 
+class _Client(FlaskClient):
+    """A client that reads every answer to its end, as a browser does, so that files are closed."""
+
+    def open(self, *args: Any, buffered: bool = True, **options: Any) -> Any:
+        return super().open(*args, buffered=buffered, **options)
+
+
 @contextmanager
 def site_of(world: World, *, base_url: str = BASE_URL, mqtt_url: str = NOBODY) -> Iterator[Flask]:
     """The application of a world's node; its connections are closed at the end."""
@@ -27,6 +36,7 @@ def site_of(world: World, *, base_url: str = BASE_URL, mqtt_url: str = NOBODY) -
         data=world.node.folder, database_url=world.store.url, base_url=base_url, mqtt_url=mqtt_url
     )
     app = create_app(settings)
+    app.test_client_class = _Client
     try:
         yield app
     finally:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from flask import Blueprint, Response, current_app, jsonify
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 from sqlalchemy import func, select
+from sqlalchemy.exc import SQLAlchemyError
 
-from traceability.errors import BrokerUnavailableError, StoreUnavailableError
+from traceability.errors import BrokerUnavailableError
+from traceability.operations.heartbeat import Beat, newest_beats
 from traceability.operations.log import latest_checkpoint
 from traceability.operations.tally import WORDS
 from traceability.store import models
@@ -25,76 +28,96 @@ STALE_MS: Final = 15_000
 @health.get("/healthz")
 def healthz() -> tuple[Response, int]:
     """200 only when broker, gateway, publisher and store work; ages are told, and never make it fail."""
-    parts: dict[str, dict[str, Any]] = {"store": {"ok": True}}
+    parts: dict[str, dict[str, Any]] = {"broker": _broker()}
     try:
-        now = system_clock()
+        now, beats = system_clock(), newest_beats(snapshot())
         newest = select(func.max(models.DeviceStatement.to_ms))
         frame_ms = snapshot().execute(newest).scalar_one()
         latest = latest_checkpoint(snapshot())
-        parts["gateway"] = _program("gateway", now) | {"newest_frame_age_s": _age(now, frame_ms)}
-        parts["publisher"] = _program("publisher", now) | {
-            "newest_checkpoint_age_s": _age(now, latest.time_ms if latest else None)
+        checkpoint_ms = latest.time_ms if latest else None
+        parts["gateway"] = _program("gateway", beats, now) | {"newest_frame_age_s": _age(now, frame_ms)}
+        parts["publisher"] = _program("publisher", beats, now) | {
+            "newest_checkpoint_age_s": _age(now, checkpoint_ms)
         }
-    except StoreUnavailableError as error:
-        parts["store"] = {"ok": False, "error": str(error)}
-    parts["broker"] = _broker()
+        parts["store"] = {"ok": True}
+    except SQLAlchemyError as error:
+        current_app.logger.error("the store does not answer: %s", error)
+        unknown = {"ok": False, "error": "not known: it reports through the store"}
+        parts |= {"gateway": unknown, "publisher": unknown}
+        parts["store"] = {"ok": False, "error": "the database does not answer"}
     ok = all(part["ok"] for part in parts.values())
     return jsonify({"ok": ok, "parts": parts}), 200 if ok else 503
 
 
 @health.get("/metrics")
 def metrics() -> Response:
-    """Counters by source and outcome, sizes and ages."""
+    """Counters by outcome, sizes and ages; without the store only that it is down."""
+    up = GaugeMetricFamily("ft_up", "Whether a part says that it works.", labels=["part"])
+    try:
+        families = [*_counters(), *_gauges(up)]
+        up.add_metric(["store"], 1)
+    except SQLAlchemyError as error:
+        current_app.logger.error("the store does not answer: %s", error)
+        up = GaugeMetricFamily("ft_up", "Whether a part says that it works.", labels=["part"])
+        up.add_metric(["store"], 0)
+        families = []
     registry = CollectorRegistry()
-    registry.register(_Collector())
+    registry.register(_Families([*families, up]))
     return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
 
 
-class _Collector:
-    """Reads every figure from the store when it is asked for."""
+class _Families(Collector):
+    """Figures that were read already."""
 
-    def collect(self) -> list[CounterMetricFamily | GaugeMetricFamily]:
-        now = system_clock()
-        messages = CounterMetricFamily("ft_messages", "Messages from devices.", labels=["outcome"])
-        received = CounterMetricFamily(
-            "ft_messages_received", "Messages from devices, whatever became of them."
-        )
-        table = models.Tally
-        names = ("received", *WORDS)
-        sums = (
-            snapshot().execute(select(*(func.coalesce(func.sum(getattr(table, n)), 0) for n in names))).one()
-        )
-        received.add_metric([], int(sums[0]))
-        for word, number in zip(WORDS, sums[1:], strict=True):
-            messages.add_metric([word], int(number))
-        refused = CounterMetricFamily(
-            "ft_refused", "Refused messages that are kept, by reason.", labels=["code"]
-        )
-        by_code = select(models.Quarantine.code, func.count()).group_by(models.Quarantine.code)
-        for code, number in snapshot().execute(by_code):
-            refused.add_metric([code], number)
-        latest = latest_checkpoint(snapshot())
-        size = GaugeMetricFamily("ft_log_size", "Leaves in the newest published checkpoint.")
-        size.add_metric([], latest.size if latest else 0)
-        age = GaugeMetricFamily("ft_checkpoint_age_seconds", "Age of the newest published checkpoint.")
-        age.add_metric([], _age(now, latest.time_ms if latest else None) or 0)
-        up = GaugeMetricFamily(
-            "ft_up", "Whether a program has said lately that it works.", labels=["program"]
-        )
-        for program in ("gateway", "publisher"):
-            up.add_metric([program], float(_program(program, now)["ok"]))
-        return [received, messages, refused, size, age, up]
+    def __init__(self, families: Sequence[Metric]) -> None:
+        self._families = families
+
+    def collect(self) -> Iterable[Metric]:
+        return self._families
 
 
-def _program(name: str, now_ms: int) -> dict[str, Any]:
-    table = models.Heartbeat
-    row = snapshot().execute(select(table.at_ms, table.detail).where(table.program == name)).one_or_none()
-    if row is None:
-        return {"ok": False, "error": f"the {name} has never run: start it with `make run`"}
-    age_ms = now_ms - row.at_ms
-    if age_ms > STALE_MS:
+def _counters() -> list[Metric]:
+    table = models.Tally
+    names = ("received", *WORDS)
+    query = select(*(func.coalesce(func.sum(getattr(table, n)), 0) for n in names))
+    total, *by_word = snapshot().execute(query).one()
+    received = CounterMetricFamily("ft_messages_received", "Messages from devices, whatever became of them.")
+    received.add_metric([], int(total))
+    messages = CounterMetricFamily("ft_messages", "Messages from devices.", labels=["outcome"])
+    for word, number in zip(WORDS, by_word, strict=True):
+        messages.add_metric([word], int(number))
+    # A gauge: rows can be thrown away once somebody has looked at them.
+    kept = GaugeMetricFamily("ft_quarantined", "Refused messages that are kept, by reason.", labels=["code"])
+    by_code = select(models.Quarantine.code, func.count()).group_by(models.Quarantine.code)
+    for code, number in snapshot().execute(by_code):
+        kept.add_metric([code], number)
+    return [received, messages, kept]
+
+
+def _gauges(up: GaugeMetricFamily) -> list[Metric]:
+    now, beats = system_clock(), newest_beats(snapshot())
+    for program in ("gateway", "publisher"):
+        up.add_metric([program], float(_program(program, beats, now)["ok"]))
+    latest = latest_checkpoint(snapshot())
+    size = GaugeMetricFamily("ft_log_size", "Leaves in the newest published checkpoint.")
+    size.add_metric([], latest.size if latest else 0)
+    age = GaugeMetricFamily("ft_checkpoint_age_seconds", "Age of the newest published checkpoint.")
+    if latest is not None:
+        age.add_metric([], _age(now, latest.time_ms) or 0)
+    return [size, age]
+
+
+def _program(name: str, beats: Mapping[str, Beat], now_ms: int) -> dict[str, Any]:
+    """Whether a program said lately, by this machine's clock, that it works and that nothing hinders it."""
+    if name not in beats:
+        return {"ok": False, "error": f"the {name} has never run: start it with `traceability run`"}
+    found = beats[name]
+    age_ms = now_ms - found.at_ms
+    if abs(age_ms) > STALE_MS:
         return {"ok": False, "error": f"the {name} has said nothing for {age_ms // 1000} s"}
-    return {"ok": True, "detail": json.loads(row.detail)}
+    if found.detail.get("error"):
+        return {"ok": False, "error": str(found.detail["error"]), "detail": found.detail}
+    return {"ok": True, "detail": found.detail}
 
 
 def _broker() -> dict[str, Any]:

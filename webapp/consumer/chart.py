@@ -10,6 +10,7 @@ from typing import Final
 from traceability.sensing.coldchain import Limits, Sample
 from traceability.verification.journey import Journey
 from traceability.verification.stays import NO_LIMITS, Curve
+from webapp.consumer.cold import gaps, patience_ms
 from webapp.i18n import show_time
 
 WIDTH: Final = 600
@@ -55,6 +56,16 @@ class Chart:
 
 
 @dataclass(frozen=True, slots=True)
+class _Span:
+    """A time in which a sensor should have measured, and what it did measure."""
+
+    from_ms: int
+    to_ms: int
+    curve: Curve | None
+    gaps: Sequence[tuple[int, int]]
+
+
+@dataclass(frozen=True, slots=True)
 class _Scale:
     from_ms: int
     to_ms: int
@@ -76,17 +87,18 @@ class _Scale:
 
 def draw(journey: Journey, offset: str) -> Chart | None:
     """The chart of a journey's stays; None when nothing was measured."""
-    curves = [c for s in journey.stays for c in s.curves if c.samples]
+    spans = _spans(journey)
+    curves = [s.curve for s in spans if s.curve is not None]
     if not curves:
         return None
-    scale = _scale(journey, curves)
+    scale = _scale(journey, spans)
     limits = journey.limits if journey.limits != NO_LIMITS else None
     return Chart(
         lines=tuple(
             line
-            for s in journey.stays
-            for c in s.curves
-            for line in _lines(scale, c, s.from_ms, s.to_ms, journey.limits)
+            for s in spans
+            if s.curve is not None
+            for line in _lines(scale, s.curve, s.from_ms, s.to_ms, journey.limits)
         ),
         hot=tuple(
             scale.box(e.from_ms, e.to_ms, scale.low, scale.high)
@@ -96,19 +108,37 @@ def draw(journey: Journey, offset: str) -> Chart | None:
         band=scale.box(scale.from_ms, scale.to_ms, limits.low_milli_c, limits.high_milli_c)
         if limits
         else None,
-        unknown=tuple(scale.box(a, b, scale.low, scale.high) for a, b in _unknown(journey, scale)),
+        unknown=tuple(scale.box(a, b, scale.low, scale.high) for a, b in _unknown(spans)),
         stays=tuple(scale.box(s.from_ms, s.to_ms, scale.low, scale.high) for s in journey.stays),
         x_marks=tuple(_x_marks(scale, offset)),
         y_marks=tuple(_y_marks(scale)),
     )
 
 
-def _scale(journey: Journey, curves: Sequence[Curve]) -> _Scale:
-    values = [s.milli_c for c in curves for s in c.samples if c.exposure.samples]
+def _spans(journey: Journey) -> list[_Span]:
+    """Every curve with the time it speaks about; a stay without readings once, without a curve."""
+    found = []
+    for stay in journey.stays:
+        from_ms, to_ms, patience = stay.from_ms, stay.to_ms, patience_ms(stay, journey.limits)
+        found += [_Span(from_ms, to_ms, c, gaps(c, patience)) for c in stay.curves]
+        if not stay.curves:
+            found.append(_Span(from_ms, to_ms, None, [(from_ms, to_ms)]))
+    return found
+
+
+def _scale(journey: Journey, spans: Sequence[_Span]) -> _Scale:
+    """Time from the first stay to the end of the last; temperature over what was measured in them."""
+    values = [
+        sample.milli_c
+        for s in spans
+        if s.curve is not None
+        for sample in s.curve.samples
+        if s.from_ms <= sample.at_ms <= s.to_ms
+    ]
     if journey.limits != NO_LIMITS:
         values += [journey.limits.low_milli_c, journey.limits.high_milli_c]
-    low, high = min(values) - 1000, max(values) + 1000
-    return _Scale(min(s.from_ms for s in journey.stays), max(s.to_ms for s in journey.stays), low, high)
+    low, high = min(values, default=0) - 1000, max(values, default=0) + 1000
+    return _Scale(min(s.from_ms for s in spans), max(s.to_ms for s in spans), low, high)
 
 
 def _lines(scale: _Scale, curve: Curve, from_ms: int, to_ms: int, limits: Limits) -> Iterable[str]:
@@ -152,15 +182,12 @@ def _milli(sample: Sample) -> int:
     return sample.milli_c
 
 
-def _unknown(journey: Journey, scale: _Scale) -> Iterable[tuple[int, int]]:
-    """Times without data inside the stays, and the times between them."""
-    for stay in journey.stays:
-        for curve in stay.curves[:1]:
-            yield from curve.exposure.gaps
-        if not stay.curves:
-            yield stay.from_ms, stay.to_ms
-    reached = scale.from_ms
-    for from_ms, to_ms in sorted((s.from_ms, s.to_ms) for s in journey.stays):
+def _unknown(spans: Sequence[_Span]) -> Iterable[tuple[int, int]]:
+    """Times without data in a place, and the times in no place; where sensors differ, all of their gaps."""
+    for span in spans:
+        yield from span.gaps
+    reached = min(s.from_ms for s in spans)
+    for from_ms, to_ms in sorted((s.from_ms, s.to_ms) for s in spans):
         if from_ms > reached:
             yield reached, from_ms
         reached = max(reached, to_ms)

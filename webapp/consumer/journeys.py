@@ -1,9 +1,12 @@
-"""Checked journeys: each is verified from its bundle, and kept while the log does not move on."""
+"""Checked journeys: each is verified from its bundle, and kept for a moment while the log stands still."""
 
 from __future__ import annotations
 
+import time
 from collections import OrderedDict
-from dataclasses import dataclass
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
 from threading import Lock
 from typing import Final
 
@@ -15,7 +18,9 @@ from traceability.operations.node import Node
 from traceability.verification.bundle import encode_bundle
 from traceability.verification.verdict import Verdict, check
 
-KEPT: Final = 64
+KEPT: Final = 32
+KEPT_S: Final = 10.0
+"""So long a page may rest on one check; then the store is read again, even if the log stands still."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,30 +31,67 @@ class Checked:
     verdict: Verdict
 
 
-class Journeys:
-    """What was verified at the newest checkpoint, by batch; at most ``KEPT`` of them."""
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """A check that is being made or was made; those who come meanwhile wait for it."""
 
-    def __init__(self, node: Node) -> None:
-        self.node = node
-        self._kept: OrderedDict[tuple[str, int], Checked] = OrderedDict()
+    begun_s: float
+    result: Future[Checked] = field(default_factory=Future)
+
+
+class Journeys:
+    """What was verified at the newest checkpoint, by batch; at most ``KEPT`` of them.
+
+    Args:
+        node: whose policy the bundles are checked against.
+        clock: seconds that only go forward.
+    """
+
+    def __init__(self, node: Node, clock: Callable[[], float] = time.monotonic) -> None:
+        self.node, self._clock = node, clock
+        self._kept: OrderedDict[tuple[str, int], _Entry] = OrderedDict()
         self._lock = Lock()
 
     def load(self, connection: Connection, batch: str) -> Checked:
-        """The checked journey of a batch, from one snapshot.
+        """The checked journey of a batch, from one snapshot; of several callers one does the work.
 
         Raises:
             UnknownSubjectError, NotPublishedError: see ``export_bundle``.
+            TamperError, MalformedError: what is stored does not even make a bundle.
         """
         latest = latest_checkpoint(connection)
         key = (batch, latest.size if latest else 0)
+        entry, mine = self._enter(key)
+        if mine:
+            self._fill(key, entry, connection)
+        return entry.result.result()
+
+    def _enter(self, key: tuple[str, int]) -> tuple[_Entry, bool]:
+        now = self._clock()
         with self._lock:
-            found = self._kept.get(key)
-        if found is not None:
-            return found
-        bundle = encode_bundle(export_bundle(connection, self.node, batch))
-        made = Checked(bundle, check(bundle, self.node.policy))
-        with self._lock:
-            self._kept[key] = made
+            entry = self._kept.get(key)
+            if entry is not None and now - entry.begun_s < KEPT_S:
+                return entry, False
+            entry = self._kept[key] = _Entry(now)
+            self._kept.move_to_end(key)
             while len(self._kept) > KEPT:
                 self._kept.popitem(last=False)
-        return made
+        return entry, True
+
+    def _fill(self, key: tuple[str, int], entry: _Entry, connection: Connection) -> None:
+        """Do the check; what failed is answered to those who wait, and not kept."""
+        try:
+            bundle = encode_bundle(export_bundle(connection, self.node, key[0]))
+            checked = Checked(bundle, check(bundle, self.node.policy))
+        except BaseException as error:
+            entry.result.set_exception(error)
+            self._forget(key, entry)
+            raise
+        entry.result.set_result(checked)
+        if checked.verdict.journey is None:
+            self._forget(key, entry)
+
+    def _forget(self, key: tuple[str, int], entry: _Entry) -> None:
+        with self._lock:
+            if self._kept.get(key) is entry:
+                del self._kept[key]

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from traceability.sensing.coldchain import Excursion
-from traceability.verification.journey import Happening, Journey, StayView
-from traceability.verification.stays import NO_LIMITS, Curve
-from webapp.i18n import named, show_degrees, show_duration, show_time, translate
+from traceability import media
+from traceability.verification.journey import Happening, Journey
+from traceability.verification.stays import NO_LIMITS
+from webapp.consumer.cold import Cold, stay_rows, total, unmonitored_ms
+from webapp.i18n import named, noted, render_text, render_time, show_degrees, show_duration, translate
 
 STEP_WORDS: Mapping[tuple[str, str], str] = {
-    ("creating_class_instance", "ADD"): "Harvested",
-    ("packing", "OBSERVE"): "Packed",
-    ("inspecting", "OBSERVE"): "Inspected",
-    ("shipping", "OBSERVE"): "Shipped",
-    ("receiving", "OBSERVE"): "Received",
-    ("stocking", "OBSERVE"): "On sale",
-    ("storing", "ADD"): "Put into cold storage",
-    ("staging_outbound", "DELETE"): "Taken out of cold storage",
-    ("loading", "ADD"): "Loaded",
-    ("unloading", "DELETE"): "Unloaded",
+    ("creating_class_instance", "ADD"): noted("Harvested"),
+    ("packing", "OBSERVE"): noted("Packed"),
+    ("inspecting", "OBSERVE"): noted("Inspected"),
+    ("shipping", "OBSERVE"): noted("Shipped"),
+    ("receiving", "OBSERVE"): noted("Received"),
+    ("stocking", "OBSERVE"): noted("On sale"),
+    ("storing", "ADD"): noted("Put into cold storage"),
+    ("staging_outbound", "DELETE"): noted("Taken out of cold storage"),
+    ("loading", "ADD"): noted("Loaded"),
+    ("unloading", "DELETE"): noted("Unloaded"),
 }
 
 
@@ -36,41 +37,7 @@ class Step:
     by_node: bool
     happened_ms: int
     recorded_ms: int
-    offset: str
     hidden: int
-
-
-@dataclass(frozen=True, slots=True)
-class Cold:
-    """How a stretch of time was, summed over the stays; durations in milliseconds."""
-
-    within_ms: int
-    outside_ms: int
-    unknown_ms: int
-    min_milli_c: int | None
-    max_milli_c: int | None
-    longest_gap_ms: int
-    excursions: tuple[Excursion, ...]
-
-    @property
-    def percent(self) -> int:
-        """Share of the monitored time that was within the limits, rounded down."""
-        total = self.within_ms + self.outside_ms + self.unknown_ms
-        return 100 * self.within_ms // total if total else 0
-
-
-@dataclass(frozen=True, slots=True)
-class StayRow:
-    """A row of the table under the chart."""
-
-    name: str
-    from_ms: int
-    to_ms: int
-    left: bool
-    cold: Cold
-    missing: int
-    declared: int
-    sensors: int
 
 
 def created_of(journey: Journey) -> Mapping[str, Any]:
@@ -85,56 +52,21 @@ def steps(journey: Journey) -> list[Step]:
     return [_step(h, journey) for h in ordered]
 
 
-def stay_rows(journey: Journey) -> list[StayRow]:
-    """The stays, with what the sensors say of each."""
-    return [
-        StayRow(
-            name=asset_name(journey, stay),
-            from_ms=stay.from_ms,
-            to_ms=stay.to_ms,
-            left=stay.left,
-            cold=worst(stay, journey.limits.max_gap_ms),
-            missing=sum(stay.missing.values()),
-            declared=sum(stay.declared.values()),
-            sensors=len(stay.curves),
-        )
-        for stay in journey.stays
-    ]
+def offset_of(journey: Journey) -> str:
+    """The offset from UTC of the place where the batch came to be."""
+    return str(journey.created.get("eventTimeZoneOffset", "+00:00"))
 
 
-def worst(stay: StayView, max_gap_ms: int) -> Cold:
-    """The least favourable of several sensors in one place; without any, all of it is unknown."""
-    if not stay.curves:
-        length_ms = stay.to_ms - stay.from_ms
-        return Cold(0, 0, length_ms, None, None, length_ms, ())
-    colds = [_cold(curve, 0 if stay.left else max_gap_ms) for curve in stay.curves]
-    return max(colds, key=lambda c: (c.outside_ms, c.unknown_ms))
+def producer(journey: Journey) -> str:
+    """The name of the party that made the batch known."""
+    first = _creation(journey)
+    return named(journey.names.get(first.party), first.party)
 
 
-def total(rows: Sequence[StayRow]) -> Cold:
-    """All stays together."""
-    lows = [r.cold.min_milli_c for r in rows if r.cold.min_milli_c is not None]
-    highs = [r.cold.max_milli_c for r in rows if r.cold.max_milli_c is not None]
-    return Cold(
-        within_ms=sum(r.cold.within_ms for r in rows),
-        outside_ms=sum(r.cold.outside_ms for r in rows),
-        unknown_ms=sum(r.cold.unknown_ms for r in rows),
-        min_milli_c=min(lows, default=None),
-        max_milli_c=max(highs, default=None),
-        longest_gap_ms=max((r.cold.longest_gap_ms for r in rows), default=0),
-        excursions=tuple(e for r in rows for e in r.cold.excursions),
-    )
-
-
-def unmonitored_ms(journey: Journey) -> int:
-    """Time between the first and the last step in which the batch was in no monitored asset."""
-    begin = min(h.happened_ms for h in journey.happenings)
-    end = max([h.happened_ms for h in journey.happenings] + [s.to_ms for s in journey.stays])
-    reached, covered = begin, 0
-    for from_ms, to_ms in sorted((s.from_ms, s.to_ms) for s in journey.stays):
-        covered += max(0, to_ms - max(from_ms, reached))
-        reached = max(reached, to_ms)
-    return max(0, end - begin - covered)
+def frames_and_sensors(journey: Journey) -> tuple[int, int]:
+    """How many frames and how many devices the temperatures come from; each counted once."""
+    frames = {(r.stream, r.seq) for r in journey.records if r.media_type == media.FRAME}
+    return len(frames), len({c.device for s in journey.stays for c in s.curves})
 
 
 def summary(journey: Journey) -> list[str]:
@@ -146,21 +78,17 @@ def summary(journey: Journey) -> list[str]:
     cold = total(rows)
     if cold.min_milli_c is None:
         return [*said, translate("Its places were monitored, but no reading has arrived yet.")]
-    extremes = {"low": show_degrees(cold.min_milli_c), "high": show_degrees(cold.max_milli_c)}
-    said.append(translate("Measured between %(low)s and %(high)s.", **extremes))
+    said.append(_measured(cold))
+    known = cold.within_ms + cold.outside_ms > 0
     if journey.limits != NO_LIMITS:
-        said.append(translate("Within its limits for %(p)d %% of the monitored time.", p=cold.percent))
+        if known:
+            said.append(translate("Within its limits for %(p)d %% of the monitored time.", p=cold.percent))
         said.append(_outside(cold))
-    said.append(_gaps(cold, journey.limits.max_gap_ms))
+    if known or cold.longest_gap_ms:
+        said.append(_gaps(cold, journey.limits.max_gap_ms))
     if unmonitored := unmonitored_ms(journey):
         said.append(translate("Not monitored for %(t)s.", t=show_duration(unmonitored)))
     return said
-
-
-def asset_name(journey: Journey, stay: StayView) -> str:
-    """What the party that put the batch there calls the asset."""
-    entering = next((h.event for h in journey.happenings if h.seq == stay.opened.entered_seq), {})
-    return named(entering.get("ft:asset"), stay.opened.asset.rpartition("/")[2])
 
 
 def chart_description(journey: Journey) -> str:
@@ -175,18 +103,6 @@ def chart_description(journey: Journey) -> str:
     )
 
 
-def _cold(curve: Curve, patience_ms: int) -> Cold:
-    """One sensor; the end of an open stay is not called a gap while the next reading may be on its way."""
-    e = curve.exposure
-    due_ms = e.tail_ms if e.tail_ms <= patience_ms else 0
-    gaps = e.gaps[:-1] if due_ms else e.gaps
-    longest = max((to_ms - from_ms for from_ms, to_ms in gaps), default=0)
-    outside = e.above_ms + e.below_ms
-    return Cold(
-        e.within_ms, outside, e.unknown_ms - due_ms, e.min_milli_c, e.max_milli_c, longest, e.excursions
-    )
-
-
 def _step(happening: Happening, journey: Journey) -> Step:
     event = happening.event
     word = STEP_WORDS.get((str(event.get("bizStep")), str(event.get("action"))), str(event.get("bizStep")))
@@ -198,19 +114,28 @@ def _step(happening: Happening, journey: Journey) -> Step:
         by_node=happening.custody == "node",
         happened_ms=happening.happened_ms,
         recorded_ms=happening.recorded_ms,
-        offset=str(event.get("eventTimeZoneOffset", "+00:00")),
         hidden=happening.hidden,
     )
 
 
+def _creation(journey: Journey) -> Happening:
+    return next(h for h in journey.happenings if h.event is journey.created)
+
+
 def _origin(journey: Journey) -> str:
     event = journey.created
-    first = next(h for h in journey.happenings if h.event is event)
-    when = show_time(first.happened_ms, str(event.get("eventTimeZoneOffset", "+00:00")), "day")
+    when = render_time(_creation(journey).happened_ms, offset_of(journey), "day")
     region = named(event.get("ft:region"))
     if region:
-        return translate("Harvested on %(day)s in %(region)s.", day=when, region=region)
-    return translate("Recorded as a batch on %(day)s.", day=when)
+        return render_text("Harvested on %(day)s in %(region)s.", day=when, region=region)
+    return render_text("Recorded as a batch on %(day)s.", day=when)
+
+
+def _measured(cold: Cold) -> str:
+    low, high = show_degrees(cold.min_milli_c), show_degrees(cold.max_milli_c)
+    if low == high:
+        return translate("Measured: %(t)s.", t=low)
+    return translate("Measured between %(low)s and %(high)s.", low=low, high=high)
 
 
 def _outside(cold: Cold) -> str:

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import io
+import unicodedata
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 import qrcode
 import qrcode.image.svg
 from flask import Blueprint, Response, current_app, redirect, render_template, request, url_for
+from markupsafe import Markup
 from qrcode.constants import ERROR_CORRECT_Q
 from sqlalchemy import select
+from werkzeug.routing import BaseConverter
 from werkzeug.wrappers import Response as BaseResponse
 
 from traceability import media
-from traceability.errors import IdentifierError
-from traceability.identifiers import Batch, parse_gtin, parse_stream
+from traceability.errors import IdentifierError, MalformedError, TamperError, TraceabilityError
+from traceability.identifiers import Batch, encode_value, parse_gtin, parse_stream
 from traceability.operations.events import load_event
+from traceability.operations.log import latest_checkpoint
 from traceability.store import models
-from webapp.consumer import chart, story
+from traceability.verification.journey import Journey
+from webapp.consumer import chart, cold, story
 from webapp.consumer.journeys import Checked
 from webapp.database import snapshot
 from webapp.i18n import language
@@ -27,45 +32,49 @@ pages = Blueprint("consumer", __name__)
 LISTED = 100
 
 
+class LotConverter(BaseConverter):
+    """A lot at the end of a path: any characters, and in links the one spelling that identifiers knows."""
+
+    regex = ".+"
+    part_isolating = False
+
+    def to_url(self, value: str) -> str:
+        return encode_value(value)
+
+
 @pages.get("/")
 def start() -> str | BaseResponse:
     """The products that have a public page; or what to do first."""
     if "lot" in request.args:
         return _typed_in()
-    query = select(models.Batch.statement, models.Stream.uri).join(models.Stream)
-    rows = snapshot().execute(query.order_by(models.Stream.time_ms.desc()).limit(LISTED)).all()
-    products = [(parse_stream(r.uri).batch, _ilmd(load_event(snapshot(), r.statement))) for r in rows]
-    return render_template("start.html", products=products)
+    return render_template("start.html", products=_products())
 
 
-@pages.get("/01/<gtin>/10/<path:lot>")
+@pages.get("/01/<gtin>/10/<lot:lot>")
 def batch(gtin: str, lot: str) -> str:
-    """One batch: where it comes from and whether it stayed cold."""
+    """One batch: where it comes from and whether it stayed cold.
+
+    What does not match is an answer as well, with status 200: an error status would let a cache
+    or a proxy on the way put an older, good page in its place.
+    """
     found = _batch(gtin, lot)
-    checked = _load(found)
+    try:
+        checked = _load(found)
+    except (TamperError, MalformedError) as failure:
+        return _mismatch(found, failure, exportable=False)
     journey = checked.verdict.journey
-    parts = {p.name: p for p in checked.verdict.parts}
-    shown: dict[str, Any] = {"batch": found, "verdict": checked.verdict, "parts": parts, "journey": journey}
-    if journey is not None:
-        offset = str(journey.created.get("eventTimeZoneOffset", "+00:00"))
-        shown |= {
-            "ilmd": story.created_of(journey),
-            "offset": offset,
-            "summary": story.summary(journey),
-            "steps": story.steps(journey),
-            "stays": story.stay_rows(journey),
-            "chart": chart.draw(journey, offset),
-            "chart_text": story.chart_description(journey),
-            "producer": story.steps(journey)[0].party,
-            "parties": {h.party: h.custody for h in journey.happenings},
-            "frames": sum(s.frames for s in journey.stays),
-            "sensors": len({c.device for s in journey.stays for c in s.curves}),
-            "log_name": current_app.extensions["node"].origin,
-        }
-    return render_template("batch.html", **shown)
+    if journey is None:
+        return _mismatch(found, checked.verdict.failure, exportable=True)
+    return render_template("batch.html", batch=found, verdict=checked.verdict, **_shown(journey))
 
 
-@pages.get("/qr/01/<gtin>/10/<path:lot>.svg")
+@pages.get("/01/<path:rest>")
+def incomplete(rest: str) -> NoReturn:
+    """A Digital Link without a lot."""
+    raise IdentifierError(f"/01/{rest[:64]} names no lot: /01/{{gtin}}/10/{{lot}} is needed")
+
+
+@pages.get("/qr/01/<gtin>/10/<lot:lot>.svg")
 def qr_svg(gtin: str, lot: str) -> Response:
     """The code for a label, as SVG."""
     code = _qr(_batch(gtin, lot))
@@ -73,7 +82,7 @@ def qr_svg(gtin: str, lot: str) -> Response:
     return _image(image.to_string(), "image/svg+xml")
 
 
-@pages.get("/qr/01/<gtin>/10/<path:lot>.png")
+@pages.get("/qr/01/<gtin>/10/<lot:lot>.png")
 def qr_png(gtin: str, lot: str) -> Response:
     """The code for a label, as PNG."""
     data = io.BytesIO()
@@ -81,13 +90,12 @@ def qr_png(gtin: str, lot: str) -> Response:
     return _image(data.getvalue(), "image/png")
 
 
-@pages.get("/bundle/01/<gtin>/10/<path:lot>")
+@pages.get("/bundle/01/<gtin>/10/<lot:lot>")
 def bundle(gtin: str, lot: str) -> Response:
     """Everything needed to check the batch offline, in one file."""
     found = _batch(gtin, lot)
     response = Response(_load(found).bundle, mimetype=media.BUNDLE)
-    name = f"{found.gtin}-{_plain(found.lot)}.bundle.json"
-    response.headers.set("Content-Disposition", "attachment", filename=name)
+    response.headers.set("Content-Disposition", "attachment", filename=_file_name(found))
     return response
 
 
@@ -99,8 +107,65 @@ def policy() -> Response:
 
 def _typed_in() -> BaseResponse:
     """A GTIN and lot that somebody typed: on to the page, at its one address."""
-    found = Batch(parse_gtin(request.args.get("gtin", "").strip()), request.args["lot"].strip())
+    gtin, lot = (unicodedata.normalize("NFKC", request.args.get(n, "")).strip() for n in ("gtin", "lot"))
+    found = Batch(parse_gtin("".join(gtin.split())), lot)
     return redirect(url_for("consumer.batch", gtin=found.gtin, lot=found.lot, lang=language()), 303)
+
+
+def _products() -> list[tuple[Batch, object]]:
+    """The newest batches that are in the log, each with its product's names."""
+    latest = latest_checkpoint(snapshot())
+    known, record = models.Batch, models.Record
+    query = (
+        select(known.statement, models.Stream.uri)
+        .join(models.Stream)
+        .join(record, (record.stream == known.stream) & (record.seq == 0))
+        .where(record.log_index < (latest.size if latest else 0))
+        .order_by(record.log_index.desc())
+        .limit(LISTED)
+    )
+    rows = snapshot().execute(query).all()
+    return [(parse_stream(r.uri).batch, _product_names(r.statement)) for r in rows]
+
+
+def _product_names(statement: bytes) -> object:
+    """Names for the list; none of a statement that does not even parse: its own page says what is wrong."""
+    try:
+        ilmd = load_event(snapshot(), statement).get("ilmd")
+    except (TamperError, MalformedError):
+        return None
+    return ilmd.get("ft:product") if isinstance(ilmd, Mapping) else None
+
+
+def _shown(journey: Journey) -> dict[str, Any]:
+    """Everything that the template draws of a journey."""
+    frames, sensors = story.frames_and_sensors(journey)
+    offset = story.offset_of(journey)
+    return {
+        "journey": journey,
+        "ilmd": story.created_of(journey),
+        "offset": offset,
+        "zone": Markup('<span class="zone">UTC{}</span>').format(offset),
+        "summary": story.summary(journey),
+        "steps": story.steps(journey),
+        "stays": cold.stay_rows(journey),
+        "chart": chart.draw(journey, offset),
+        "chart_text": story.chart_description(journey),
+        "producer": story.producer(journey),
+        "parties": {h.party: h.custody for h in journey.happenings},
+        "frames": frames,
+        "sensors": sensors,
+        "log_name": current_app.extensions["node"].origin,
+        "file_name": _file_name(Batch(*parse_stream(journey.batch).values)),
+    }
+
+
+def _mismatch(found: Batch, failure: TraceabilityError | None, *, exportable: bool) -> str:
+    """The page of a batch that does not match: nothing of its journey, not even in the error's words."""
+    current_app.logger.error("%s does not match: %s", found.path, failure)
+    code = failure.code if failure is not None else TamperError.code
+    file_name = _file_name(found) if exportable else None
+    return render_template("mismatch.html", batch=found, code=code, file_name=file_name)
 
 
 def _batch(gtin: str, lot: str) -> Batch:
@@ -123,14 +188,12 @@ def _qr(found: Batch) -> qrcode.QRCode[Any]:
 
 def _image(data: bytes, mimetype: str) -> Response:
     response = Response(data, mimetype=mimetype)
+    response.cache_control.public = True
     response.cache_control.max_age = 86_400
     return response
 
 
-def _ilmd(event: Mapping[str, Any]) -> Mapping[str, Any]:
-    ilmd = event.get("ilmd")
-    return ilmd if isinstance(ilmd, Mapping) else {}
-
-
-def _plain(lot: str) -> str:
-    return "".join(c if c.isalnum() else "_" for c in lot)
+def _file_name(found: Batch) -> str:
+    """A name that is safe in every file system and shell."""
+    plain = "".join(c if c.isalnum() else "_" for c in found.lot)
+    return f"{found.gtin}-{plain}.bundle.json"

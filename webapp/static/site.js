@@ -1,8 +1,16 @@
 // Times are written at the product's own offset from UTC; here they are shown in the reader's zone.
 const tongue = document.documentElement.lang === "en" ? "en-GB" : document.documentElement.lang;
-const long = new Intl.DateTimeFormat(tongue, { dateStyle: "medium", timeStyle: "short" });
-const short = new Intl.DateTimeFormat(tongue, { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hour12: false });
+const clock = { hour: "2-digit", minute: "2-digit", hour12: false };
+const formats = {
+  minute: new Intl.DateTimeFormat(tongue, { ...clock, year: "numeric", month: "short", day: "numeric" }),
+  day: new Intl.DateTimeFormat(tongue, { year: "numeric", month: "short", day: "numeric" }),
+  short: new Intl.DateTimeFormat(tongue, { ...clock, month: "short", day: "numeric" }),
+};
 for (const element of document.querySelectorAll("time[datetime]")) {
-  const moment = new Date(element.dateTime);
-  if (Number.isFinite(moment.getTime())) element.textContent = (element.className === "short" ? short : long).format(moment);
+  const moment = new Date(element.dateTime), format = formats[element.className];
+  if (!format || !Number.isFinite(moment.getTime())) continue;
+  element.textContent = format.format(moment);
+  const zone = new Intl.DateTimeFormat("en", { timeZoneName: "longOffset" }).formatToParts(moment);
+  const offset = zone.find((part) => part.type === "timeZoneName")?.value.replace("GMT", "UTC");
+  for (const name of document.querySelectorAll(".zone")) name.textContent = offset === "UTC" ? "UTC+00:00" : offset;
 }

@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.world import make_world
 from traceability.errors import UnknownSubjectError
+from traceability.operations.export import export_bundle
 from webapp.consumer import journeys
 from webapp.consumer.journeys import KEPT_S, Journeys
 
@@ -40,7 +41,7 @@ def world(tmp_path_factory):
 
 @pytest.fixture
 def counting(monkeypatch):
-    found = Counting(journeys.export_bundle)
+    found = Counting(export_bundle)
     monkeypatch.setattr(journeys, "export_bundle", found)
     return found
 

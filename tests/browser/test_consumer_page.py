@@ -1,0 +1,198 @@
+"""The consumer page in a real browser: accessible, small, readable without a script, silent to others."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import axe_playwright_python
+import pytest
+from sqlalchemy import update
+
+from tests.support.web import served
+from tests.support.world import GTIN, make_world, tell_story
+from traceability.identifiers import Batch
+from traceability.ledger.state import stream_hash
+from traceability.store import models
+
+pytestmark = pytest.mark.browser
+
+AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js").read_text("utf-8")
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+CLOSED = Batch(GTIN, "L1").path
+PENDING, BROKEN = Batch(GTIN, "PENDING").path, Batch(GTIN, "BROKEN").path
+PAGES = {
+    "batch": (CLOSED, 200),
+    "start": ("/", 200),
+    "unknown lot": (Batch(GTIN, "NOPE").path, 404),
+    "typed wrongly": ("/?gtin=123&lot=x", 400),
+    "not yet published": (PENDING, 503),
+    "does not match": (BROKEN, 200),
+}
+LOOKS = [(360, "light", "zh"), (360, "dark", "en"), (1280, "light", "en"), (1280, "dark", "zh")]
+MOST_REQUESTS = 5
+MOST_BYTES = 50_000
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("browser")
+    world = make_world(folder / "node", f"sqlite:///{folder / 'node.sqlite'}")
+    story = tell_story(world)
+    broken = world.harvest(story.farm, "BROKEN")
+    world.publish()
+    with world.store.transaction() as tx:
+        record = models.Record
+        tx.connection.execute(update(record).where(record.stream == stream_hash(broken)).values(time_ms=1))
+    world.harvest(story.farm, "PENDING")
+    yield world
+    world.store.close()
+
+
+@pytest.fixture(scope="module")
+def address(told):
+    with served(told) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("empty")
+    world = make_world(folder / "node", f"sqlite:///{folder / 'node.sqlite'}")
+    with served(world) as address:
+        yield address
+    world.store.close()
+
+
+@pytest.fixture
+def opened(chromium):
+    """Opens a page in a context of its own; what the console says is an error unless it is expected."""
+    contexts, said = [], []
+
+    def open_page(address, *, width=360, scheme="light", zone="Asia/Shanghai", **options):
+        context = chromium.new_context(
+            viewport={"width": width, "height": 800}, color_scheme=scheme, timezone_id=zone, **options
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: said.append(message.text))
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.goto(address)
+        return page
+
+    yield open_page
+    for context in contexts:
+        assert context.cookies() == []
+        context.close()
+    assert [text for text in said if "server responded with a status of" not in text] == []
+
+
+def violations(page):
+    """What axe finds wrong with everything unfolded."""
+    page.evaluate("for (const d of document.querySelectorAll('details')) d.open = true")
+    page.evaluate(AXE)
+    found = page.evaluate("rules => axe.run({runOnly: rules, resultTypes: ['violations']})", RULES)
+    return [(v["id"], n["html"][:200]) for v in found["violations"] for n in v["nodes"]]
+
+
+def overflow(page):
+    return page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_pages_are_accessible_at_both_widths_in_both_languages_and_schemes(opened, address, name):
+    path, status = PAGES[name]
+    separator = "&" if "?" in path else "?"
+    page = opened("about:blank")
+    for width, scheme, lang in LOOKS:
+        page.set_viewport_size({"width": width, "height": 800})
+        page.emulate_media(color_scheme=scheme)
+        answer = page.goto(f"{address}{path}{separator}lang={lang}")
+        assert answer.status == status
+        assert violations(page) == [], (width, scheme, lang)
+        assert overflow(page) == 0
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_page_of_an_empty_node_is_accessible(opened, empty, scheme):
+    page = opened(f"{empty}/?lang=en", scheme=scheme)
+    assert "traceability batch new" in page.inner_text("pre")
+    assert violations(page) == []
+    assert overflow(page) == 0
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+@pytest.mark.parametrize("path", [CLOSED, "/", PENDING])
+def test_nothing_scrolls_sideways_at_320_pixels_even_with_text_twice_as_large(opened, address, path, lang):
+    page = opened(f"{address}{path}?lang={lang}", width=320)
+    assert overflow(page) == 0
+    page.evaluate("for (const d of document.querySelectorAll('details')) d.open = true")
+    page.evaluate("document.documentElement.style.setProperty('font-size', '200%')")
+    assert overflow(page) == 0
+
+
+def test_the_page_is_small_and_asks_nobody_else(opened, address):
+    requests = []
+    page = opened("about:blank")
+    page.on("requestfinished", lambda request: requests.append(request))
+    page.goto(f"{address}{CLOSED}")
+    page.wait_for_load_state("networkidle")
+    assert 0 < len(requests) <= MOST_REQUESTS
+    assert {urlsplit(request.url).netloc for request in requests} == {urlsplit(address).netloc}
+    sizes = [request.sizes() for request in requests]
+    assert sum(s["responseBodySize"] + s["responseHeadersSize"] for s in sizes) < MOST_BYTES
+    assert requests[0].response().header_value("content-encoding") == "gzip"
+
+
+def test_without_a_script_the_page_says_the_same(opened, address):
+    scripted = opened(f"{address}{CLOSED}?lang=en", zone="Etc/UTC")
+    plain = opened(f"{address}{CLOSED}?lang=en", java_script_enabled=False)
+    assert plain.locator("main").text_content() == scripted.locator("main").text_content()
+    assert plain.locator("main svg.plot polyline").count() > 0
+    plain.get_by_text("Check it yourself").click()
+    assert plain.get_by_text("Download the proof").is_visible()
+
+
+def test_times_are_shown_in_the_readers_zone_with_utc_on_hover(opened, address):
+    london = opened(f"{address}{CLOSED}?lang=en", zone="Europe/London")
+    kathmandu = opened(f"{address}{CLOSED}?lang=en", zone="Asia/Kathmandu")
+    first = ".timeline li:first-child time >> nth=0"
+    assert (
+        london.get_attribute(first, "title")
+        == kathmandu.get_attribute(first, "title")
+        == "2026-01-01T00:00:01Z"
+    )
+    assert london.inner_text(first) == "1 Jan 2026, 00:00"
+    assert kathmandu.inner_text(first) == "1 Jan 2026, 05:45"
+    assert london.inner_text(".zone") == "UTC+00:00"
+    assert kathmandu.inner_text(".zone") == "UTC+05:45"
+
+
+def test_the_language_changes_by_keyboard_and_the_lot_stays(opened, address):
+    page = opened(f"{address}{CLOSED}?lang=en")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to content"
+    assert page.locator(":focus").bounding_box()["x"] >= 0
+    page.get_by_role("link", name="中文").focus()
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+    assert page.url == f"{address}{CLOSED}?lang=zh"
+    assert page.get_attribute("html", "lang") == "zh-Hans"
+    assert page.inner_text("h1") == "草莓"
+
+
+def test_the_table_keeps_its_meaning_on_a_narrow_screen(opened, address):
+    page = opened(f"{address}{CLOSED}?lang=en", width=360)
+    table = page.get_by_role("table", name="Temperature by place")
+    assert table.get_by_role("columnheader").count() == 7
+    assert table.get_by_role("rowheader").count() == 2
+    assert table.get_by_role("cell").count() == 12
+
+
+def test_a_lot_typed_into_the_form_leads_to_its_page(opened, address):
+    page = opened(f"{address}/?lang=zh")
+    page.locator("input[name=gtin]").fill(GTIN[1:])
+    page.locator("input[name=lot]").fill("L1")
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+    assert page.url == f"{address}{CLOSED}?lang=zh"

@@ -1,0 +1,143 @@
+"""How cold it was: what the sensors of each stay say, and of all stays together; numbers only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from traceability.sensing.coldchain import Excursion, Limits
+from traceability.verification.journey import Journey, StayView
+from traceability.verification.stays import Curve
+from webapp.i18n import named, translate
+
+
+@dataclass(frozen=True, slots=True)
+class Cold:
+    """How a stretch of time was, summed over the stays; durations in milliseconds."""
+
+    within_ms: int
+    outside_ms: int
+    unknown_ms: int
+    min_milli_c: int | None
+    max_milli_c: int | None
+    longest_gap_ms: int
+    excursions: tuple[Excursion, ...]
+
+    @property
+    def percent(self) -> int:
+        """Share of the monitored time that was within the limits, rounded down."""
+        total = self.within_ms + self.outside_ms + self.unknown_ms
+        return 100 * self.within_ms // total if total else 0
+
+
+@dataclass(frozen=True, slots=True)
+class StayRow:
+    """A row of the table under the chart."""
+
+    name: str
+    from_ms: int
+    to_ms: int
+    left: bool
+    cold: Cold
+    missing: int
+    declared: int
+
+
+def stay_rows(journey: Journey) -> list[StayRow]:
+    """The stays and the times with packed loggers, with what the sensors say of each."""
+    return [
+        StayRow(
+            name=asset_name(journey, stay),
+            from_ms=stay.from_ms,
+            to_ms=stay.to_ms,
+            left=stay.left,
+            cold=_worst([_cold(c, patience_ms(stay, journey.limits)) for c in stay.curves])
+            or _unmeasured(stay),
+            missing=sum(stay.missing.values()),
+            declared=sum(stay.declared.values()),
+        )
+        for stay in journey.stays
+    ]
+
+
+def _worst(colds: Sequence[Cold]) -> Cold | None:
+    """The least favourable of several sensors in one place, with the extremes of all of them."""
+    if not colds:
+        return None
+    lows, highs = _extremes(colds)
+    worst = max(colds, key=lambda c: (c.outside_ms, c.unknown_ms))
+    return replace(worst, min_milli_c=min(lows, default=None), max_milli_c=max(highs, default=None))
+
+
+def _unmeasured(stay: StayView) -> Cold:
+    """A stay without any sensor: all of it is unknown."""
+    length_ms = stay.to_ms - stay.from_ms
+    return Cold(0, 0, length_ms, None, None, length_ms, ())
+
+
+def _extremes(colds: Sequence[Cold]) -> tuple[list[int], list[int]]:
+    lows = [c.min_milli_c for c in colds if c.min_milli_c is not None]
+    return lows, [c.max_milli_c for c in colds if c.max_milli_c is not None]
+
+
+def total(rows: Sequence[StayRow]) -> Cold:
+    """All stays together."""
+    lows, highs = _extremes([r.cold for r in rows])
+    return Cold(
+        within_ms=sum(r.cold.within_ms for r in rows),
+        outside_ms=sum(r.cold.outside_ms for r in rows),
+        unknown_ms=sum(r.cold.unknown_ms for r in rows),
+        min_milli_c=min(lows, default=None),
+        max_milli_c=max(highs, default=None),
+        longest_gap_ms=max((r.cold.longest_gap_ms for r in rows), default=0),
+        excursions=tuple(e for r in rows for e in r.cold.excursions),
+    )
+
+
+def unmonitored_ms(journey: Journey) -> int:
+    """Time from the first step to the last step or reading in which no sensor was with the batch."""
+    spans = sorted((r.from_ms, r.to_ms) for r in stay_rows(journey))
+    begin = min(h.happened_ms for h in journey.happenings)
+    end = max([h.happened_ms for h in journey.happenings] + [to_ms for _, to_ms in spans])
+    reached, covered = begin, 0
+    for from_ms, to_ms in spans:
+        covered += max(0, to_ms - max(from_ms, reached))
+        reached = max(reached, to_ms)
+    return max(0, end - begin - covered)
+
+
+def asset_name(journey: Journey, stay: StayView) -> str:
+    """What the party that put the batch there calls the asset; a packed logger has none."""
+    if stay.opened is None:
+        return translate("Sensor packed with the goods")
+    entering = next((h.event for h in journey.happenings if h.seq == stay.opened.entered_seq), {})
+    return named(entering.get("ft:asset"), stay.opened.asset.rpartition("/")[2])
+
+
+def gaps(curve: Curve, patience_ms: int) -> Sequence[tuple[int, int]]:
+    """Times without data; not the end of an open stay while the next reading may be on its way.
+
+    Args:
+        patience_ms: how long a reading may be on its way; 0 once the batch has left.
+    """
+    tail_ms = curve.exposure.tail_ms
+    return curve.exposure.gaps[:-1] if 0 < tail_ms <= patience_ms else curve.exposure.gaps
+
+
+def patience_ms(stay: StayView, limits: Limits) -> int:
+    """How long the next reading of a stay may be on its way."""
+    return 0 if stay.left else limits.max_gap_ms
+
+
+def _cold(curve: Curve, patience_ms: int) -> Cold:
+    e, lengths = curve.exposure, [to_ms - from_ms for from_ms, to_ms in gaps(curve, patience_ms)]
+    outside_ms = e.above_ms + e.below_ms
+    return Cold(
+        within_ms=e.within_ms,
+        outside_ms=outside_ms,
+        unknown_ms=sum(lengths),
+        min_milli_c=e.min_milli_c,
+        max_milli_c=e.max_milli_c,
+        longest_gap_ms=max(lengths, default=0),
+        excursions=e.excursions,
+    )

@@ -1,0 +1,58 @@
+"""What every response carries: the rules for the browser, how long it may be kept, compression."""
+
+from __future__ import annotations
+
+import gzip
+from typing import Final
+
+from flask import Flask, Response, g, request
+
+CONTENT_POLICY: Final = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+SMALLEST: Final = 500
+"""Bytes; below this, compression saves nothing."""
+
+_SECURITY: Final = {
+    "Content-Security-Policy": CONTENT_POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
+_HSTS: Final = "max-age=31536000"
+_PACKED: Final = ("text/", "application/javascript", "application/json", "image/svg+xml")
+
+
+def install(app: Flask, *, secure: bool) -> None:
+    """Finish every response of an application; ``secure`` says that it is reached by https."""
+
+    @app.after_request
+    def finish(response: Response) -> Response:
+        response.headers.update(_SECURITY | ({"Strict-Transport-Security": _HSTS} if secure else {}))
+        # Nobody may be shown yesterday's page of a lot: not by a proxy, not by "back", not while we are down.
+        response.headers.setdefault("Cache-Control", "no-store")
+        if response.mimetype == "text/html":
+            response.headers["Content-Language"] = g.get("language", "en")
+            response.vary.add("Accept-Language")
+        return _pack(response)
+
+
+def _pack(response: Response) -> Response:
+    """Compress text for those who take gzip. No response holds a secret that its length could tell."""
+    kind = response.mimetype or ""
+    if not kind.startswith(_PACKED) and not kind.endswith("+json"):
+        return response
+    response.vary.add("Accept-Encoding")
+    if response.status_code in {204, 206, 304} or request.accept_encodings["gzip"] <= 0:
+        return response
+    response.direct_passthrough = False
+    data = response.get_data()
+    if len(data) >= SMALLEST:
+        response.set_data(gzip.compress(data, 6, mtime=0))
+        response.content_encoding = "gzip"
+        etag, _ = response.get_etag()
+        if etag is not None:
+            response.set_etag(etag, weak=True)
+    return response
