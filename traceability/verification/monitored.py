@@ -13,7 +13,7 @@ from traceability.sensing.frame import Clock, DeviceStatement
 from traceability.supply.epcis import subjects
 from traceability.verification.journey import Happening, StayView
 from traceability.verification.statements import Checked
-from traceability.verification.stays import curves, series_of
+from traceability.verification.stays import Curve, curves, series_of
 
 
 def check_stays(
@@ -124,8 +124,7 @@ def _check_stay(
     _check_closes(closes, asset)
     left = _leaving(batch, seq, opened)
     final = closes[-1] if closes else None
-    for closed in closes:
-        _check_close(left, opened, closed, asset, limits)
+    summed = [_check_close(left, opened, closed, asset, limits) for closed in closes]
     if final is None and stretch.place is None:
         raise BundleError(f"the open stay in {opened.asset} needs its asset's stream up to the state")
     if final is not None and asset.end != final.asset_count:
@@ -140,7 +139,7 @@ def _check_stay(
         from_ms=opened.entered_ms,
         to_ms=end_ms,
         left=left is not None,
-        curves=curves(statements, devices, limits, opened.entered_ms, end_ms),
+        curves=summed[-1] if summed else curves(statements, devices, limits, opened.entered_ms, end_ms),
         missing=missing,
         declared=declared,
         frames=sum(s.media_type == media.FRAME and s.device in devices for s in statements),
@@ -162,8 +161,8 @@ def _check_closes(closes: Sequence[StayClose], asset: Checked) -> None:
 
 def _check_close(
     leaving: Happening | None, opened: StayOpen, closed: StayClose, asset: Checked, limits: Limits
-) -> None:
-    """Recompute one summary from the frames that it says it was made from."""
+) -> tuple[Curve, ...]:
+    """Recompute one summary from the frames that it says it was made from; the curves behind it."""
     if leaving is None:
         raise TamperError(f"the stay in {opened.asset} is closed, but no event says that the batch left")
     _same("leaving event of a stay", leaving.seq, closed.left_seq)
@@ -178,6 +177,7 @@ def _check_close(
             raise TamperError(f"device {device.device} did not deliver past the end of its stay")
     found = curves(statements, devices, stated, opened.entered_ms, closed.left_ms)
     _same(f"summary of the stay in {closed.asset}", closed.series, tuple(series_of(c) for c in found))
+    return found
 
 
 def _devices(opened: StayOpen, asset: Checked, end: int, closed: StayClose | None, until_ms: int) -> set[str]:
