@@ -103,6 +103,24 @@ def test_no_changed_character_number_member_or_element_is_accepted(
         print(f"\n{summary}")
 
 
+def test_a_changed_temperature_is_refused_and_its_record_is_named(data: bytes, policy: Policy):
+    bundle = parse_bundle(data)
+    asset = next(s for s in bundle.streams if "/8004/" in s.uri)
+    number, shown = next(
+        (n, link) for n, link in enumerate(asset.links) if link.media_type == media.FRAME and link.statement
+    )
+    body = bytearray(shown.statement or b"")
+    payload = parse_statement(bytes(body)).payload
+    reading = body.index(payload) + payload.index(b"\xf9") + 1
+    body[reading] ^= 0x04
+    links = list(asset.links)
+    links[number] = forge.link(media.FRAME, bytes(body), shown.time_ms)
+    streams = [replace(s, links=tuple(links)) if s is asset else s for s in bundle.streams]
+    verdict = check(encode_bundle(forge.with_streams(bundle, *streams)), policy)
+    refused(verdict, SignatureMismatchError)
+    assert f"record {asset.first + number} of {asset.uri}: Ed25519 signature" in verdict.lines()[1]
+
+
 def changes(raw: Any) -> Iterator[tuple[str, Any]]:
     """Every change of one character, number, member or element; disclosures that may be withheld stay."""
     chance = random.Random(1)

@@ -287,3 +287,18 @@ def test_addresses_in_pages_are_relative_so_no_host_name_can_be_slipped_in(site)
     for attribute in ("href", "src", "action"):
         for part in page.split(f' {attribute}="')[1:]:
             assert urlsplit(part.partition('"')[0]).netloc == ""
+
+
+def test_what_one_visitor_types_is_never_shown_to_another(world, app):
+    """The page is kept while the log stands still; nothing of a request may be kept with it."""
+    path, host = Batch(GTIN, "L1").path, "https://node.example:8443"
+    with site_of(world, base_url=host) as fresh:
+        first = fresh.test_client().get(f"{path}?lang=en&lot=EVIL&gtin=666", base_url=host)
+        assert "EVIL" in first.text, "what was typed stays in the form of who typed it"
+        other = fresh.test_client().get(f"{path}?lang=en", base_url=host)
+        again = fresh.test_client().get(f"{path}?lang=en", base_url=host)
+        chinese = fresh.test_client().get(f"{path}?lang=zh", base_url=host)
+    assert other.text == again.text
+    assert "EVIL" not in other.text
+    assert "666" not in other.text
+    assert '<html lang="zh-Hans">' in chinese.text

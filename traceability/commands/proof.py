@@ -47,7 +47,6 @@ def add(verbs: Verbs) -> None:
         "--audience", choices=AUDIENCES, default=Audience.PUBLIC.value, help="who it is for (default: public)"
     )
 
-
     add_verb(
         verbs,
         "audit",

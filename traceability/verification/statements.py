@@ -7,7 +7,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from traceability import media
-from traceability.errors import BundleError, ChainMismatchError, SubjectMismatchError, UnknownSignerError
+from traceability.errors import (
+    BundleError,
+    ChainMismatchError,
+    SubjectMismatchError,
+    TraceabilityError,
+    UnknownSignerError,
+)
 from traceability.ledger.record import Record
 from traceability.ledger.stay import StayClose, StayOpen, parse_stay_amend, parse_stay_close, parse_stay_open
 from traceability.sensing.frame import DeviceStatement, parse_statement
@@ -73,7 +79,11 @@ def check_statements(
         if link.sha256 in seen:
             raise ChainMismatchError(f"the statement of record {record.seq} stands twice in {stretch.uri}")
         seen.add(link.sha256)
-        contents.append(open_statement(link.statement, link.sha256, record, disclosures, signers))
+        try:
+            contents.append(open_statement(link.statement, link.sha256, record, disclosures, signers))
+        except TraceabilityError as error:
+            error.add_note(f"record {record.seq} of {record.stream}")
+            raise
     _check_device_chains([c for c in contents if isinstance(c, DeviceStatement)])
     return Checked(stretch, tuple(records), tuple(contents))
 

@@ -197,8 +197,9 @@ class _Run:
 def _failed(part: str, failure: TraceabilityError) -> tuple[Part, ...]:
     """Answers when one question failed: nothing is claimed of the others."""
     unasked = "not answered: something does not match"
+    text = ": ".join([*getattr(failure, "__notes__", ()), str(failure)])
     parts = [
-        Part(name, Status.FAILS, str(failure)) if name == part else Part(name, Status.UNKNOWN, unasked)
+        Part(name, Status.FAILS, text) if name == part else Part(name, Status.UNKNOWN, unasked)
         for name in PARTS[:-1]
     ]
     return (*parts, Part(PARTS[-1], Status.HOLDS, NOT_PROVEN))

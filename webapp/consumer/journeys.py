@@ -25,10 +25,11 @@ KEPT_S: Final = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A bundle's bytes and the verdict on them."""
+    """A bundle's bytes, the verdict on them, and the pages that were drawn from it, by language."""
 
     bundle: bytes
     verdict: Verdict
+    pages: dict[str, str] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,7 +65,12 @@ def batch(gtin: str, lot: str) -> str:
     journey = checked.verdict.journey
     if journey is None:
         return _mismatch(found, checked.verdict.failure, exportable=True)
-    return render_template("batch.html", batch=found, verdict=checked.verdict, **_shown(journey))
+    page = checked.pages.get(language())
+    if page is None or not request.args.keys() <= {"lang"}:
+        page = render_template("batch.html", batch=found, verdict=checked.verdict, **_shown(journey))
+        if request.args.keys() <= {"lang"}:  # what one visitor typed is never kept for another
+            checked.pages[language()] = page
+    return page
 
 
 @pages.get("/01/<path:rest>")

@@ -71,9 +71,7 @@ class Stage:
             radio = Radio(name, self.node, self.arrivals)
             self.radios.append(radio)
             self.playing.append(Playing(PLAN, name, device, radio, self.now_ms))
-        self.player = Player(
-            self.playing, self.arrivals, clock_ms=lambda: self.now_ms, say=self.lines.append
-        )
+        self.player = Player(self.playing, self.arrivals, clock_ms=lambda: self.now_ms, say=self.lines.append)
 
     def stop(self) -> None:
         for flash in self.flashes:
