@@ -9,12 +9,15 @@ from __future__ import annotations
 import random
 import sqlite3
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
 
+from firmware_sim.journey import plan, start_of
+from firmware_sim.sampling import frames, signed_frames
 from tests.support.broker import Broker
 from tests.support.gateway import REAL, GatewayProcess, Publisher, publishing, wait_until
 from tests.support.sensor import Sensor, World, make_world
@@ -22,7 +25,6 @@ from traceability.sensing.receipt import open_receipt
 
 KILLS = 20
 BURST = 60
-ATTEMPTS = 60
 
 SMALL_HANDFULS = REAL.replace("sys.stdin", "program.Gateway.run.__globals__.update(HANDFUL=4); sys.stdin", 1)
 """The real gateway, with many short transactions instead of few long ones to be killed between."""
@@ -53,16 +55,31 @@ def world(tmp_path: Path) -> Iterator[World]:
     made.store.close()
 
 
-def publish(publisher: Publisher, sensors: list[Sensor], count: int) -> None:
-    """New frames of the devices in turn, each exactly once; returns when the broker has them all."""
-    sent = []
-    for number in range(count):
-        sensor = sensors[number % len(sensors)]
-        sent.append(publisher.send(sensor.topic, sensor.frame()))
+Moment = tuple[Sensor, bytes]
+"""A device, and the frame that it sends."""
+
+
+def journey_of(world: World) -> Iterator[Moment]:
+    """The strawberries' journey: what its sensors sent, from field to shop, in order of time."""
+    now_ms = int(time.time() * 1000)
+    journey = plan(start_of(now_ms), now_ms, 1, world.node.name)
+    moments = []
+    for device in journey.devices:
+        sensor = world.sensor(on=journey.asset(device.asset).uri)
+        packs = frames(journey, device.key, 0, now_ms)
+        bodies = signed_frames(journey, device.key, sensor.key, 0, now_ms)
+        moments += [(pack.to_ms, sensor, body) for pack, body in zip(packs, bodies, strict=True)]
+    for _, sensor, body in sorted(moments, key=lambda moment: moment[0]):
+        yield sensor, body
+
+
+def publish(publisher: Publisher, moments: Sequence[Moment]) -> None:
+    """Each frame exactly once; returns when the broker has them all."""
+    sent = [publisher.send(sensor.topic, body) for sensor, body in moments]
     wait_until(lambda: all(s.is_published() for s in sent), "the broker takes the frames")
 
 
-def receipted(publisher: Publisher, sensors: list[Sensor]) -> int:
+def receipted(publisher: Publisher, sensors: Collection[Sensor]) -> int:
     """How many frames the devices hold a receipt for."""
     return sum(
         max((open_receipt(s.receipt_key, r).counter + 1 for r in publisher.receipts[s.device]), default=0)
@@ -76,7 +93,8 @@ def wait_until_accepted(world: World, count: int) -> None:
 
 @pytest.mark.slow
 def test_twenty_kills_in_the_middle_lose_and_double_nothing(world: World, broker: Broker, tmp_path: Path):
-    sensors = [world.sensor() for _ in range(3)]
+    journey = list(journey_of(world))
+    sensors = list({sensor.device: sensor for sensor, _ in journey}.values())
     dice, fallen = random.Random(2), []
     running = GatewayProcess(world, broker.url, tmp_path, SMALL_HANDFULS)
     waiting = GatewayProcess(world, broker.url, tmp_path, SMALL_HANDFULS)
@@ -84,10 +102,13 @@ def test_twenty_kills_in_the_middle_lose_and_double_nothing(world: World, broker
         with publishing(broker.url) as publisher:
             running.go()
             running.wait_connected()
-            for _ in range(ATTEMPTS):
+            for attempt in range(len(journey) // BURST):
                 before = world.accepted_count()
                 aim = before + dice.randrange(1, BURST // 2)
-                burst = threading.Thread(target=publish, args=(publisher, sensors, BURST))
+                moments = journey[attempt * BURST : (attempt + 1) * BURST]
+                for sensor, body in moments:
+                    sensor.made.append(body)
+                burst = threading.Thread(target=publish, args=(publisher, moments))
                 burst.start()
                 wait_until_accepted(world, aim)
                 running.kill()
@@ -138,13 +159,13 @@ def killed_before_the_commit(program: str, world: World, broker: Broker, folder:
             first.go()
             first.wait_connected()
             with locked(world):
-                publish(publisher, [sensor], 10)
+                publish(publisher, [(sensor, sensor.frame()) for _ in range(10)])
                 if program == EARLY_ACK:
                     wait_until(lambda: "acknowledged before" in first.log, "the early acknowledgement")
                 first.kill()
             second.go()
             second.wait_connected()
-            publish(publisher, [sensor], 1)
+            publish(publisher, [(sensor, sensor.frame())])
             wait_until(lambda: sensor.made[-1] in world.accepted(sensor), "the last frame")
             if program == REAL:
                 wait_until(lambda: len(world.accepted(sensor)) == 11, "the first frames come again")

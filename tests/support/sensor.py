@@ -103,17 +103,16 @@ class World:
     party: str
     asset: str
 
-    def sensor(self, *, installed: bool = True) -> Sensor:
-        """A new device, enrolled and installed on the asset."""
-        key, now_ms = PrivateKey.generate(), int(time.time() * 1000)
+    def sensor(self, *, installed: bool = True, on: str | None = None) -> Sensor:
+        """A new device, enrolled and installed on the asset or on another one."""
+        key, now_ms, asset = PrivateKey.generate(), int(time.time() * 1000), on or self.asset
         request = device_request(key, node=self.node.name, owner=self.party, model="test", iat=now_ms // 1000)
         enrolled = enrol_device(self.store, self.node, request)
         if installed:
-            event = make_event(
-                "install", now_ms - INSTALLED_BEFORE_MS, parentID=self.asset, childEPCs=[enrolled.uri]
-            )
+            since_ms = now_ms - INSTALLED_BEFORE_MS
+            event = make_event("install", since_ms, parentID=asset, childEPCs=[enrolled.uri])
             record_event(self.store, self.node, self.party, event)
-        return Sensor(key, enrolled.uri, self.asset, enrolled.receipt_key, now_ms - FIRST_BEFORE_MS)
+        return Sensor(key, enrolled.uri, asset, enrolled.receipt_key, now_ms - FIRST_BEFORE_MS)
 
     def stranger(self) -> Sensor:
         """A device that nobody enrolled."""
