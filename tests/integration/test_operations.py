@@ -35,6 +35,7 @@ from traceability.sensing.senml import Reading
 from traceability.signing.keys import PrivateKey
 from traceability.signing.keystatement import device_request, vouch
 from traceability.store import models
+from traceability.verification.journey import Journey
 from traceability.verification.verdict import check
 
 
@@ -62,9 +63,11 @@ def texts_of(world: World, batch: str) -> list[str]:
         return [t.removeprefix("application/vnd.food-traceability.") for t in types]
 
 
-def accepted(world: World, batch: str) -> None:
+def accepted(world: World, batch: str) -> Journey:
     verdict = check(world.bundle(batch), world.node.policy)
     assert verdict.exit_code == 0, verdict.lines()
+    assert verdict.journey is not None
+    return verdict.journey
 
 
 def test_a_whole_story_is_audited_exported_and_accepted(world: World):
@@ -218,7 +221,8 @@ def test_a_device_without_readings_before_the_stay_is_shown_from_its_installatio
     world.wait(minutes=5)
     world.measure(new, 4.0)
     world.publish()
-    accepted(world, batch)
+    (stay,) = accepted(world, batch).stays
+    assert {curve.device for curve in stay.curves} == {old.device, new.device}
 
 
 def test_a_silent_device_is_named_and_its_late_data_amend_the_stay(world: World):
