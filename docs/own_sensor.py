@@ -50,9 +50,9 @@ signed = [{"protected": header, "signature": b64(key.sign(f"{header}.{payload}".
 pathlib.Path("request.json").write_bytes(text({"payload": payload, "signatures": signed}))
 
 # 2. Its owner countersigns, and says what it measures.
-minute_ago = time.strftime("%FT%TZ", time.gmtime(now - 60))
+since = time.strftime("%FT%TZ", time.gmtime(now))
 enrolled = traceability("enrol", "device", "request.json")
-traceability("install", "--device", kid.hex(), "--on", batch, "--at", minute_ago)
+traceability("install", "--device", kid.hex(), "--on", batch, "--at", since)
 
 # 3. One reading: a SenML pack (RFC 8428) in a COSE_Sign1 (RFC 9052).
 pack = cbor2.dumps(
@@ -78,4 +78,7 @@ expected = hmac.digest(
 )
 if tag != expected or cbor2.loads(body)[4] != hashlib.sha256(frame).digest():
     sys.exit("this receipt is not the node's, or not for this frame")
-print(f"{temperature} degrees from device {kid.hex()}: stored for good; refused: {cbor2.loads(body)[5]}")
+refused = cbor2.loads(body)[5]
+print(
+    f"{temperature} degrees from device {kid.hex()}:", f"refused: {refused}" if refused else "stored for good"
+)

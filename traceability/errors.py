@@ -47,9 +47,13 @@ class TraceabilityError(Exception):
     code: ClassVar[str] = "error"
     advice: ClassVar[str] = "Report this: it is a defect of the program."
 
+    def __init__(self, message: str = "", *, remedy: str | None = None) -> None:
+        self._remedy = remedy
+        super().__init__(message)
+
     def remedy(self) -> str:
-        """What a person can do next, as one sentence."""
-        return self.advice
+        """What a person can do next, as one sentence; this case's own, or that of all with its code."""
+        return self._remedy or self.advice
 
 
 class MalformedError(TraceabilityError):

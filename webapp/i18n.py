@@ -113,6 +113,8 @@ def show_utc(ms: int) -> str:
 def show_duration(ms: int) -> str:
     """A length of time in words: minutes, and from an hour on hours and minutes."""
     minutes = ms // 60_000
+    if not minutes and ms:
+        return translate("less than 1 min")
     if minutes < 60:
         return translate("%(m)d min", m=minutes)
     if minutes < 48 * 60:

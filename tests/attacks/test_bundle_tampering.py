@@ -78,7 +78,7 @@ def refused(verdict: Verdict, error: type[TraceabilityError] = TraceabilityError
 def test_the_untouched_bundle_is_accepted(data: bytes, policy: Policy):
     verdict = check(data, policy)
     assert verdict.exit_code == 0
-    assert "entered by Farm, signed by the node for Farm; entered by Carrier" in verdict.lines()[0]
+    assert "entered by Farm, Carrier, signed by the node for them" in verdict.lines()[0]
     assert "9 frames signed by 2 devices" in verdict.lines()[0]
     assert verdict.to_json()["exit_code"] == 0
     assert len(verdict.to_json()["records"]) == 20

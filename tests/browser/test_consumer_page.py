@@ -29,7 +29,8 @@ PAGES = {
     "not yet published": (PENDING, 503),
     "does not match": (BROKEN, 200),
 }
-LOOKS = [(360, "light", "zh"), (360, "dark", "en"), (1280, "light", "en"), (1280, "dark", "zh")]
+LOOKS = [(360, "light", "zh"), (1280, "dark", "en"), (360, "dark", "en"), (1280, "light", "zh")]
+"""All four for the batch page; the first two, which differ in everything, for those that share its style."""
 MOST_REQUESTS = 5
 MOST_BYTES = 50_000
 
@@ -100,11 +101,11 @@ def overflow(page):
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_pages_are_accessible_at_both_widths_in_both_languages_and_schemes(opened, address, name):
+def test_pages_are_accessible_at_both_widths_languages_and_schemes(opened, address, name):
     path, status = PAGES[name]
     separator = "&" if "?" in path else "?"
     page = opened("about:blank")
-    for width, scheme, lang in LOOKS:
+    for width, scheme, lang in LOOKS if name == "batch" else LOOKS[:2]:
         page.set_viewport_size({"width": width, "height": 800})
         page.emulate_media(color_scheme=scheme)
         answer = page.goto(f"{address}{path}{separator}lang={lang}")

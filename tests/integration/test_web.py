@@ -128,7 +128,7 @@ def test_the_page_tells_the_journey_in_english(site, told):
     text = Page(get(site, PATH).text).text
     assert "Recall status: not available on this node" in text
     assert "Strawberries" in text
-    assert "Harvested" in text
+    assert "The batch begins" in text
     assert "Measured between" in text
     assert "2 times outside its limits, the longest" in text
     assert CLEAR["en"] in text
@@ -137,10 +137,44 @@ def test_the_page_tells_the_journey_in_english(site, told):
 
 def test_the_page_tells_the_journey_in_chinese(site):
     page = Page(get(site, PATH, "zh").text)
-    for words in ("召回状态：本节点无法提供", "草莓", "采收", "有 2 次超出范围", CLEAR["zh"], "Farm（中）"):
+    told = ("召回状态：本节点无法提供", "草莓", "批次建立", "有 2 次超出范围", CLEAR["zh"], "Farm（中）")
+    for words in told:
         assert words in page.text
     left = [text for text in i18n.catalog("zh") if len(text) > 5 and text in page.text]
     assert left == []
+
+
+def test_a_harvest_is_told_only_where_the_producer_says_so(tmp_path):
+    world = make_world(tmp_path / "node", f"sqlite:///{tmp_path / 'node.sqlite'}")
+    farm = world.party("Farm")
+    world.harvest(farm, "L1", **{"cbvmda:harvestStartDate": "2026-01-01"})
+    world.harvest(farm, "L2")
+    world.publish()
+    with site_of(world) as app:
+        picked, other = (get(app.test_client(), Batch(GTIN, lot).path).text for lot in ("L1", "L2"))
+    assert "Harvested" in picked
+    assert "Harvested" not in other
+    assert "The batch begins" in other
+    assert "every temperature" not in other, "nothing was measured, so nothing is said of temperatures"
+    world.store.close()
+
+
+def test_a_single_reading_outside_the_limits_is_not_called_none(tmp_path):
+    world = make_world(tmp_path / "node", f"sqlite:///{tmp_path / 'node.sqlite'}")
+    farm = world.party("Farm")
+    batch, probe = world.harvest(farm, "L1"), world.device(farm)
+    world.install(farm, probe, batch)
+    world.measure(probe, 9.7)
+    world.publish()
+    with site_of(world) as app:
+        page = get(app.test_client(), PATH).text
+    assert "Once outside its limits, for less than 1 min." in page
+    assert '<strong class="warn">less than 1 min</strong>' in page
+    points = re.search(r'<polyline class="line" points="([^"]+)"', page)
+    assert points is not None
+    assert len(points[1].split()) == 2, "one reading is drawn as a dot"
+    assert "Sensor put in" in page
+    world.store.close()
 
 
 def test_an_open_stay_is_still_there_and_its_end_is_not_called_a_gap(tmp_path):
@@ -160,7 +194,7 @@ def test_an_open_stay_is_still_there_and_its_end_is_not_called_a_gap(tmp_path):
         assert "still there" in page
         assert "No gap over 30 min." in page
         assert 'class="unknown"' not in page
-        assert "Within its limits for 100 % of the monitored time." in page
+        assert "Within its limits (0.0 °C to 5.0 °C) for 100 % of the monitored time." in page
         world.wait(minutes=10)
         world.publish()
         world.event("ship", farm, batch)
@@ -201,7 +235,7 @@ def test_a_sensor_packed_with_the_goods_is_on_the_page(tmp_path):
         assert "Measured: 3.7 °C." in text
         assert "Sensor packed with the goods" in text
         assert "0 % of the monitored time" not in text
-        assert "1 messages signed by 1 sensors" in text
+        assert "Signed messages of sensors: 1; sensors: 1" in text
         world.wait(minutes=10)
         world.measure(probe, 9.0)
         world.wait(minutes=600)
@@ -412,7 +446,7 @@ def test_a_tampered_store_is_told_and_nothing_of_the_journey_is_shown(local, nam
         answer = get(fresh, PATH, lang, 200)
         assert MISMATCH[lang] in answer.text
         assert "no-store" in answer.headers["Cache-Control"]
-        for words in (CLEAR[lang], "Farm", "4.5", "TRUCK1", "Harvested", "采收"):
+        for words in (CLEAR[lang], "Farm", "4.5", "TRUCK1", "The batch begins", "批次建立"):
             assert words not in answer.text
         get(fresh, "/", lang)
     proof = fresh.get(f"/bundle{PATH}")

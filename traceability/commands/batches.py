@@ -83,6 +83,7 @@ def _add_what(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "--max-gap", type=int, default=30, metavar="MIN", help="longest time between readings (default: 30)"
     )
+    verb.add_argument("--harvested", type=parse_date, metavar="DATE", help="if it began with a harvest: when")
     verb.add_argument("--best-before", type=parse_date, metavar="DATE", help="YYYY-MM-DD")
     verb.add_argument("--quantity", type=parse_decimal, metavar="N", help="how much it is")
     verb.add_argument("--uom", metavar="CODE", help="its unit, UN/ECE Rec. 20: KGM, LTR, ... (none: pieces)")
@@ -101,6 +102,7 @@ def _new(args: argparse.Namespace) -> Answer:
     ilmd = {
         "ft:product": {"en": args.product_en, "zh": args.product_zh},
         "ft:temperature": _limits(args),
+        "cbvmda:harvestStartDate": args.harvested,
         "cbvmda:bestBeforeDate": args.best_before,
     }
     with opened() as here:

@@ -125,5 +125,8 @@ def read_party(connection: Connection, node: Node, text: str | None) -> str:
     if not parties:
         raise UnknownSignerError("there is no party on this node yet: traceability enrol party --help")
     if len(parties) > 1:
-        raise UnknownSignerError(f"say which party signs: --party with one of {', '.join(parties)}")
+        raise UnknownSignerError(
+            f"there are {len(parties)} parties here, and none was named",
+            remedy=f"Add --party and one of {', '.join(parties)}.",
+        )
     return parties[0]

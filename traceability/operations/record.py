@@ -120,7 +120,10 @@ def _check_move(tx: Transaction, event: Mapping[str, Any], batch: str, at_ms: in
         raise ConflictError(f"{asset.uri} is not an asset that a batch can be put into")
     length = select(models.Stream.length).where(models.Stream.hash == stream_hash(asset.uri))
     if not tx.connection.execute(length).scalar_one():
-        raise UnknownSubjectError(f"no device was ever installed on {asset.uri}: traceability install --help")
+        raise UnknownSubjectError(
+            f"no device was ever installed on {asset.uri}",
+            remedy=f"Install one first: traceability install --device ID --on {asset.uri}",
+        )
     inside = _open_stay(tx, batch)
     if event["action"] == "ADD" and inside is not None:
         raise ConflictError(f"{batch} is still in {inside.uri}: record that it left, first")

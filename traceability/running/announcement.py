@@ -19,6 +19,7 @@ from traceability.store import models
 from traceability.store.engine import Store
 
 _FIRST_BATCH: Final = """no batch yet; in a second terminal:
+              export FT_DATA={data}
               traceability enrol party --name-en "..." --name-zh "..."
               traceability batch new --product-en "..." --product-zh "..."
 """
@@ -61,13 +62,15 @@ class Announcement:
         for line in phone_lines(settings):
             self._say(f"  {line}")
         if self._batch() is None:
-            self._say("  batch page  " + ("once the journey has begun" if settings.demo else _FIRST_BATCH))
+            first = _FIRST_BATCH.format(data=settings.data)
+            self._say("  batch page  " + ("once the journey has begun" if settings.demo else first))
         self._say("\nCtrl-C stops everything")
 
     def _say_page(self, address: str) -> None:
-        self._say(f"\n  batch page  {address}\n")
+        self._say("")
         draw_qr(address, self._out)
         self._out.flush()
+        self._say(f"\n  batch page  {address}\n  Ctrl-C stops everything")
 
     def _batch(self) -> Batch | None:
         """The batch to show, once it is in the log: the journey's first, or without a journey the newest."""

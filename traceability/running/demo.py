@@ -30,7 +30,7 @@ from traceability.signing.keys import receipt_key
 from traceability.signing.keystatement import parse_key_statement
 from traceability.store import models
 from traceability.store.engine import Store
-from traceability.supply.epcis import STEPS
+from traceability.supply.epcis import STEPS, format_event_time
 
 SITE: Final = "demo"
 OFFSET: Final = "+08:00"
@@ -140,7 +140,7 @@ class Journey:
             named = "childQuantityList" if "asset" in step else "quantityList"
             members[named] = [{"epcClass": batch["uri"], "quantity": step["quantity"], "uom": batch["uom"]}]
             if STEPS[step["step"]].type == "ObjectEvent" and STEPS[step["step"]].action == "ADD":
-                members["ilmd"] = _master_data(batch)
+                members["ilmd"] = _master_data(batch) | {"cbvmda:harvestStartDate": _day(step["at_ms"])}
         return make_event(step["step"], step["at_ms"], offset=OFFSET, **members)
 
     def _known(self, event: Entry) -> Iterator[tuple[Any, ...]]:
@@ -183,6 +183,10 @@ def _master_data(batch: Entry) -> dict[str, Any]:
         },
         "cbvmda:bestBeforeDate": batch["best_before"],
     }
+
+
+def _day(at_ms: int) -> str:
+    return format_event_time(at_ms, OFFSET)[:10]
 
 
 def _wait_for(path: Path) -> None:

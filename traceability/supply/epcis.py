@@ -15,7 +15,7 @@ Source: EPCIS 2.0 (GS1, 2022) 7.4; CBV 2.0 7.1 (business steps) and 7.2 (disposi
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
@@ -161,6 +161,9 @@ class _Temperature(Schema):
 class _Ilmd(Schema):
     product = fields.Nested(_Names, required=True, data_key="ft:product")
     temperature = fields.Nested(_Temperature, data_key="ft:temperature")
+    harvested = fields.String(
+        validate=validate.Regexp(r"\d{4}-\d\d-\d\d\Z"), data_key="cbvmda:harvestStartDate"
+    )
     best_before = fields.String(
         validate=validate.Regexp(r"\d{4}-\d\d-\d\d\Z"), data_key="cbvmda:bestBeforeDate"
     )
@@ -220,8 +223,17 @@ def check_event(event: Mapping[str, Any]) -> None:
     """
     problems = EventSchema().validate(dict(event))
     if problems:
-        shown = "; ".join(f"{name}: {what}" for name, what in sorted(problems.items()))
+        shown = "; ".join(_problems("", problems))
         raise StatementError(f"not an event that this version takes: {shown}")
+
+
+def _problems(place: str, found: Any) -> Iterator[str]:
+    """What marshmallow found, a sentence for each member."""
+    if isinstance(found, Mapping):
+        for name, inner in sorted(found.items(), key=lambda item: str(item[0])):
+            yield from _problems(f"{place}/{name}" if place else str(name), inner)
+    else:
+        yield f"{place}: {', '.join(map(str, found))}"
 
 
 def _instant_ms(text: str) -> int:

@@ -41,6 +41,12 @@ class Status(StrEnum):
 
 
 PARTS: Final = ("signed", "unchanged", "complete", "fresh", "not proven")
+IN_WORDS: Final = (
+    "Everything that was asked holds.",
+    "Something does not match: do not rely on this file.",
+    "Nothing contradicts it, but not everything could be checked.",
+)
+"""By exit code."""
 NOT_PROVEN: Final = "that a sensor told the truth, and that the goods in your hands belong to this label"
 
 
@@ -68,8 +74,12 @@ class Verdict:
         return 1 if Status.FAILS in statuses else 2 if Status.UNKNOWN in statuses else 0
 
     def lines(self) -> list[str]:
-        """The verdict for people, a line an answer."""
-        return [f"{part.name:<11} {part.status.value:<8} {part.text}" for part in self.parts]
+        """The verdict for people: a line an answer, and what they come to."""
+        answers = [(p.name, "" if p.name == PARTS[-1] else p.status.value, p.text) for p in self.parts]
+        return [
+            *(f"{name:<11} {status:<8} {text}" for name, status, text in answers),
+            IN_WORDS[self.exit_code],
+        ]
 
     def to_json(self) -> dict[str, Any]:
         """The verdict for programs, record by record."""
@@ -161,14 +171,12 @@ class _Run:
         return (signed, unchanged, complete, fresh, last)
 
     def _signed(self, journey: Journey) -> str:
-        said = []
-        for uri, custody in dict.fromkeys((h.party, h.custody) for h in journey.happenings):
-            name = journey.names[uri]["en"]
-            said.append(
-                f"signed by {name}"
-                if custody == "self"
-                else f"entered by {name}, signed by the node for {name}"
-            )
+        names: dict[str, dict[str, None]] = {"self": {}, "node": {}}
+        for happening in journey.happenings:
+            names[happening.custody][journey.names[happening.party]["en"]] = None
+        said = [f"signed by {', '.join(names['self'])}"] if names["self"] else []
+        if names["node"]:
+            said.append(f"entered by {', '.join(names['node'])}, signed by the node for them")
         frames = sum(r.media_type == media.FRAME for r in journey.records)
         devices = sum(s.owner is not None for s in self.signers.by_kid.values())
         return "; ".join([*said, f"{frames} frames signed by {devices} devices"])

@@ -175,6 +175,8 @@ def _points(scale: _Scale, samples: Sequence[Sample]) -> str:
     for column in columns.values():
         extremes = {min(column, key=_milli), max(column, key=_milli)}
         kept += sorted(extremes, key=lambda s: s.at_ms)
+    if len(kept) == 1:  # a line of no length, which round ends make a dot
+        kept *= 2
     return " ".join(f"{scale.x(s.at_ms):g},{scale.y(s.milli_c):g}" for s in kept)
 
 

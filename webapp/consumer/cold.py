@@ -131,7 +131,8 @@ def patience_ms(stay: StayView, limits: Limits) -> int:
 
 def _cold(curve: Curve, patience_ms: int) -> Cold:
     e, lengths = curve.exposure, [to_ms - from_ms for from_ms, to_ms in gaps(curve, patience_ms)]
-    outside_ms = e.above_ms + e.below_ms
+    # A single reading outside the limits has no length, but it was there.
+    outside_ms = max(e.above_ms + e.below_ms, int(bool(e.excursions)))
     return Cold(
         within_ms=e.within_ms,
         outside_ms=outside_ms,

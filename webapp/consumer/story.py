@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from traceability import media
+from traceability.sensing.coldchain import Limits
 from traceability.verification.journey import Happening, Journey
 from traceability.verification.stays import NO_LIMITS
 from webapp.consumer.cold import Cold, stay_rows, total, unmonitored_ms
 from webapp.i18n import named, noted, render_text, render_time, show_degrees, show_duration, translate
 
+MINUTE_MS: Final = 60_000
+DEMONSTRATION: Final = "0952"
+"""What a GTIN-14 with GS1's prefix for demonstrations begins with (GS1 prefix list)."""
+
 STEP_WORDS: Mapping[tuple[str, str], str] = {
-    ("creating_class_instance", "ADD"): noted("Harvested"),
+    ("creating_class_instance", "ADD"): noted("The batch begins"),
     ("packing", "OBSERVE"): noted("Packed"),
     ("inspecting", "OBSERVE"): noted("Inspected"),
     ("shipping", "OBSERVE"): noted("Shipped"),
@@ -23,6 +28,8 @@ STEP_WORDS: Mapping[tuple[str, str], str] = {
     ("staging_outbound", "DELETE"): noted("Taken out of cold storage"),
     ("loading", "ADD"): noted("Loaded"),
     ("unloading", "DELETE"): noted("Unloaded"),
+    ("installing", "ADD"): noted("Sensor put in"),
+    ("removing", "DELETE"): noted("Sensor taken out"),
 }
 
 
@@ -79,15 +86,15 @@ def summary(journey: Journey) -> list[str]:
     if cold.min_milli_c is None:
         return [*said, translate("Its places were monitored, but no reading has arrived yet.")]
     said.append(_measured(cold))
-    known = cold.within_ms + cold.outside_ms > 0
+    known = cold.within_ms + cold.outside_ms >= MINUTE_MS
     if journey.limits != NO_LIMITS:
         if known:
-            said.append(translate("Within its limits for %(p)d %% of the monitored time.", p=cold.percent))
+            said.append(_within(cold, journey.limits))
         said.append(_outside(cold))
     if known or cold.longest_gap_ms:
         said.append(_gaps(cold, journey.limits.max_gap_ms))
     if unmonitored := unmonitored_ms(journey):
-        said.append(translate("Not monitored for %(t)s.", t=show_duration(unmonitored)))
+        said.append(translate("Between monitored places for %(t)s.", t=show_duration(unmonitored)))
     return said
 
 
@@ -106,6 +113,8 @@ def chart_description(journey: Journey) -> str:
 def _step(happening: Happening, journey: Journey) -> Step:
     event = happening.event
     word = STEP_WORDS.get((str(event.get("bizStep")), str(event.get("action"))), str(event.get("bizStep")))
+    if happening.event is journey.created and was_harvested(journey):
+        word = noted("Harvested")
     return Step(
         word=translate(word),
         region=named(event.get("ft:region")),
@@ -126,9 +135,26 @@ def _origin(journey: Journey) -> str:
     event = journey.created
     when = render_time(_creation(journey).happened_ms, offset_of(journey), "day")
     region = named(event.get("ft:region"))
-    if region:
+    if region and was_harvested(journey):
         return render_text("Harvested on %(day)s in %(region)s.", day=when, region=region)
-    return render_text("Recorded as a batch on %(day)s.", day=when)
+    if region:
+        return render_text("This batch began on %(day)s in %(region)s.", day=when, region=region)
+    return render_text("This batch began on %(day)s.", day=when)
+
+
+def was_harvested(journey: Journey) -> bool:
+    """Whether the producer says that the batch began with a harvest."""
+    return "cbvmda:harvestStartDate" in created_of(journey)
+
+
+def _within(cold: Cold, limits: Limits) -> str:
+    low, high = show_degrees(limits.low_milli_c), show_degrees(limits.high_milli_c)
+    return translate(
+        "Within its limits (%(low)s to %(high)s) for %(p)d %% of the monitored time.",
+        low=low,
+        high=high,
+        p=cold.percent,
+    )
 
 
 def _measured(cold: Cold) -> str:
@@ -139,7 +165,7 @@ def _measured(cold: Cold) -> str:
 
 
 def _outside(cold: Cold) -> str:
-    lasting = [e.to_ms - e.from_ms for e in cold.excursions]
+    lasting = [max(e.to_ms - e.from_ms, 1) for e in cold.excursions]
     if not lasting:
         return translate("Never measured outside its limits.")
     if len(lasting) == 1:

@@ -149,6 +149,7 @@ def _shown(journey: Journey) -> dict[str, Any]:
     return {
         "journey": journey,
         "ilmd": story.created_of(journey),
+        "demonstration": story.DEMONSTRATION,
         "offset": offset,
         "zone": Markup('<span class="zone">UTC{}</span>').format(offset),
         "summary": story.summary(journey),

@@ -1,9 +1,9 @@
 // Times are written at the product's own offset from UTC; here they are shown in the reader's zone.
+// Days stay as they are: the day of a harvest is the day it was there.
 const tongue = document.documentElement.lang === "en" ? "en-GB" : document.documentElement.lang;
 const clock = { hour: "2-digit", minute: "2-digit", hour12: false };
 const formats = {
   minute: new Intl.DateTimeFormat(tongue, { ...clock, year: "numeric", month: "short", day: "numeric" }),
-  day: new Intl.DateTimeFormat(tongue, { year: "numeric", month: "short", day: "numeric" }),
   short: new Intl.DateTimeFormat(tongue, { ...clock, month: "short", day: "numeric" }),
 };
 for (const element of document.querySelectorAll("time[datetime]")) {
