@@ -8,6 +8,7 @@ import re
 import sqlite3
 from html import unescape
 from html.parser import HTMLParser
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -147,7 +148,8 @@ def test_the_page_tells_the_journey_in_chinese(site):
 def test_a_harvest_is_told_only_where_the_producer_says_so(tmp_path):
     world = make_world(tmp_path / "node", f"sqlite:///{tmp_path / 'node.sqlite'}")
     farm = world.party("Farm")
-    world.harvest(farm, "L1", **{"cbvmda:harvestStartDate": "2026-01-01"})
+    picked_on: dict[str, Any] = {"cbvmda:harvestStartDate": "2026-01-01"}
+    world.harvest(farm, "L1", **picked_on)
     world.harvest(farm, "L2")
     world.publish()
     with site_of(world) as app:
