@@ -172,7 +172,7 @@ def test_a_single_reading_outside_the_limits_is_not_called_none(tmp_path):
         page = get(app.test_client(), PATH).text
     assert "Once outside its limits, for less than 1 min." in page
     assert '<strong class="warn">less than 1 min</strong>' in page
-    points = re.search(r'<polyline class="line" points="([^"]+)"', page)
+    points = re.search(r'<polyline class="line dot" points="([^"]+)"', page)
     assert points is not None
     assert len(points[1].split()) == 2, "one reading is drawn as a dot"
     assert "Sensor put in" in page

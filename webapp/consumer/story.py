@@ -93,7 +93,7 @@ def summary(journey: Journey) -> list[str]:
         said.append(_outside(cold))
     if known or cold.longest_gap_ms:
         said.append(_gaps(cold, journey.limits.max_gap_ms))
-    if unmonitored := unmonitored_ms(journey):
+    if (unmonitored := unmonitored_ms(journey)) >= MINUTE_MS:
         said.append(translate("Between monitored places for %(t)s.", t=show_duration(unmonitored)))
     return said
 
