@@ -12,54 +12,51 @@ A *node name* is a host name such as ``chongqing.example``: a name, not an addre
 from __future__ import annotations
 
 import re
-import string
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
-from urllib.parse import quote, unquote_to_bytes
 
+from traceability import gs1
 from traceability.errors import IdentifierError
+from traceability.gs1 import CSET82 as CSET82
+from traceability.gs1 import MAX_URI_CHARS
+from traceability.gs1 import check_digit as check_digit
+from traceability.gs1 import decode_value as decode_value
+from traceability.gs1 import encode_value as encode_value
+from traceability.gs1 import is_restricted as is_restricted
 
 GS1_HOST: Final = "id.gs1.org"
 MAX_STREAM_BYTES: Final = 512
-CSET82: Final = frozenset(string.ascii_letters + string.digits + "!\"%&'()*+,-./_:;<=>?")
-"""GS1 General Specifications figure 7.11-1: characters of lots, serials and asset numbers."""
 
 _NODE = re.compile(
     r"(?=.{1,253}\Z)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*"
 )
 _DEVICE = re.compile(r"[0-9a-f]{32}")
 _PSEUDONYM = re.compile(r"[0-9a-f]{16}")
-_DIGITS = frozenset(string.digits)
-
-
-def check_digit(digits: str) -> str:
-    """The GS1 check digit that belongs behind ``digits``.
-
-    Source: GS1 General Specifications 7.9 (weights 3 and 1, from the right).
-    """
-    total = sum(int(d) * (3 if i % 2 == 0 else 1) for i, d in enumerate(reversed(digits)))
-    return str(-total % 10)
+_ASSET_NUMBER: Final = gs1.Part("asset number", 1, 30)
 
 
 def parse_gtin(text: str) -> str:
     """A GTIN-8, -12, -13 or -14 as its 14 digits."""
-    return _key(text, "GTIN", (8, 12, 13, 14)).zfill(14)
+    if len(text) not in {8, 12, 13, 14}:
+        raise IdentifierError(f"{text[:64]!r} is no GTIN: 8, 12, 13 or 14 digits")
+    return gs1.GTIN.check(text.rjust(14, "0"))
 
 
 def parse_gln(text: str) -> str:
     """A GLN of 13 digits."""
-    return _key(text, "GLN", (13,))
+    return gs1.GLN.check(text)
 
 
 def parse_lot(text: str) -> str:
     """A batch or lot number (AI 10): 1 to 20 characters of GS1 character set 82."""
-    return _alphanumeric(text, "lot", 20)
+    return gs1.LOT.check(text)
 
 
 def parse_giai(text: str) -> str:
     """An individual asset number (AI 8004): 1 to 30 characters of GS1 character set 82."""
-    return _alphanumeric(text, "asset number", 30)
+    return _ASSET_NUMBER.check(text)
 
 
 def parse_node_name(text: str) -> str:
@@ -76,34 +73,6 @@ def parse_device_id(text: str) -> str:
     if not _DEVICE.fullmatch(text):
         raise IdentifierError(f"{text[:64]!r} is not a device id: 32 lower-case hexadecimal digits")
     return text
-
-
-def is_restricted(key: str) -> bool:
-    """Whether a GTIN-14 or GLN is a restricted circulation number.
-
-    Source: GS1 General Specifications 1.4.2 and 1.4.3 (GS1 prefixes 02, 04 and 20 to 29; in a
-    GTIN-8, which six zeros fill up to 14 digits, GS1-8 prefixes 000 to 099 and 200 to 299).
-    """
-    if len(key) == 14 and key.startswith("000000"):
-        return key[6] in {"0", "2"}
-    prefix = key[-13:-11]
-    return prefix in {"02", "04"} or prefix[0] == "2"
-
-
-def encode_value(value: str) -> str:
-    """One Digital Link path value in its only accepted spelling."""
-    return quote(value, safe="-._~")
-
-
-def decode_value(text: str) -> str:
-    """The value of one Digital Link path segment; other spellings of it are refused."""
-    try:
-        value = unquote_to_bytes(text).decode("ascii")
-    except UnicodeDecodeError as error:
-        raise IdentifierError(f"{text[:64]!r} holds characters outside ASCII") from error
-    if encode_value(value) != text:
-        raise IdentifierError(f"{text[:64]!r} should be written {encode_value(value)!r}")
-    return value
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -133,9 +102,13 @@ class Kind(StrEnum):
     """What a stream is the history of."""
 
     BATCH = "batch"
+    ITEM = "item"
+    LOGISTIC_UNIT = "logistic-unit"
+    OBJECT = "object"
     ASSET = "asset"
     DEVICE_KEYS = "device-keys"
     PARTY_KEYS = "party-keys"
+    PARTY_EVENTS = "party-events"
     DEPOSITS = "deposits"
 
 
@@ -156,41 +129,95 @@ class Stream:
         return Batch(*self.values)
 
 
-_STREAMS: Final[tuple[tuple[Kind, re.Pattern[str]], ...]] = (
-    (Kind.BATCH, re.compile(r"/01/([0-9]{14})/10/([^/?#]+)")),
+_STREAMS: Final[dict[str, Kind]] = {
+    "class:lgtin": Kind.BATCH,
+    "id:sgtin": Kind.ITEM,
+    "id:sscc": Kind.LOGISTIC_UNIT,
+    "id:giai": Kind.ASSET,
+    **dict.fromkeys(("id:grai", "id:gsrn", "id:gsrnp", "id:gdti", "id:cpi", "id:sgcn"), Kind.OBJECT),
+    **dict.fromkeys(("id:ginc", "id:gsin", "id:itip", "id:upui"), Kind.OBJECT),
+}
+"""GS1 keys that have a stream, by their scheme: a new one is a new row. Places and parties have none."""
+
+_OWN_STREAMS: Final[tuple[tuple[Kind, re.Pattern[str]], ...]] = (
     (Kind.ASSET, re.compile(r"/8004/([^/?#]+)")),
     (Kind.DEVICE_KEYS, re.compile(r"/stream/keys/device/([0-9a-f]{32})")),
     (Kind.PARTY_KEYS, re.compile(r"/stream/keys/party/([0-9]{13}|[0-9a-f]{16})")),
+    (Kind.PARTY_EVENTS, re.compile(r"/stream/events/([0-9]{13}|[0-9a-f]{16})")),
     (Kind.DEPOSITS, re.compile(r"/stream/deposits/([0-9]{13}|[0-9a-f]{16})")),
 )
-"""The one table of stream kinds: a new kind is a new row."""
+"""Streams that stand only under the name of a node: a new kind is a new row."""
 
 
+@lru_cache(maxsize=8192)
 def parse_stream(uri: str) -> Stream:
     """Take a stream's URI apart; anything but its canonical form is refused."""
     host, path = _split(uri)
-    for kind, pattern in _STREAMS:
+    for kind, pattern in _OWN_STREAMS:
         found = pattern.fullmatch(path)
-        if found is None:
-            continue
-        values = tuple(decode_value(v) for v in found.groups())
-        _check_stream(kind, host, values)
-        return Stream(uri, kind, host, values)
-    raise IdentifierError(f"{uri[:128]!r} is not the URI of a stream of a known kind")
+        if found is not None and host != GS1_HOST:
+            return Stream(uri, kind, host, (_check_own(kind, decode_value(found[1])),))
+    try:
+        key = gs1.parse_digital_link(uri)
+    except IdentifierError as error:
+        raise IdentifierError(f"{uri[:128]!r} is not the URI of a stream: {error}") from error
+    if key.path != path or key.scheme not in _STREAMS:
+        raise IdentifierError(f"{uri[:128]!r} is not the URI of a stream of a known kind in its one form")
+    if key.restricted == (host == GS1_HOST):
+        raise IdentifierError(f"{key.path} does not belong under host {host}")
+    return Stream(uri, _STREAMS[key.scheme], host, key.values)
 
 
-def _check_stream(kind: Kind, host: str, values: tuple[str, ...]) -> None:
-    if kind is Kind.BATCH:
-        if is_restricted(Batch(*values).gtin) == (host == GS1_HOST):
-            raise IdentifierError(f"GTIN {values[0]} does not belong under host {host}")
-    elif kind is Kind.ASSET:
-        parse_giai(values[0])
-        if host == GS1_HOST and not (len(values[0]) > 4 and set(values[0][:4]) <= _DIGITS):
-            raise IdentifierError(f"asset {values[0]!r} has no GS1 company prefix: use the node's own name")
-    elif host == GS1_HOST:
-        raise IdentifierError("key and deposit streams stand under their node's name")
-    elif kind is not Kind.DEVICE_KEYS and len(values[0]) == 13:
-        parse_gln(values[0])
+def _check_own(kind: Kind, value: str) -> str:
+    if kind is Kind.ASSET:
+        return parse_giai(value)
+    return parse_gln(value) if len(value) == 13 else value
+
+
+def canonical(uri: str, node: str) -> str:
+    """The one URI of what an EPC URN or a GS1 Digital Link names; any other text as it is.
+
+    The host is ``id.gs1.org``; of a number of restricted circulation it is the one under which it
+    was written, if that is a host and nothing more, else ``node``. What ``node`` itself calls an
+    asset stays its own. Never raises: a key that would not be valid is text like any other.
+    """
+    return _read(uri, node)[0] if len(uri) <= MAX_URI_CHARS else uri
+
+
+def stream_of(uri: str, node: str) -> str | None:
+    """The stream of the batch, item, logistic unit, asset or other thing named by ``uri``.
+
+    None for what has no stream of its own: a class, a place, a party, or no GS1 key. Never raises.
+    """
+    return _read(uri, node)[1] if len(uri) <= MAX_URI_CHARS else None
+
+
+@lru_cache(maxsize=8192)
+def _read(uri: str, node: str) -> tuple[str, str | None]:
+    """A canonical URI, and the same again if it has a stream."""
+    try:
+        key = gs1.parse_key(uri)
+    except IdentifierError:
+        return uri, uri if _is_own_asset(uri) else None
+    path = key.path
+    home = f"https://{_host(uri, node, key, path)}{path}"
+    return home, home if key.scheme in _STREAMS else None
+
+
+def _host(uri: str, node: str, key: gs1.Key, path: str) -> str:
+    """The host of a key that was written as ``uri``."""
+    _, _, written, first = uri.split("/", 4)[:4] if "://" in uri else ("", "", "", "")
+    host = written.lower() if path.startswith(f"/{first}/") else ""
+    if key.restricted:
+        return host if _NODE.fullmatch(host) and host != GS1_HOST else node
+    return node if key.scheme == "id:giai" and host == node else GS1_HOST
+
+
+def _is_own_asset(uri: str) -> bool:
+    try:
+        return parse_stream(uri).kind is Kind.ASSET
+    except IdentifierError:
+        return False
 
 
 def asset_uri(number: str, node: str | None = None) -> str:
@@ -219,6 +246,11 @@ def party_uri(node: str, party: str) -> str:
 def party_keys(node: str, party: str) -> str:
     """The stream of a party's keys; ``party`` is a party's URI."""
     return f"https://{parse_node_name(node)}/stream/keys/party/{parse_party(party)}"
+
+
+def party_events(node: str, party: str) -> str:
+    """The stream of a party's events that name nothing with a stream; ``party`` is a party's URI."""
+    return f"https://{parse_node_name(node)}/stream/events/{parse_party(party)}"
 
 
 def parse_party(uri: str) -> str:
@@ -257,25 +289,4 @@ def _parse_host(text: str) -> str:
         raise IdentifierError(
             f"{text[:64]!r} is not a node name: a lower-case host name such as node.example"
         )
-    return text
-
-
-def _key(text: str, name: str, lengths: tuple[int, ...]) -> str:
-    if len(text) not in lengths or not set(text) <= _DIGITS:
-        wanted = " or ".join(map(str, lengths))
-        raise IdentifierError(f"{text[:64]!r} is not a {name}: {wanted} digits")
-    if check_digit(text[:-1]) != text[-1]:
-        raise IdentifierError(
-            f"{name} {text} has check digit {text[-1]}, it should be {check_digit(text[:-1])}"
-        )
-    return text
-
-
-def _alphanumeric(text: str, name: str, longest: int) -> str:
-    if not 1 <= len(text) <= longest or not set(text) <= CSET82:
-        raise IdentifierError(
-            f"{text[:64]!r} is not a {name}: 1 to {longest} characters of GS1 character set 82"
-        )
-    if text in {".", ".."}:
-        raise IdentifierError(f"{text!r} cannot be a {name}: browsers take it for a step in a path")
     return text

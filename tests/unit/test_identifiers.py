@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from traceability import identifiers
 from traceability.errors import IdentifierError
+from traceability.gs1 import MAX_URI_CHARS
 from traceability.identifiers import (
     CSET82,
     GS1_HOST,
     Batch,
     Kind,
     asset_uri,
+    canonical,
     check_digit,
     decode_value,
     device_keys,
@@ -28,15 +34,18 @@ from traceability.identifiers import (
     parse_node_name,
     parse_party,
     parse_stream,
+    party_events,
     party_keys,
     party_uri,
     place_uri,
+    stream_of,
 )
 
 NODE = "dali.example"
 GTIN = "09520001000102"
 OWN_GTIN = "02000000000015"
 GLN = "9520001000010"
+SSCC = "340123451111111111"
 DEVICE = "0123456789abcdef0123456789abcdef"
 PSEUDONYM = "0123456789abcdef"
 
@@ -166,6 +175,22 @@ def test_a_batch_stands_under_gs1_unless_its_number_is_the_nodes_own():
         (party_keys(NODE, party_uri(NODE, PSEUDONYM)), Kind.PARTY_KEYS, (PSEUDONYM,)),
         (f"https://{NODE}/stream/deposits/{GLN}", Kind.DEPOSITS, (GLN,)),
         (f"https://{NODE}/stream/deposits/{PSEUDONYM}", Kind.DEPOSITS, (PSEUDONYM,)),
+        (party_events(NODE, party_uri(NODE, GLN)), Kind.PARTY_EVENTS, (GLN,)),
+        (party_events(NODE, party_uri(NODE, PSEUDONYM)), Kind.PARTY_EVENTS, (PSEUDONYM,)),
+        (f"https://{GS1_HOST}/01/{GTIN}/21/a%2F1", Kind.ITEM, (GTIN, "a/1")),
+        (f"https://{NODE}/01/{OWN_GTIN}/21/1", Kind.ITEM, (OWN_GTIN, "1")),
+        (f"https://{GS1_HOST}/00/{SSCC}", Kind.LOGISTIC_UNIT, (SSCC,)),
+        (f"https://{GS1_HOST}/8003/04012345999990X1", Kind.OBJECT, ("04012345999990X1",)),
+        (f"https://{GS1_HOST}/8018/401234500000067657", Kind.OBJECT, ("401234500000067657",)),
+        (f"https://{GS1_HOST}/8017/401234500000000074", Kind.OBJECT, ("401234500000000074",)),
+        (f"https://{GS1_HOST}/253/4012345000092PO-4711", Kind.OBJECT, ("4012345000092PO-4711",)),
+        (f"https://{GS1_HOST}/8010/4012345A%2FB/8011/12", Kind.OBJECT, ("4012345A/B", "12")),
+        (f"https://{GS1_HOST}/255/401234599999044", Kind.OBJECT, ("401234599999044",)),
+        (f"https://{GS1_HOST}/401/0614141xyz47", Kind.OBJECT, ("0614141xyz47",)),
+        (f"https://{GS1_HOST}/402/40123452223334442", Kind.OBJECT, ("40123452223334442",)),
+        (f"https://{GS1_HOST}/8006/040123451111180102/21/9", Kind.OBJECT, ("040123451111180102", "9")),
+        (f"https://{GS1_HOST}/01/{GTIN}/235/9", Kind.OBJECT, (GTIN, "9")),
+        (f"https://{NODE}/01/{OWN_GTIN}/235/9", Kind.OBJECT, (OWN_GTIN, "9")),
     ],
 )
 def test_every_kind_of_stream_is_taken_apart(uri, kind, values):
@@ -201,6 +226,20 @@ def test_every_kind_of_stream_is_taken_apart(uri, kind, values):
         f"https://{NODE}/stream/deposits/9520001000013",
         f"https://{NODE}/stream/keys/device/{DEVICE.upper()}",
         f"https://{NODE}/stream/other/1",
+        f"https://{GS1_HOST}/stream/events/{GLN}",
+        f"https://{NODE}/stream/events/9520001000013",
+        f"https://{GS1_HOST}/01/{OWN_GTIN}/21/1",
+        f"https://{NODE}/01/{GTIN}/21/1",
+        f"https://{NODE}/00/{SSCC}",
+        f"https://{GS1_HOST}/00/{SSCC[:-1]}2",
+        f"https://{GS1_HOST}/x/00/{SSCC}",
+        f"https://{GS1_HOST}/01/{GTIN}/10/1/21/1",
+        f"https://{GS1_HOST}/01/{GTIN}/21/a%2f1",
+        f"https://{GS1_HOST}/01/{GTIN}/21/1?x",
+        f"https://{GS1_HOST}/8003/04012345999990",
+        f"https://{GS1_HOST}/8010/4012345AB",
+        f"https://{GS1_HOST}/414/{GLN}",
+        f"https://{GS1_HOST}/417/{GLN}",
     ],
 )
 def test_what_is_no_stream_in_its_one_form_is_refused(uri):
@@ -292,3 +331,127 @@ def test_a_place_stands_under_gs1_unless_its_number_is_the_nodes_own():
     assert place_uri("2012345678903", NODE) == f"https://{NODE}/414/2012345678903"
     with pytest.raises(IdentifierError, match="GLN"):
         place_uri("123", NODE)
+
+
+def test_the_documented_table_names_every_kind_of_stream():
+    text = (Path(__file__).parents[2] / "docs" / "formats.md").read_text("utf-8")
+    rows = re.findall(r"^\| ([a-z' ]+) \| (`https://.*/.*) \|$", text, re.MULTILINE)
+    example = {
+        "{node}": NODE,
+        "{GTIN-14}": GTIN,
+        "{lot}": "L1",
+        "{serial}": "1",
+        "{SSCC}": SSCC,
+        "{GIAI}": "9520002TRUCKA",
+        "{own number}": "TRUCK1",
+        "{32 hex}": DEVICE,
+        "{GLN or 16 hex}": PSEUDONYM,
+        "{GRAI and serial}": "04012345999990X1",
+        "{GSRN}": "401234500000067657",
+        "{GDTI and serial}": "4012345000092X",
+        "{CPI}": "4012345AB",
+        "{GCN and serial}": "401234599999044",
+        "{GINC}": "0614141xyz",
+        "{GSIN}": "40123452223334442",
+        "{GTIN, piece, total}": "040123451111180102",
+    }
+    kinds = set()
+    for uri in (
+        uri for _, uris in rows for uri in re.findall(r"`([^`]*)`", uris) if uri != f"https://{GS1_HOST}"
+    ):
+        filled = re.sub(r"\{[^}]*\}", lambda found: example[found[0]], uri)
+        kinds.add(parse_stream(filled if filled.startswith("https:") else f"https://{GS1_HOST}{filled}").kind)
+    assert kinds == set(Kind)
+
+
+def test_the_documented_forms_lead_to_the_documented_uri():
+    text = (Path(__file__).parents[2] / "docs" / "formats.md").read_text("utf-8")
+    rows = re.findall(r"^\| `(urn:epc:[^`]*|http:[^`]*)` \| `([^`]*)` \|$", text, re.MULTILINE)
+    assert len(rows) == 6
+    for written, uri in rows:
+        assert canonical(written, NODE) == uri.replace("{node}", NODE)
+
+
+@pytest.mark.parametrize(
+    ("written", "uri"),
+    [
+        (f"https://shop.example/p/01/{GTIN}/10/a%2f1?x=1", f"https://{GS1_HOST}/01/{GTIN}/10/a%2F1"),
+        (f"HTTP://ID.GS1.ORG/01/{GTIN}/21/1", f"https://{GS1_HOST}/01/{GTIN}/21/1"),
+        (f"https://{NODE}/01/{GTIN}/10/1", f"https://{GS1_HOST}/01/{GTIN}/10/1"),
+        ("urn:epc:id:sgln:9520001.00001.0", f"https://{GS1_HOST}/414/{GLN}"),
+        ("urn:epc:id:pgln:9520001.00001", f"https://{GS1_HOST}/417/{GLN}"),
+        # Restricted circulation: the host stays if it is nothing but a host.
+        ("urn:epc:id:sgtin:200000.0000001.1", f"https://{NODE}/01/{OWN_GTIN}/21/1"),
+        ("urn:epc:id:sgln:201234.567890.0", f"https://{NODE}/414/2012345678903"),
+        (f"https://{GS1_HOST}/01/{OWN_GTIN}/10/1", f"https://{NODE}/01/{OWN_GTIN}/10/1"),
+        (f"http://Other.example/01/{OWN_GTIN}/10/1", f"https://other.example/01/{OWN_GTIN}/10/1"),
+        (f"https://other.example:8443/01/{OWN_GTIN}/10/1", f"https://{NODE}/01/{OWN_GTIN}/10/1"),
+        (f"https://other.example/p/01/{OWN_GTIN}/10/1", f"https://{NODE}/01/{OWN_GTIN}/10/1"),
+        (f"https://a_b.example/01/{OWN_GTIN}/10/1", f"https://{NODE}/01/{OWN_GTIN}/10/1"),
+        # An asset under the node's own name is the node's own.
+        (asset_uri("TRUCK/1", NODE), asset_uri("TRUCK/1", NODE)),
+        (asset_uri("2024-TRUCK", NODE), asset_uri("2024-TRUCK", NODE)),
+        ("https://other.example/8004/9520002A", f"https://{GS1_HOST}/8004/9520002A"),
+        (f"https://{NODE}/p/8004/9520002A", f"https://{GS1_HOST}/8004/9520002A"),
+        # Not keys, or not valid ones.
+        (f"https://{GS1_HOST}/01/09520001000104/10/1", f"https://{GS1_HOST}/01/09520001000104/10/1"),
+        ("urn:epc:id:sgtin:95.1.1", "urn:epc:id:sgtin:95.1.1"),
+        ("https://ref.gs1.org/cbv/BizStep-shipping", "https://ref.gs1.org/cbv/BizStep-shipping"),
+        ("urn:uuid:1", "urn:uuid:1"),
+        ("草莓", "草莓"),
+        ("\ud800", "\ud800"),
+        ("", ""),
+    ],
+)
+def test_whatever_names_one_thing_has_one_canonical_uri(written, uri):
+    assert canonical(written, NODE) == uri
+    assert canonical(uri, NODE) == uri
+
+
+@given(
+    st.one_of(st.just(""), st.sampled_from(["", "http:", "urn:epc:id:"]), st.text()),
+    st.sampled_from([GTIN, OWN_GTIN, "04012345123456"]),
+    st.sampled_from(
+        [f"https://{NODE}", f"http://{GS1_HOST}", "https://b.example:1", "https://c.example/p", "x"]
+    ),
+    st.sampled_from(["", "/10/", "/21/", "/235/", "/99/"]),
+    st.text(st.sampled_from(sorted(CSET82)), max_size=21),
+)
+def test_a_canonical_uri_is_its_own_and_nothing_raises(noise, gtin, host, ai, value):
+    for text in (noise, f"{host}/01/{gtin}{ai}{value}", f"{host}/01/{gtin}{ai}{encode_value(value)}"):
+        once = canonical(text, NODE)
+        assert canonical(once, NODE) == once
+        stream = stream_of(text, NODE)
+        assert stream in {None, once}
+        assert stream is None or parse_stream(stream).uri == once
+
+
+@pytest.mark.parametrize(
+    ("written", "stream"),
+    [
+        ("urn:epc:class:lgtin:9520001.000010.L1", f"https://{GS1_HOST}/01/{GTIN}/10/L1"),
+        ("urn:epc:id:sgtin:9520001.000010.1", f"https://{GS1_HOST}/01/{GTIN}/21/1"),
+        ("urn:epc:id:sscc:4012345.3111111111", f"https://{GS1_HOST}/00/{SSCC}"),
+        ("urn:epc:id:grai:4012345.99999.X1", f"https://{GS1_HOST}/8003/04012345999990X1"),
+        ("urn:epc:id:giai:9520002.TRUCKA", asset_uri("9520002TRUCKA")),
+        (asset_uri("TRUCK1", NODE), asset_uri("TRUCK1", NODE)),
+        ("urn:epc:idpat:sgtin:9520001.000010.*", None),
+        ("urn:epc:id:sgln:9520001.00001.7", None),
+        ("urn:epc:id:pgln:9520001.00001", None),
+        (device_keys(NODE, DEVICE), None),
+        (f"https://{NODE}/stream/events/{PSEUDONYM}", None),
+        (f"https://{GS1_HOST}/01/09520001000104/10/1", None),
+        ("urn:uuid:1", None),
+    ],
+)
+def test_single_things_and_batches_have_streams_and_classes_and_places_have_none(written, stream):
+    assert stream_of(written, NODE) == stream
+
+
+def test_a_text_too_long_for_a_key_is_left_alone_and_not_kept():
+    text = "https://shop.example/" + "a" * MAX_URI_CHARS + f"/01/{GTIN}/10/1"
+    before = identifiers._read.cache_info().currsize
+    assert canonical(text, NODE) == text
+    assert stream_of(text, NODE) is None
+    assert identifiers._read.cache_info().currsize == before
+    assert identifiers._read.cache_info().maxsize == 8192
