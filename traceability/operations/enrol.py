@@ -10,6 +10,7 @@ from sqlalchemy import Connection, insert, select
 
 from traceability import identifiers, media
 from traceability.errors import ConflictError, UnknownSignerError, UnknownSubjectError
+from traceability.ledger.record import Record
 from traceability.ledger.state import stream_hash
 from traceability.operations.chain import Entry, append, lock_heads
 from traceability.operations.node import Node
@@ -63,9 +64,8 @@ def enrol_party(store: Store, node: Node, names: Mapping[str, str], gln: str | N
             custody="node",
             iat=tx.now_ms // 1000,
         )
-        _add_key(tx, keystatement.parse_key_statement(statement), statement)
-        sealed = keys.seal(node.secret, key)
-        tx.connection.execute(insert(models.Custody).values(kid=key.public.kid, sealed=sealed))
+        _require_new(tx, identifiers.party_keys(node.name, party), party)
+        add_key(tx, node, statement, key)
     return EnrolledParty(party, key.public.kid)
 
 
@@ -90,7 +90,8 @@ def enrol_device(store: Store, node: Node, request: bytes) -> EnrolledDevice:
     with store.transaction() as tx:
         owner = signing_key(tx.connection, node, asked.owner)
         statement = keystatement.vouch(request, owner)
-        _add_key(tx, asked, statement)
+        _require_new(tx, asked.stream, asked.subject)
+        add_key(tx, node, statement)
         device = asked.key.device_id
         row = {"id": device, "kid": asked.key.kid, "settled": -1}
         tx.connection.execute(insert(models.Device).values(row))
@@ -98,15 +99,19 @@ def enrol_device(store: Store, node: Node, request: bytes) -> EnrolledDevice:
 
 
 def signing_key(connection: Connection, node: Node, party: str) -> PrivateKey:
-    """The private key of a party that is in the node's custody.
+    """The private key of a party that is in force, and in the node's custody.
 
     Raises:
-        UnknownSignerError: no such party, or it keeps its key itself.
+        UnknownSignerError: no such party, its key is revoked, or it keeps its key itself.
     """
     query = select(models.Key.public, models.Custody.sealed).join(models.Custody)
-    found = connection.execute(query.where(models.Key.subject == party)).one_or_none()
+    query = query.where(models.Key.subject == party, models.Key.until_ms.is_(None))
+    found = connection.execute(query).one_or_none()
     if found is None:
-        raise UnknownSignerError(f"{party} has no key in this node's custody")
+        raise UnknownSignerError(
+            f"{party} has no key in force in this node's custody",
+            remedy=f"Look whether it was revoked: traceability key list --party {party}",
+        )
     return keys.unseal(node.secret, found.sealed, PublicKey(found.public))
 
 
@@ -122,18 +127,31 @@ def find_party(connection: Connection, node: Node, text: str) -> str:
     return uri
 
 
-def _add_key(tx: Transaction, statement: keystatement.KeyStatement, body: bytes) -> None:
-    heads = lock_heads(tx, [statement.stream])
-    if heads[stream_hash(statement.stream)].count:
-        raise ConflictError(f"{statement.subject} is enrolled already")
-    append(tx, [Entry(statement.stream, media.KEY, body)])
+def add_key(tx: Transaction, node: Node, body: bytes, private: PrivateKey | None = None) -> Record:
+    """Put a statement that brings a key in on its stream, and the key into the tables.
+
+    Args:
+        private: kept, sealed, if the node is to keep it.
+    """
+    statement = keystatement.parse_key_statement(body)
+    (record,) = append(tx, [Entry(statement.stream, media.KEY, body)])
     row = {
         "kid": statement.key.kid,
         "subject": statement.subject,
         "public": statement.key.raw,
         "stream": stream_hash(statement.stream),
+        "from_ms": record.time_ms,
     }
     tx.connection.execute(insert(models.Key).values(row))
+    if private is not None:
+        sealed = keys.seal(node.secret, private)
+        tx.connection.execute(insert(models.Custody).values(kid=statement.key.kid, sealed=sealed))
+    return record
+
+
+def _require_new(tx: Transaction, stream: str, subject: str) -> None:
+    if lock_heads(tx, [stream])[stream_hash(stream)].count:
+        raise ConflictError(f"{subject} is enrolled already")
 
 
 def device_owner(connection: Connection, node: Node, device: str) -> str:

@@ -68,13 +68,18 @@ class Disclosure(Base):
 
 
 class Key(Base):
-    """A public key in force, as its key stream says."""
+    """A public key, and from when until when it speaks for its holder, as its key stream says.
+
+    The record time of what brought it in, and of what ended it; NULL while it is in force.
+    """
 
     __tablename__ = "keys"
     kid: Mapped[bytes] = mapped_column(LargeBinary(16), primary_key=True)
     subject: Mapped[str] = mapped_column(String(512), index=True)
     public: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
     stream: Mapped[bytes] = mapped_column(ForeignKey("streams.hash"))
+    from_ms: Mapped[int] = mapped_column(index=True)
+    until_ms: Mapped[int | None]
 
 
 class Custody(Base):
@@ -132,11 +137,12 @@ class Installation(Base):
 
 
 class Batch(Base):
-    """A batch and the event that made it known."""
+    """A batch and the first event by which it ``begun``; until there is one, the first that names it."""
 
     __tablename__ = "batches"
     stream: Mapped[bytes] = mapped_column(ForeignKey("streams.hash"), primary_key=True)
     statement: Mapped[bytes] = mapped_column(ForeignKey("statements.sha256"))
+    begun: Mapped[bool]
 
 
 class Stay(Base):

@@ -1,85 +1,241 @@
-"""Whose key is whose: the key streams of a bundle, checked against the pinned registrar."""
+"""Whose key is whose and when: key streams, read act by act, by one rule for all who check them.
+
+A party's stream begins with an enrolment. Behind it each rotation is signed by the key in force,
+which it replaces; a revocation ends one key for ever, and when that was the key in force, the
+registrar may enrol a new one. A device's stream is one enrolment. A key stands in one stream, once.
+
+Record time decides: a key speaks for its holder from the time of the record that brings it in up
+to, not including, that of the record that rotates it away or revokes it. What was recorded
+before a revocation but after misuse is suspected stays valid and is flagged.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from traceability import media
-from traceability.errors import BundleError, SubjectMismatchError, TamperError, UnknownSignerError
+from traceability.errors import (
+    BundleError,
+    ChainMismatchError,
+    KeyNotInForceError,
+    SignatureMismatchError,
+    SubjectMismatchError,
+    UnknownSignerError,
+)
 from traceability.identifiers import parse_stream
-from traceability.signing.keystatement import KeyStatement, parse_key_statement
+from traceability.ledger.record import format_time
+from traceability.signing.keys import PublicKey
+from traceability.signing.keystatement import ENROL, ROTATE, KeyStatement
+from traceability.signing.revocation import KeyAct, Revocation, parse_key_act
 from traceability.verification.bundle import Stretch
 from traceability.verification.policy import Policy
 
 
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """A key: whose it is, and when it speaks for them.
+
+    Attributes:
+        statement: what brought it in.
+        from_ms: record time of that statement.
+        until_ms: record time of what ended it, no longer its own time; None while it is in force.
+        revocation: what revoked it, in force or later; None if nothing did.
+    """
+
+    statement: KeyStatement
+    from_ms: int
+    until_ms: int | None = None
+    revocation: Revocation | None = None
+
+    @property
+    def key(self) -> PublicKey:
+        """The public key."""
+        return self.statement.key
+
+    @property
+    def stream(self) -> str:
+        """URI of its key stream."""
+        return self.statement.stream
+
+    @property
+    def subject(self) -> str:
+        """URI of the party or device that holds it."""
+        return self.statement.subject
+
+    @property
+    def owner(self) -> str | None:
+        """URI of the party that owns the device; None for a party's key."""
+        return self.statement.owner
+
+    @property
+    def custody(self) -> str | None:
+        """Who keeps a party's private key, ``node`` or ``self``; None for a device's."""
+        return self.statement.custody
+
+    def speaks_at(self, at_ms: int) -> bool:
+        """Whether it was in force for what was recorded then."""
+        return self.from_ms <= at_ms and (self.until_ms is None or at_ms < self.until_ms)
+
+    def suspected_at(self, at_ms: int) -> bool:
+        """Whether misuse is suspected of what was recorded then."""
+        since = self.revocation.suspected_s if self.revocation else None
+        return since is not None and at_ms >= since * 1000
+
+
 @dataclass(slots=True)
 class Signers:
-    """The signers of a bundle by key id, and which of them were needed."""
+    """The keys of some key streams, read so far.
 
-    by_kid: dict[bytes, KeyStatement] = field(default_factory=dict)
-    used: set[bytes] = field(default_factory=set)
+    Attributes:
+        by_kid: every key that was ever brought in.
+        in_force: by key stream the key in force; None once it is revoked.
+        holders: by key stream the party or device whose it is.
+        acts: every act with its record time, in the order read.
+        used: the key streams of which a key was asked for.
+    """
 
-    def find(self, kid: bytes) -> KeyStatement:
-        """The holder of a key.
+    by_kid: dict[bytes, Signer] = field(default_factory=dict)
+    in_force: dict[str, bytes | None] = field(default_factory=dict)
+    holders: dict[str, str] = field(default_factory=dict)
+    acts: list[tuple[KeyAct, int]] = field(default_factory=list)
+    used: set[str] = field(default_factory=set)
+
+    def take(self, uri: str, body: bytes, at_ms: int) -> KeyAct:
+        """Read the next act of a key stream; what it cannot check alone, ``check_voucher`` does.
+
+        Args:
+            uri: the key stream.
+            body: the statement.
+            at_ms: when it was recorded; never less than that of the act before.
 
         Raises:
-            UnknownSignerError: the bundle holds no key stream for it.
+            MalformedError, KeyRefusedError: not a statement of a key stream.
+            SubjectMismatchError: it speaks about another stream, party or key.
+            SignatureMismatchError: not signed by its own key, or not by the key that it replaces.
+            ChainMismatchError: this act may not stand here.
+        """
+        act = parse_key_act(body)
+        if act.stream != uri:
+            raise SubjectMismatchError("a key statement on another stream", expected=act.stream, got=uri)
+        holder = self.holders.get(uri, act.subject)
+        if act.subject != holder:
+            raise SubjectMismatchError(f"holder of {uri}", expected=holder, got=act.subject)
+        if isinstance(act, Revocation):
+            self._revoke(act, at_ms)
+        else:
+            self._bring_in(act, at_ms)
+        self.holders[uri] = holder
+        self.acts.append((act, at_ms))
+        return act
+
+    def find(self, kid: bytes, at_ms: int) -> Signer:
+        """The holder of a key, for what was recorded at ``at_ms``.
+
+        Raises:
+            UnknownSignerError: no key stream that was read holds it.
+            KeyNotInForceError: it was not in force then.
         """
         found = self.by_kid.get(kid)
         if found is None:
-            raise UnknownSignerError(f"the bundle holds no key statement for key {kid.hex()}")
-        self.used.add(kid)
+            raise UnknownSignerError(f"there is no key statement for key {kid.hex()}")
+        self.used.add(found.stream)
+        if not found.speaks_at(at_ms):
+            until = "" if found.until_ms is None else f" until {format_time(found.until_ms)}"
+            raise KeyNotInForceError(
+                f"key {kid.hex()} is in force from {format_time(found.from_ms)}{until},"
+                f" this was recorded at {format_time(at_ms)}"
+            )
         return found
 
-    def party(self, uri: str) -> KeyStatement:
-        """The key statement of a party."""
-        for statement in self.by_kid.values():
-            if statement.subject == uri:
-                return self.find(statement.key.kid)
-        raise UnknownSignerError(f"the bundle holds no key statement of {uri}")
+    def check_voucher(self, act: KeyAct, at_ms: int, registrar: PublicKey | None) -> None:
+        """Check the signature of whoever vouches for an act: the registrar, or a device's owner.
+
+        Args:
+            registrar: None if it is not known; its signatures are passed over then.
+
+        Raises:
+            SignatureMismatchError: the signature is not of that key, or does not match.
+            UnknownSignerError, KeyNotInForceError: the owner had no such key then.
+            SubjectMismatchError: another party vouches for a device.
+        """
+        if isinstance(act, Revocation):
+            if registrar is not None and act.revoker != act.kid:
+                act.verify(registrar)
+        elif act.owner is not None:
+            owner = self.find(act.voucher or b"", at_ms)
+            if owner.subject != act.owner:
+                raise SubjectMismatchError(
+                    f"who vouches for {act.subject}", expected=act.owner, got=owner.subject
+                )
+            act.message.verify(1, owner.key)
+        elif registrar is not None and act.act == ENROL:
+            act.message.verify(1, registrar)
+
+    def _bring_in(self, act: KeyStatement, at_ms: int) -> None:
+        act.message.verify(0, act.key)
+        if act.voucher is None:
+            raise SignatureMismatchError("a signature is missing: nobody vouches for this key")
+        if act.key.kid in self.by_kid:
+            raise ChainMismatchError(f"key {act.key.kid.hex()} is brought in for a second time")
+        current = self.in_force.get(act.stream)
+        if act.act == ROTATE:
+            self._rotate_away(act, current, at_ms)
+        elif current is not None:
+            raise ChainMismatchError(f"an enrolment while key {current.hex()} is in force")
+        self.by_kid[act.key.kid] = Signer(act, at_ms)
+        self.in_force[act.stream] = act.key.kid
+
+    def _rotate_away(self, act: KeyStatement, current: bytes | None, at_ms: int) -> None:
+        if current is None or act.voucher != current:
+            raise ChainMismatchError(
+                "a rotation is signed by the key in force", expected=current or "none", got=act.voucher
+            )
+        old = self.by_kid[current]
+        act.message.verify(1, old.key)
+        self.by_kid[current] = replace(old, until_ms=at_ms)
+
+    def _revoke(self, act: Revocation, at_ms: int) -> None:
+        held = self.by_kid.get(act.kid)
+        if held is None or held.stream != act.stream:
+            raise SubjectMismatchError(f"key {act.kid.hex()} is revoked, but it never stood in {act.stream}")
+        if held.revocation is not None:
+            raise ChainMismatchError(f"key {act.kid.hex()} is revoked for a second time")
+        if act.revoker == act.kid:
+            if held.until_ms is not None:
+                raise ChainMismatchError("a key that was rotated away revokes itself")
+            act.verify(held.key)
+        ended_ms = at_ms if held.until_ms is None else held.until_ms
+        self.by_kid[act.kid] = replace(held, until_ms=ended_ms, revocation=act)
+        if self.in_force[act.stream] == act.kid:
+            self.in_force[act.stream] = None
 
 
-def read_signers(stretches: Iterable[Stretch]) -> Signers:
-    """The key statements of whole key streams; signatures by their own keys are checked here.
+def read_signers(stretches: Iterable[Stretch], policy: Policy | None) -> Signers:
+    """The signers of whole key streams, vouched for as far as there is a policy.
 
     Raises:
         BundleError: a key stream that is not whole or withholds a statement.
-        TamperError: a statement on a stream it does not speak about, or a bad signature.
+        SubjectMismatchError: a key stream of another node than the pinned log's.
+        TamperError, RefusedError: as ``Signers.take`` and ``Signers.check_voucher``.
     """
     signers = Signers()
     for stretch in stretches:
-        if stretch.first or len(stretch.links) != 1 or stretch.place is None:
-            raise BundleError(
-                f"{stretch.uri} must be there whole: one enrolment, with its place in the state"
-            )
-        (link,) = stretch.links
-        if link.statement is None or link.media_type != media.KEY:
-            raise BundleError(f"{stretch.uri} must show its key statement")
-        statement = parse_key_statement(link.statement)
-        if statement.stream != stretch.uri:
-            raise TamperError("a key statement on another stream", expected=statement.stream, got=stretch.uri)
-        statement.message.verify(0, statement.key)
-        if signers.by_kid.setdefault(statement.key.kid, statement) is not statement:
-            raise BundleError(f"key {statement.key.kid.hex()} stands in two key streams")
+        host = parse_stream(stretch.uri).host
+        if policy is not None and host != policy.node:
+            raise SubjectMismatchError("node of a key stream", expected=policy.node, got=host)
+        if stretch.first or not stretch.links or stretch.place is None:
+            raise BundleError(f"{stretch.uri} must be there whole, with its place in the state")
+        for link in stretch.links:
+            if link.statement is None or link.media_type != media.KEY:
+                raise BundleError(f"{stretch.uri} must show its key statements")
+            signers.take(stretch.uri, link.statement, link.time_ms)
+    for act, at_ms in signers.acts:
+        signers.check_voucher(act, at_ms, policy.registrar.key if policy else None)
     return signers
 
 
-def check_vouchers(signers: Signers, policy: Policy) -> None:
-    """Check that the pinned registrar vouches for every party, and its owner for every device.
-
-    Raises:
-        SignatureMismatchError, UnknownSignerError: somebody is not vouched for.
-        SubjectMismatchError: a key stream of another node than the pinned log's.
-    """
-    for statement in signers.by_kid.values():
-        owner = statement.owner
-        statement.verify(policy.registrar.key if owner is None else signers.party(owner).key)
-        host = parse_stream(statement.stream).host
-        if host != policy.node:
-            raise SubjectMismatchError("node of a key stream", expected=policy.node, got=host)
-
-
 def display_names(signers: Signers) -> Mapping[str, Mapping[str, str]]:
-    """The names that parties and devices carry in their key statements, by URI."""
-    return {s.subject: s.names for s in signers.by_kid.values()}
+    """The names that parties and devices carry in their newest enrolments, by URI."""
+    enrolled = (act for act, _ in signers.acts if isinstance(act, KeyStatement) and act.act == ENROL)
+    return {act.subject: act.names for act in enrolled}

@@ -17,7 +17,15 @@ from traceability.errors import (
 )
 from traceability.signing import jose
 from traceability.signing.keys import SMALL_ORDER, PrivateKey
-from traceability.signing.keystatement import device_request, parse_key_statement, party_statement, vouch
+from traceability.signing.keystatement import (
+    ROTATE,
+    device_request,
+    parse_key_statement,
+    party_rotation,
+    party_statement,
+    vouch,
+)
+from traceability.signing.revocation import parse_key_act
 
 NODE = "node.example"
 KEY, OTHER, REGISTRAR = (PrivateKey.from_seed(bytes([i]) * 32) for i in (1, 2, 3))
@@ -82,6 +90,7 @@ JWK = {"crv": "Ed25519", "kty": "OKP", "x": jose.b64url(KEY.public.raw)}
     ("changes", "error"),
     [
         ({"act": "revoke"}, StatementError),
+        ({"act": "rotate"}, StatementError),
         ({"iat": -1}, StatementError),
         ({"iat": True}, StatementError),
         ({"iat": "5"}, StatementError),
@@ -136,3 +145,57 @@ def test_any_other_device_statement_is_refused(changes: dict[str, Any]):
 def test_a_statement_that_would_not_be_read_is_not_made():
     with pytest.raises(TraceabilityError):
         party_statement(KEY, REGISTRAR, node=NODE, party=PARTY, names={"en": "x"}, custody="node", iat=5)
+
+
+def rotation(**changes: Any) -> bytes:
+    made = party_rotation(OTHER, KEY, node=NODE, party=PARTY, custody="self", iat=5)
+    return resigned(made, [OTHER, KEY], changes) if changes else made
+
+
+def test_a_rotation_is_read_and_verified():
+    read = parse_key_statement(rotation())
+    assert (read.act, read.subject, read.custody, read.names, read.voucher) == (
+        ROTATE,
+        PARTY,
+        "self",
+        {},
+        KEY.public.kid,
+    )
+    assert (read.key, read.stream) == (OTHER.public, identifiers.party_keys(NODE, PARTY))
+    read.verify(KEY.public)
+    with pytest.raises(SignatureMismatchError):
+        read.verify(REGISTRAR.public)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"names": NAMES},
+        {"party": ...},
+        {"party": identifiers.party_uri(NODE, "f" * 16)},
+        {"custody": "bank"},
+        {"iat": -1},
+        {"jwk": JWK},
+        {"kid": "x"},
+        {"act": "Rotate"},
+        {"act": ["rotate"]},
+    ],
+)
+def test_any_other_rotation_is_refused(changes: dict[str, Any]):
+    with pytest.raises(MalformedError):
+        parse_key_act(rotation(**changes))
+
+
+def test_a_statement_is_one_act():
+    claims = dict(jose.jws_parse_general(rotation(), typ=media.KEY).payload)
+    assert parse_key_act(party()) == parse_key_statement(party())
+    assert parse_key_act(request()) == parse_key_statement(request())
+    with pytest.raises(StatementError, match="exactly"):
+        parse_key_act(jose.jws_sign_general(claims | {"act": "enrol"}, [OTHER, KEY], typ=media.KEY))
+    with pytest.raises(StatementError, match="enrol, rotate, revoke"):
+        parse_key_act(rotation(act="renew"))
+
+
+def test_a_key_does_not_replace_itself():
+    with pytest.raises(StatementError, match="signs a statement once"):
+        party_rotation(KEY, KEY, node=NODE, party=PARTY, custody="self", iat=5)

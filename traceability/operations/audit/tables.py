@@ -15,11 +15,17 @@ def audit_tables(run: Run, told: Told) -> None:
     """Compare all tables that follow from statements alone."""
     signers = run.signers.by_kid
     keys: Rows = {
-        (kid,): {"subject": s.subject, "public": s.key.raw, "stream": stream_hash(s.stream)}
+        (kid,): {
+            "subject": s.subject,
+            "public": s.key.raw,
+            "stream": stream_hash(s.stream),
+            "from_ms": s.from_ms,
+            "until_ms": s.until_ms,
+        }
         for kid, s in signers.items()
     }
     devices: Rows = {(kid.hex(),): {"kid": kid} for kid, s in signers.items() if s.owner is not None}
-    custody: Rows = {(kid,): {} for kid, s in signers.items() if s.custody == "node"}
+    custody: Rows = {(kid,): {} for kid, s in signers.items() if s.custody == "node" and s.until_ms is None}
     _compare(run, "key", models.Key, keys)
     _compare(run, "device", models.Device, devices)
     _compare(run, "custody", models.Custody, custody)
@@ -56,7 +62,7 @@ def _unseal(run: Run) -> None:
     """Every key in custody opens, and is the private half of its key."""
     table = models.Custody
     for row in run.rows(select(table.kid, table.sealed)):
-        statement = run.signers.by_kid.get(row.kid)
-        if statement is not None:
+        signer = run.signers.by_kid.get(row.kid)
+        if signer is not None:
             with run.noting("custody", f"custody {row.kid.hex()}"):
-                unseal(run.node.secret, row.sealed, statement.key)
+                unseal(run.node.secret, row.sealed, signer.key)
