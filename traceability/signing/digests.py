@@ -14,18 +14,27 @@ import hashlib
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
+from types import NoneType
 from typing import Final, TypeAlias
 
-from traceability.errors import OversizeError, ProofMismatchError, StatementError
-from traceability.signing.strictjson import Json, b64url, b64url_decode, json_decode, json_encode
+from traceability.errors import EncodingError, OversizeError, ProofMismatchError, StatementError
+from traceability.signing.strictjson import (
+    Json,
+    b64url,
+    b64url_decode,
+    json_decode,
+    json_encode,
+    sorted_names,
+)
 
 Path: TypeAlias = tuple[str | int, ...]
 
 HASH_NAME: Final = "sha-256"
 SALT_BYTES: Final = 16
 """RFC 9901 9.3: at least 128 bits of randomness for each disclosure."""
-MAX_CLAIMS_DEPTH: Final = 9
-"""An event of depth 8 under its claim."""
+MAX_CLAIMS_DEPTH: Final = 15
+"""An event of depth 14 under its claim."""
 MAX_DISCLOSURES: Final = 4_096
 """1,000 batches, each with its quantity and unit, and room for the other members."""
 MAX_DISCLOSURES_BYTES: Final = 1_048_576
@@ -85,11 +94,10 @@ def conceal(
         StatementError: a reserved member name, a salt too short or repeated.
         OversizeError: more disclosures than the limits above.
     """
-    copy = json_decode(json_encode(claims), max_depth=MAX_CLAIMS_DEPTH)
-    if not isinstance(copy, dict):
+    if not isinstance(claims, Mapping):
         raise StatementError("claims are a JSON object")
     concealing = _Concealing(hide, salt)
-    payload = concealing.close_object(copy, ())
+    payload = concealing.close_object(claims, ())
     payload[_ALGORITHM] = HASH_NAME
     _require_within_limits([disclosure.text for disclosure in concealing.made])
     return payload, tuple(concealing.made)
@@ -139,14 +147,14 @@ class _Concealing:
     made: list[Disclosure] = field(default_factory=list)
     digests: set[str] = field(default_factory=set)
 
-    def close_object(self, value: Mapping[str, Json], path: Path) -> dict[str, Json]:
+    def close_object(self, value: Mapping[str, object], path: Path) -> dict[str, Json]:
         if reserved := _RESERVED & value.keys():
             raise StatementError(f"the member name {min(reserved)!r} is reserved for SD-JWT")
         plain: dict[str, Json] = {}
         hidden: list[str] = []
-        for name, item in value.items():
+        for name in sorted_names(value):
             place = (*path, name)
-            closed = self._close(item, place)
+            closed = self._close(value[name], place)
             if self.hide(place):
                 hidden.append(self._disclose([name, closed], place))
             else:
@@ -156,14 +164,18 @@ class _Concealing:
             plain[_DIGESTS] = [*sorted(hidden)]
         return plain
 
-    def _close(self, value: Json, path: Path) -> Json:
-        if isinstance(value, dict):
+    def _close(self, value: object, path: Path) -> Json:
+        if isinstance(value, (str, bool, int, Decimal, NoneType)):
+            return value
+        if len(path) >= MAX_CLAIMS_DEPTH:
+            raise EncodingError(f"claims nest deeper than {MAX_CLAIMS_DEPTH}")
+        if isinstance(value, (dict, Mapping)):
             return self.close_object(value, path)
-        if isinstance(value, list):
-            return [self._close_element(item, (*path, index)) for index, item in enumerate(value)]
-        return value
+        if not isinstance(value, (list, tuple)):
+            raise EncodingError(f"{type(value).__name__} has no JSON form here")
+        return [self._close_element(item, (*path, index)) for index, item in enumerate(value)]
 
-    def _close_element(self, value: Json, place: Path) -> Json:
+    def _close_element(self, value: object, place: Path) -> Json:
         closed = self._close(value, place)
         return {_ELEMENT: self._disclose([closed], place)} if self.hide(place) else closed
 

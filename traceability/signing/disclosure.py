@@ -1,194 +1,125 @@
-"""Which parts of an EPCIS event are hidden behind digests, and who may see each of them.
+"""Who may see which parts of an event statement: the tree of parts, and a party's own exceptions.
 
-One tree of rules decides everything; paths are inside the event (``("type",)``,
-``("quantityList", 0, "uom")``).
+*Hidden.* What is a disclosure of its own is said by :mod:`traceability.signing.parts` and never
+depends on a policy. The context of the document that an event came in is one more disclosure,
+beside the event; it is treated as the event's own ``@context`` is.
 
-*Hidden.* Every member of the event is a disclosure of its own, without exception: the signed
-text tells a stranger how many members an event has, and nothing else. So is every element
-of the lists that name batches, and inside such an element all but the name itself
-(quantity and unit can be withheld from somebody who may know the batch); and every member
-of ``ilmd`` and of ``errorDeclaration``. All other members are shown or withheld whole.
+*Released.* The disclosures of an audience always include the parents they need: an inner part is
+never for a wider audience than the part around it. A page may show fewer: of the elements that
+name batches, the one of its own batch is enough.
 
-*Audiences* are nested: what the public sees, chain partners see, and the regulator sees all.
-What no rule names is for the regulator alone. An inner part is never for a wider audience than
-the part around it, so the disclosures of an audience always include the parents they need.
-A page may show fewer: of the elements that name batches, the one of its own batch is enough.
-
-*Kept* parts are public, can never be withheld from those who may see a batch's page, and are
-never erased: which batch, and what happened when, including that the event was later
-declared an error. They hold no personal data. With nothing but them a verifier still sees
-that the statement speaks about the batch.
-
-Sensor readings inside events are for partners, as a path does not tell a temperature from a
-position; consumers see what the batch's stays and its own frames say. ``eventID`` is a hash
-over the whole event, by which hidden fields could be guessed: it is for those who see every field.
+*Exceptions.* A party may open or close any part for its own events, but for those that are kept
+and for hashes over whole events. By such a hash hidden fields could be guessed: ``eventID`` is
+for those who see every other part of that very event, whatever the policy.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Final
 
-from traceability.errors import StatementError
+from traceability.errors import ConflictError, StatementError
 from traceability.signing.digests import Path
+from traceability.signing.parts import (
+    Audience,
+    Part,
+    format_part,
+    hide_event,
+    kept,
+    part_of,
+    rule_of,
+    rules_on,
+)
 from traceability.signing.strictjson import Json
+
+__all__ = [
+    "CONTEXT_CLAIM",
+    "DEFAULT",
+    "EVENT_CLAIM",
+    "Audience",
+    "Policy",
+    "digests_for",
+    "hide_claims",
+    "hide_event",
+    "inside",
+    "kept",
+    "kept_digests",
+    "require_policy",
+    "strictest",
+]
 
 EVENT_CLAIM: Final = "event"
 """Where the event stands among the claims of a statement; ``iss`` and ``iat`` stand beside it."""
-
-
-class Audience(StrEnum):
-    """Who may see a part; ordered from the widest to the narrowest: PUBLIC < PARTNER < REGULATOR."""
-
-    PUBLIC = "public"
-    PARTNER = "partner"
-    REGULATOR = "regulator"
-
-    def _rank(self) -> int:
-        return list(Audience).index(self)
-
-    def __lt__(self, other: str) -> bool:
-        return self._rank() < Audience(other)._rank()
-
-    def __le__(self, other: str) -> bool:
-        return self._rank() <= Audience(other)._rank()
-
-    def __gt__(self, other: str) -> bool:
-        return self._rank() > Audience(other)._rank()
-
-    def __ge__(self, other: str) -> bool:
-        return self._rank() >= Audience(other)._rank()
+CONTEXT_CLAIM: Final = "context"
+"""Where the ``@context`` of its document stands, if it had one."""
+_EVENT_ID: Final = (EVENT_CLAIM, "eventID")
 
 
 @dataclass(frozen=True, slots=True)
-class _Rule:
-    """How one part is treated.
+class Policy:
+    """To whom a party shows the parts of its events: the tree above with exceptions.
 
-    ``parts`` are rules by member name, ``ft:`` standing for all members of this project's
-    vocabulary that have no rule of their own; ``each`` is for every element of a list.
-    A part with neither is never divided. A ``plain`` part stands open in the part around it.
+    Raises:
+        ConflictError: an exception for a part that no policy may open or close.
+        StatementError: an exception for something that is not a part of its own.
     """
 
-    audience: Audience
-    kept: bool = False
-    plain: bool = False
-    parts: Mapping[str, _Rule] = field(default_factory=dict)
-    each: _Rule | None = None
+    exceptions: Mapping[Part, Audience] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for part in self.exceptions:
+            rule = rule_of(part)
+            if rule.kept or rule.fixed:
+                why = "is never withheld" if rule.kept else "goes to those who see every part of the event"
+                raise ConflictError(
+                    f"{format_part(part)} {why}: no policy changes that",
+                    remedy="Open or close other parts: traceability policy show lists what can be changed.",
+                )
+
+    def audience_of(self, path: Path) -> Audience:
+        """The widest audience that may see the part at ``path``."""
+        audiences = (
+            self.exceptions.get(part_of(path[:depth]), rule.audience)
+            for depth, rule in enumerate(rules_on(path))
+        )
+        return max(audiences)
 
 
-_KEPT: Final = _Rule(Audience.PUBLIC, kept=True)
-_PUBLIC: Final = _Rule(Audience.PUBLIC)
-_PARTNER: Final = _Rule(Audience.PARTNER)
-_REGULATOR: Final = _Rule(Audience.REGULATOR)
-
-_EPCS: Final = _Rule(Audience.PUBLIC, kept=True, each=_KEPT)
-_BATCH: Final = {
-    "epcClass": _Rule(Audience.PUBLIC, kept=True, plain=True),
-    "quantity": _PARTNER,
-    "uom": _PARTNER,
-}
-_QUANTITIES: Final = _Rule(Audience.PUBLIC, kept=True, each=_Rule(Audience.PUBLIC, kept=True, parts=_BATCH))
-
-_VOCABULARY: Final = {
-    "ft:": _PUBLIC,
-    "ft:contact": _REGULATOR,
-    "ft:document": _REGULATOR,
-    "ft:note": _REGULATOR,
-    "ft:person": _REGULATOR,
-    "ft:position": _REGULATOR,
-    "ft:price": _REGULATOR,
-}
-_MASTER_DATA: Final = {
-    "cbvmda:bestBeforeDate": _PUBLIC,
-    "cbvmda:countryOfOrigin": _PUBLIC,
-    "cbvmda:growingMethodCode": _PUBLIC,
-    "cbvmda:harvestEndDate": _PUBLIC,
-    "cbvmda:harvestStartDate": _PUBLIC,
-    "cbvmda:itemExpirationDate": _PUBLIC,
-    "cbvmda:lotNumber": _PUBLIC,
-    "cbvmda:preservationTechniqueCode": _PUBLIC,
-    "cbvmda:productionDate": _PUBLIC,
-    "cbvmda:sellByDate": _PUBLIC,
-    "cbvmda:storageStateCode": _PUBLIC,
-    "cbvmda:grossWeight": _PARTNER,
-    "cbvmda:netWeight": _PARTNER,
-}
-_EVENT: Final = _Rule(
-    Audience.PUBLIC,
-    kept=True,
-    parts={
-        "@context": _PUBLIC,
-        "type": _KEPT,
-        "action": _KEPT,
-        "eventTime": _KEPT,
-        "eventTimeZoneOffset": _KEPT,
-        "bizStep": _KEPT,
-        "disposition": _KEPT,
-        "parentID": _KEPT,
-        "epcList": _EPCS,
-        "childEPCs": _EPCS,
-        "inputEPCList": _EPCS,
-        "outputEPCList": _EPCS,
-        "quantityList": _QUANTITIES,
-        "childQuantityList": _QUANTITIES,
-        "inputQuantityList": _QUANTITIES,
-        "outputQuantityList": _QUANTITIES,
-        "errorDeclaration": _Rule(
-            Audience.PUBLIC, kept=True, parts={"declarationTime": _KEPT, "reason": _KEPT}
-        ),
-        "ilmd": _Rule(
-            Audience.PUBLIC, kept=True, parts=_MASTER_DATA | _VOCABULARY | {"ft:temperature": _KEPT}
-        ),
-        "readPoint": _PARTNER,
-        "bizLocation": _PARTNER,
-        "sourceList": _PARTNER,
-        "destinationList": _PARTNER,
-        "persistentDisposition": _PARTNER,
-        "sensorElementList": _PARTNER,
-        "eventID": _REGULATOR,
-        "bizTransactionList": _REGULATOR,
-        "certificationInfo": _REGULATOR,
-        **_VOCABULARY,
-    },
-)
+DEFAULT: Final = Policy()
+"""What holds where a party has said nothing."""
 
 
-def audience_of(path: Path) -> Audience:
-    """The widest audience that may see the part at ``path``."""
-    return max(rule.audience for rule in _rules(path))
-
-
-def kept(path: Path) -> bool:
-    """Whether the part at ``path`` is never withheld from who may see the page, and never erased."""
-    return all(rule.kept for rule in _rules(path))
-
-
-def hide_event(path: Path) -> bool:
-    """Whether the part at ``path`` is a disclosure of its own."""
-    rules = list(_rules(path))
-    return 0 < len(path) < len(rules) and not rules[-1].plain
+def strictest(policies: Iterable[Policy]) -> Policy:
+    """Shows a part only to those to whom every one of the policies (one or more) shows it."""
+    given = tuple(policies)
+    parts = {part for policy in given for part in policy.exceptions}
+    return Policy(
+        {part: max(p.exceptions.get(part, rule_of(part).audience) for p in given) for part in parts}
+    )
 
 
 def hide_claims(path: Path) -> bool:
     """The same for the claims of a statement: what :func:`traceability.signing.sdjwt.issue` asks."""
-    return path[:1] == (EVENT_CLAIM,) and hide_event(path[1:])
+    return path == (CONTEXT_CLAIM,) or (path[:1] == (EVENT_CLAIM,) and hide_event(path[1:]))
 
 
-def digests_for(audience: Audience, paths: Mapping[str, Path]) -> frozenset[str]:
+def digests_for(audience: Audience, paths: Mapping[str, Path], policy: Policy = DEFAULT) -> frozenset[str]:
     """The digests whose disclosures an audience gets, parents included.
 
     Args:
         audience: who asks.
         paths: of all disclosures of one event statement, by digest, from its claims.
+        policy: of the party whose statement it is.
     """
-    return frozenset(digest for digest, path in paths.items() if audience_of(_inside(path)) <= audience)
+    others = {digest: path for digest, path in paths.items() if path != _EVENT_ID}
+    seen = {d for d, path in others.items() if policy.audience_of(inside(path)) <= audience}
+    return frozenset(paths if len(seen) == len(others) else seen)
 
 
 def kept_digests(paths: Mapping[str, Path]) -> frozenset[str]:
     """The digests whose disclosures are never withheld and never erased."""
-    return frozenset(digest for digest, path in paths.items() if kept(_inside(path)))
+    return frozenset(digest for digest, path in paths.items() if kept(inside(path)))
 
 
 def require_policy(claims: Mapping[str, Json], paths: Mapping[str, Path]) -> None:
@@ -210,27 +141,16 @@ def require_policy(claims: Mapping[str, Json], paths: Mapping[str, Path]) -> Non
         raise StatementError(f"the policy for events and the statement differ about {place}")
 
 
-def _rules(path: Path) -> Iterator[_Rule]:
-    """The rules met on the way from the event to a part, as far as the tree divides it."""
-    rule = _EVENT
-    yield rule
-    for step in path:
-        if not rule.parts and rule.each is None:
-            return
-        rule = _part(rule, step)
-        yield rule
+def inside(path: Path) -> Path:
+    """Where a disclosure of an event statement stands in the event; its context is the ``@context``.
 
-
-def _part(rule: _Rule, step: str | int) -> _Rule:
-    if isinstance(step, int):
-        return rule.each or _REGULATOR
-    family = "ft:" if step.startswith("ft:") else step
-    return rule.parts.get(step) or rule.parts.get(family) or _REGULATOR
-
-
-def _inside(path: Path) -> Path:
+    Raises:
+        StatementError: it is no part of an event.
+    """
+    if path == (CONTEXT_CLAIM,):
+        return ("@context",)
     if path[:1] != (EVENT_CLAIM,) or len(path) == 1:
-        raise StatementError("an event statement hides parts of its event and nothing else")
+        raise StatementError("an event statement hides parts of its event, its context, and nothing else")
     return path[1:]
 
 

@@ -1,15 +1,16 @@
 """The database, opened so that what was committed stays, and read so that one answer is one snapshot.
 
 SQLite: WAL with ``synchronous=FULL``; every writer begins with BEGIN IMMEDIATE; only the
-publisher checkpoints the WAL. PostgreSQL: writers share an advisory lock that the publisher
-takes alone, so that nobody's record time can fall before a checkpoint that is already signed.
+publisher checkpoints the WAL; deleted bytes are zeroed. PostgreSQL: writers share an advisory
+lock that the publisher takes alone, so that nobody's record time can fall before a checkpoint
+that is already signed.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
@@ -102,6 +103,26 @@ class Store:
         with self.reading() as connection:
             return schema.is_current(connection)
 
+    def scrub(self) -> bool:
+        """Empty SQLite's WAL, in which old versions of rows still stand; only the publisher calls this.
+
+        Nobody waits for it: while others read or write it does nothing. On PostgreSQL old versions
+        of rows are the matter of VACUUM.
+
+        Returns:
+            Whether nothing is left there to be scrubbed.
+        """
+        if self.engine.dialect.name != "sqlite":
+            return True
+        with _reachable(), closing(self.engine.raw_connection()) as connection:
+            cursor = connection.cursor()
+            cursor.execute("PRAGMA busy_timeout=0")
+            try:
+                busy, _, _ = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            finally:
+                cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_S * 1000}")
+        return not busy
+
     def close(self) -> None:
         """Give back all connections."""
         self.engine.dispose()
@@ -129,6 +150,7 @@ def prepare_sqlite(engine: Engine, *, checkpoints: bool = False) -> None:
         for pragma in (
             "journal_mode=WAL",
             "synchronous=FULL",
+            "secure_delete=ON",
             "foreign_keys=ON",
             f"busy_timeout={BUSY_TIMEOUT_S * 1000}",
             f"wal_autocheckpoint={1000 if checkpoints else 0}",

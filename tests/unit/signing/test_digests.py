@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from traceability.errors import EncodingError, OversizeError, ProofMismatchError, StatementError
 from traceability.signing import digests
-from traceability.signing.digests import conceal, digest_of, random_salt, reveal
+from traceability.signing.digests import MAX_CLAIMS_DEPTH, conceal, digest_of, random_salt, reveal
 from traceability.signing.strictjson import b64url, json_decode, json_encode
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=4).filter(
@@ -264,24 +264,26 @@ def nested(levels: int) -> object:
 
 def test_claims_nest_to_a_limit_plain_or_disclosed():
     for hide in (lambda path: True, lambda path: False):
-        payload, disclosures = conceal({"event": nested(8)}, hide, salts())
-        assert reveal(payload, [d.text for d in disclosures]).claims == {"event": nested(8)}
+        payload, disclosures = conceal({"event": nested(MAX_CLAIMS_DEPTH - 1)}, hide, salts())
+        assert reveal(payload, [d.text for d in disclosures]).claims == {
+            "event": nested(MAX_CLAIMS_DEPTH - 1)
+        }
         with pytest.raises(EncodingError):
-            conceal({"event": nested(9)}, hide, salts())
+            conceal({"event": nested(MAX_CLAIMS_DEPTH)}, hide, salts())
 
 
 def test_disclosures_inside_one_another_do_not_nest_deeper():
     opened: list[str] = []
     value: object = 0
-    for number in range(9):
+    for number in range(MAX_CLAIMS_DEPTH):
         opened.append(disclosure(f"salt {number}", value))
         value = [{"...": digest_of(opened[-1])}]
     with pytest.raises(StatementError, match="deeper"):
         reveal(payload_of(event=value), opened)
     with pytest.raises(StatementError, match="deeper"):
-        reveal(payload_of(event=nested(9)), [])
+        reveal(payload_of(event=nested(MAX_CLAIMS_DEPTH)), [])
     with pytest.raises(StatementError, match="deeper"):
-        reveal(payload_of(event=json_decode('{"a":' * 9 + "0" + "}" * 9)), [])
+        reveal(payload_of(event=json_decode('{"a":' * MAX_CLAIMS_DEPTH + "0" + "}" * MAX_CLAIMS_DEPTH)), [])
 
 
 def test_there_are_limits_to_number_and_length(monkeypatch):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from typing import Final
 
 from sqlalchemy import select
@@ -10,23 +10,28 @@ from sqlalchemy import select
 from traceability.operations.audit.report import Run
 from traceability.signing import sdjwt
 from traceability.signing.disclosure import EVENT_CLAIM
+from traceability.signing.kept import KEPT_CLAIM, kept_members
+from traceability.signing.parts import parse_part, require_erasable
 from traceability.signing.strictjson import Json, b64url_decode, json_decode
 from traceability.store import models
+from traceability.store.access import Erasure
 
-_NAMING: Final = {
-    "ObjectEvent": {"quantityList"},
-    "AggregationEvent": {"parentID", "childQuantityList"},
-    "AssociationEvent": {"parentID", "childEPCs"},
+_ALWAYS: Final = frozenset({"type", "eventTime", "eventTimeZoneOffset"})
+_UNNAMED: Final = {
+    "ObjectEvent": {"action", "bizStep", "quantityList"},
+    "AggregationEvent": {"action", "bizStep", "parentID", "childQuantityList"},
+    "AssociationEvent": {"action", "bizStep", "parentID", "childEPCs"},
 }
-"""What names the batch, asset or device, by the type of event: never erased."""
+"""What the oldest statements have, by the type of event: they do not name what is kept."""
 
 
 def audit_disclosures(run: Run, statement: bytes, body: bytes, where: str) -> None:
     """Compare a statement's disclosures with the digests that were signed.
 
-    An erased one (its body is NULL) is counted. What stood inside it cannot be told any more,
-    so of rows without a body that no digest names one is accepted only beside an erased one.
-    That nothing was erased which must be kept shows when the event is opened.
+    An erased one (its body is NULL) is counted; a row of ``erasures`` says why it went. What stood
+    inside it cannot be told any more, so of rows without a body that no digest names one is
+    accepted only beside an erased one. That nothing was erased which must be kept shows when the
+    event is opened.
     """
     table = models.Disclosure
     query = select(table.digest, table.body).where(table.statement == statement)
@@ -51,14 +56,28 @@ def audit_disclosures(run: Run, statement: bytes, body: bytes, where: str) -> No
     for digest in sorted(erased & {digest for digest, is_element in named if is_element}):
         run.found("disclosure", f"disclosure {digest} of {where}", "it names a batch, and was erased")
     run.counts["erased"] += len(rows) - len(texts)
-    event = sdjwt.reveal(payload, [texts[d] for d in sorted(signed & texts.keys())]).claims.get(EVENT_CLAIM)
-    _audit_kept(run, event if isinstance(event, dict) else {}, where)
+    _audit_reasons(run, statement, rows.keys() - texts.keys(), where)
+    _audit_kept(run, sdjwt.reveal(payload, [texts[d] for d in sorted(signed & texts.keys())]).claims, where)
 
 
-def _audit_kept(run: Run, event: Mapping[str, Json], where: str) -> None:
-    kept = {"type", "action", "eventTime", "eventTimeZoneOffset", "bizStep"}
-    kept |= _NAMING.get(str(event.get("type")), set())
-    for name in sorted(kept - event.keys()):
+def _audit_reasons(run: Run, statement: bytes, erased: Set[str], where: str) -> None:
+    """Each erased disclosure has a row that says why, of a part that may be erased; no other has one."""
+    query = select(Erasure.digest, Erasure.part).where(Erasure.statement == statement)
+    parts = {row.digest: row.part for row in run.connection.execute(query)}
+    for digest in sorted(erased ^ parts.keys()):
+        what = "it was erased, and no row says why" if digest in erased else "it is said to be erased"
+        run.found("disclosure", f"disclosure {digest} of {where}", what)
+    for digest in sorted(erased & parts.keys()):
+        with run.noting("disclosure", f"disclosure {digest} of {where}"):
+            require_erasable(parse_part(parts[digest]))
+
+
+def _audit_kept(run: Run, claims: Mapping[str, Json], where: str) -> None:
+    """What a statement names as kept is there; the oldest name nothing."""
+    event, named = claims.get(EVENT_CLAIM), claims.get(KEPT_CLAIM)
+    shown = event if isinstance(event, dict) else {}
+    wanted = map(str, named) if isinstance(named, list) else _UNNAMED.get(str(shown.get("type")), ())
+    for name in sorted({*wanted, *_ALWAYS} - set(kept_members(shown))):
         run.found("disclosure", f"{name} of {where}", "it must be kept, and was erased")
 
 
