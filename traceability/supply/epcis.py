@@ -1,13 +1,7 @@
-"""EPCIS 2.0 events, in the part of the standard that a journey needs.
+"""EPCIS 2.0 events as the rest of the system reads them: steps, times, and what an event names.
 
-Three of the five event types: an ``ObjectEvent`` says what happened to a batch; an
-``AggregationEvent`` puts a batch into a monitored asset (ADD) or takes it out (DELETE); an
-``AssociationEvent`` installs a device on an asset or a batch, or removes it.
-
-Members with the prefix ``ft`` are this project's extension: ``ft:region`` (where, as coarse
-as the party publishes it), ``ft:asset`` (what the asset is called), and in ``ilmd``
-``ft:product`` (name) and ``ft:temperature`` (limits as integers). Texts for people are given
-in English and Chinese.
+What an event must look like is in :mod:`traceability.supply.model`; here is what follows from
+one. All of it works on partly disclosed events: what is hidden is simply not there.
 
 Source: EPCIS 2.0 (GS1, 2022) 7.4; CBV 2.0 7.1 (business steps) and 7.2 (dispositions).
 """
@@ -15,40 +9,36 @@ Source: EPCIS 2.0 (GS1, 2022) 7.4; CBV 2.0 7.1 (business steps) and 7.2 (disposi
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from decimal import Decimal
 from typing import Any, Final
 
-from marshmallow import Schema, ValidationError, fields, validate, validates_schema
+from traceability.errors import StatementError
+from traceability.identifiers import Kind, canonical, parse_stream, party_events, stream_of
+from traceability.supply.context import EPCIS_CONTEXT, NAMESPACE
 
-from traceability.errors import IdentifierError, StatementError
-from traceability.identifiers import parse_stream
+CONTEXT: Final[list[Any]] = [EPCIS_CONTEXT, {"ft": NAMESPACE}]
 
-NAMESPACE: Final = "https://food-traceability.example/ns/1#"
-CONTEXT: Final[list[Any]] = [
-    "https://ref.gs1.org/standards/epcis/epcis-context.jsonld",
-    {"ft": NAMESPACE},
-]
-MAX_ELEMENTS: Final = 1000
-
-_OFFSET = re.compile(r"[+-](?:0\d|1[0-3]):[0-5]\d|[+-]14:00")
-_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,3})?(?:Z|[+-]\d\d:\d\d)")
+_TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)", re.ASCII)
+_DEVICE = re.compile(r"https://[^/]+/device/([0-9a-f]{32})")
+_QUANTITY_LISTS: Final = ("quantityList", "childQuantityList", "inputQuantityList", "outputQuantityList")
+_EPC_LISTS: Final = ("epcList", "childEPCs", "inputEPCList", "outputEPCList")
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What a step of a journey is in EPCIS: event type, action and CBV words."""
+    """What a step of a journey is in EPCIS: event type, action (a transformation has none) and CBV words."""
 
     type: str
-    action: str
+    action: str | None
     biz_step: str
     disposition: str
 
 
 STEPS: Final[Mapping[str, Step]] = {
     "harvest": Step("ObjectEvent", "ADD", "creating_class_instance", "active"),
+    "make": Step("TransformationEvent", None, "creating_class_instance", "active"),
     "pack": Step("ObjectEvent", "OBSERVE", "packing", "in_progress"),
     "inspect": Step("ObjectEvent", "OBSERVE", "inspecting", "in_progress"),
     "ship": Step("ObjectEvent", "OBSERVE", "shipping", "in_transit"),
@@ -65,18 +55,23 @@ STEPS: Final[Mapping[str, Step]] = {
 
 
 def event_time_ms(event: Mapping[str, Any]) -> int:
-    """When an event happened, in milliseconds since 1970 UTC.
+    """When an event happened, in whole milliseconds since 1970 UTC; finer fractions are cut off.
 
     Raises:
         StatementError: no such time, or before 1970.
     """
     text = event.get("eventTime")
-    if not isinstance(text, str) or not _TIME.fullmatch(text):
+    found = _TIME.fullmatch(text) if isinstance(text, str) else None
+    if found is None:
         raise StatementError(f"not the time of an event: {text!r:.100}")
+    moment, fraction, zone = found.groups()
     try:
-        return _instant_ms(text)
+        since = datetime.fromisoformat(moment + zone) - datetime.fromisoformat("1970-01-01T00:00:00+00:00")
     except ValueError as error:
         raise StatementError(f"not the time of an event: {error}") from error
+    if since < timedelta(0):
+        raise StatementError(f"not the time of an event: {text} is before 1970")
+    return since // timedelta(milliseconds=1) + int((fraction or "").ljust(3, "0")[:3])
 
 
 def format_event_time(ms: int, offset: str = "+00:00") -> str:
@@ -88,156 +83,64 @@ def format_event_time(ms: int, offset: str = "+00:00") -> str:
 
 
 def subjects(event: Mapping[str, Any]) -> tuple[str, ...]:
-    """Every URI that an event speaks about: what it names in its lists, and its parent.
-
-    Works on partly disclosed events: what is hidden is simply not there.
-    """
-    named = [
-        e.get("epcClass") for key in _QUANTITY_LISTS for e in _list(event, key) if isinstance(e, Mapping)
-    ]
-    named += [e for key in _EPC_LISTS for e in _list(event, key)]
-    named.append(event.get("parentID"))
+    """Every URI that an event speaks about, as written: what it names in its lists, and its parent."""
+    named = [*_named(event, (*_QUANTITY_LISTS, *_EPC_LISTS)), event.get("parentID")]
     return tuple(dict.fromkeys(n for n in named if isinstance(n, str)))
 
 
-def _list(event: Mapping[str, Any], name: str) -> list[Any]:
-    value = event.get(name)
-    return value if isinstance(value, list) else []
+def streams_of(event: Mapping[str, Any], node: str) -> tuple[str, ...]:
+    """The streams of the things that an event names, in its order.
 
-
-_QUANTITY_LISTS: Final = ("quantityList", "childQuantityList", "inputQuantityList", "outputQuantityList")
-_EPC_LISTS: Final = ("epcList", "childEPCs", "inputEPCList", "outputEPCList")
-
-
-def _uri(value: str) -> None:
-    if not value.startswith("https://") or not value.isascii() or len(value) > 512 or " " in value:
-        raise ValidationError("an https URI of at most 512 ASCII characters is needed")
-
-
-def _stream(value: str) -> None:
-    try:
-        parse_stream(value)
-    except IdentifierError as error:
-        raise ValidationError(str(error)) from error
-
-
-class _Quantity(Schema):
-    epcClass = fields.String(required=True, validate=_stream)
-    quantity = fields.Raw()
-    uom = fields.String(validate=validate.Regexp(r"[0-9A-Z]{2,3}\Z"))
-
-    @validates_schema
-    def number(self, data: dict[str, Any], **_: Any) -> None:
-        quantity = data.get("quantity", 1)
-        if (
-            isinstance(quantity, bool)
-            or not isinstance(quantity, (int, Decimal))
-            or not Decimal(quantity).is_finite()
-            or quantity < 0
-        ):
-            raise ValidationError("a whole number or a decimal, not negative, is needed", "quantity")
-
-
-class _Place(Schema):
-    id = fields.String(required=True, validate=_uri)
-
-
-class _Names(Schema):
-    en = fields.String(required=True, validate=validate.Length(1, 200))
-    zh = fields.String(required=True, validate=validate.Length(1, 200))
-
-
-class _Temperature(Schema):
-    lowMilliCelsius = fields.Integer(required=True, strict=True, validate=validate.Range(-100_000, 100_000))
-    highMilliCelsius = fields.Integer(required=True, strict=True, validate=validate.Range(-100_000, 100_000))
-    maxGapSeconds = fields.Integer(required=True, strict=True, validate=validate.Range(1, 86_400))
-
-    @validates_schema
-    def ordered(self, data: dict[str, Any], **_: Any) -> None:
-        if data["lowMilliCelsius"] >= data["highMilliCelsius"]:
-            raise ValidationError("the low limit must be below the high limit", "lowMilliCelsius")
-
-
-class _Ilmd(Schema):
-    product = fields.Nested(_Names, required=True, data_key="ft:product")
-    temperature = fields.Nested(_Temperature, data_key="ft:temperature")
-    harvested = fields.String(
-        validate=validate.Regexp(r"\d{4}-\d\d-\d\d\Z"), data_key="cbvmda:harvestStartDate"
-    )
-    best_before = fields.String(
-        validate=validate.Regexp(r"\d{4}-\d\d-\d\d\Z"), data_key="cbvmda:bestBeforeDate"
-    )
-
-
-_BIZ_STEPS = sorted({step.biz_step for step in STEPS.values()})
-_DISPOSITIONS = sorted({step.disposition for step in STEPS.values()})
-
-
-class EventSchema(Schema):
-    """One event; unknown members are refused."""
-
-    context = fields.Raw(required=True, data_key="@context", validate=validate.Equal(CONTEXT))
-    type = fields.String(
-        required=True, validate=validate.OneOf(("ObjectEvent", "AggregationEvent", "AssociationEvent"))
-    )
-    action = fields.String(required=True, validate=validate.OneOf(("ADD", "OBSERVE", "DELETE")))
-    eventTime = fields.String(required=True, validate=validate.Regexp(_TIME.pattern + r"\Z"))
-    eventTimeZoneOffset = fields.String(required=True, validate=validate.Regexp(rf"(?:{_OFFSET.pattern})\Z"))
-    bizStep = fields.String(required=True, validate=validate.OneOf(_BIZ_STEPS))
-    disposition = fields.String(validate=validate.OneOf(_DISPOSITIONS))
-    parentID = fields.String(validate=_stream)
-    childEPCs = fields.List(fields.String(validate=_uri), validate=validate.Length(1, MAX_ELEMENTS))
-    quantityList = fields.List(fields.Nested(_Quantity), validate=validate.Length(1, MAX_ELEMENTS))
-    childQuantityList = fields.List(fields.Nested(_Quantity), validate=validate.Length(1, MAX_ELEMENTS))
-    readPoint = fields.Nested(_Place)
-    ilmd = fields.Nested(_Ilmd)
-    region = fields.Nested(_Names, data_key="ft:region")
-    asset = fields.Nested(_Names, data_key="ft:asset")
-
-    @validates_schema
-    def shape(self, data: dict[str, Any], **_: Any) -> None:
-        wanted = {
-            "ObjectEvent": {"quantityList"},
-            "AggregationEvent": {"parentID", "childQuantityList"},
-            "AssociationEvent": {"parentID", "childEPCs"},
-        }[data["type"]]
-        lists = {"quantityList", "parentID", "childQuantityList", "childEPCs"}
-        if wanted != lists & set(data):
-            raise ValidationError(f"an {data['type']} has {' and '.join(sorted(wanted))}", "type")
-        if "ilmd" in data and data["action"] != "ADD":
-            raise ValidationError("master data stand in the event that creates the batch", "ilmd")
-
-    @validates_schema
-    def real_time(self, data: dict[str, Any], **_: Any) -> None:
-        try:
-            _instant_ms(data["eventTime"])
-        except ValueError as error:
-            raise ValidationError(f"not a time: {error}", "eventTime") from error
-
-
-def check_event(event: Mapping[str, Any]) -> None:
-    """Refuse an event that is not one of those described above.
-
-    Raises:
-        StatementError: names each member that is wrong, and why.
+    An asset that things are put into is left out: it has a history of its own, of what it measures.
     """
-    problems = EventSchema().validate(dict(event))
-    if problems:
-        shown = "; ".join(_problems("", problems))
-        raise StatementError(f"not an event that this version takes: {shown}")
+    named = dict.fromkeys(stream_of(uri, node) for uri in subjects(event))
+    asset = entered_asset(event, node)
+    return tuple(uri for uri in named if uri is not None and uri != asset)
 
 
-def _problems(place: str, found: Any) -> Iterator[str]:
-    """What marshmallow found, a sentence for each member."""
-    if isinstance(found, Mapping):
-        for name, inner in sorted(found.items(), key=lambda item: str(item[0])):
-            yield from _problems(f"{place}/{name}" if place else str(name), inner)
-    else:
-        yield f"{place}: {', '.join(map(str, found))}"
+def streams_for(event: Mapping[str, Any], node: str, party: str) -> tuple[str, ...]:
+    """``streams_of``, or where there are none the stream of the party's other events."""
+    return streams_of(event, node) or (party_events(node, party),)
 
 
-def _instant_ms(text: str) -> int:
-    since = datetime.fromisoformat(text) - datetime.fromisoformat("1970-01-01T00:00:00+00:00")
-    if since < timedelta(0):
-        raise ValueError(f"{text} is before 1970")
-    return since // timedelta(milliseconds=1)
+def entered_asset(event: Mapping[str, Any], node: str) -> str | None:
+    """The stream of the asset that an AggregationEvent puts things into or takes them out of."""
+    parent = event.get("parentID")
+    if event.get("type") != "AggregationEvent" or not isinstance(parent, str):
+        return None
+    uri = stream_of(parent, node)
+    return uri if uri is not None and parse_stream(uri).kind is Kind.ASSET else None
+
+
+def devices_of(event: Mapping[str, Any]) -> tuple[str, ...]:
+    """The ids of the devices that an AssociationEvent installs or removes."""
+    if event.get("type") != "AssociationEvent":
+        return ()
+    found = (_DEVICE.fullmatch(uri) for uri in _named(event, ("childEPCs",)))
+    return tuple(device[1] for device in found if device is not None)
+
+
+def begins(event: Mapping[str, Any], batch: str, node: str) -> bool:
+    """Whether by an event a batch comes to be: it is made known, or made from something else."""
+    if event.get("type") == "TransformationEvent":
+        outputs = _named(event, ("outputEPCList", "outputQuantityList"))
+        return any(canonical(uri, node) == batch for uri in outputs)
+    return event.get("type") == "ObjectEvent" and event.get("action") == "ADD"
+
+
+def inputs_of(event: Mapping[str, Any], node: str) -> tuple[str, ...]:
+    """The canonical URIs of what a transformation used up."""
+    named = _named(event, ("inputEPCList", "inputQuantityList"))
+    return tuple(dict.fromkeys(canonical(uri, node) for uri in named))
+
+
+def _named(event: Mapping[str, Any], lists: Iterable[str]) -> list[str]:
+    """The URIs in some of an event's lists."""
+    found = []
+    for name in lists:
+        value = event.get(name)
+        for item in value if isinstance(value, list) else ():
+            uri = item.get("epcClass") if isinstance(item, Mapping) else item
+            if isinstance(uri, str):
+                found.append(uri)
+    return found

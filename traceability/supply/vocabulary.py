@@ -1,0 +1,95 @@
+"""This project's own words in events: the members with the prefix ``ft``.
+
+``ft:region`` says where, as coarse as the party publishes it; ``ft:asset`` what an asset is
+called; ``ft:recall`` that a lot is held or recalled, and why (:mod:`traceability.supply.recall`).
+In ``ilmd`` stand ``ft:product`` (name), ``ft:temperature`` (limits as integers) and
+``ft:parents`` (what a lot was split or merged from). Texts for people are given in English and
+Chinese. Other members with this prefix are kept as they are; none of the system's rules read them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate, validates_schema
+
+from traceability.errors import Problem
+
+MAX_PARENTS: Final = 1000
+
+
+class Names(Schema):
+    """A text in both languages."""
+
+    en = fields.String(required=True, validate=validate.Length(1, 200))
+    zh = fields.String(required=True, validate=validate.Length(1, 200))
+
+
+class _Temperature(Schema):
+    lowMilliCelsius = fields.Integer(required=True, strict=True, validate=validate.Range(-100_000, 100_000))
+    highMilliCelsius = fields.Integer(required=True, strict=True, validate=validate.Range(-100_000, 100_000))
+    maxGapSeconds = fields.Integer(required=True, strict=True, validate=validate.Range(1, 86_400))
+
+    @validates_schema
+    def ordered(self, data: dict[str, Any], **_: Any) -> None:
+        if data["lowMilliCelsius"] >= data["highMilliCelsius"]:
+            raise ValidationError("the low limit must be below the high limit", "lowMilliCelsius")
+
+
+class _Recall(Schema):
+    id = fields.String(required=True, validate=validate.Regexp(r"[A-Za-z0-9._-]{1,64}\Z"))
+    state = fields.String(required=True, validate=validate.OneOf(("hold", "issued", "closed")))
+    recallClass = fields.Integer(required=True, strict=True, validate=validate.OneOf((1, 2, 3)))
+    origin = fields.List(
+        fields.String(validate=validate.Length(1, 512)), required=True, validate=validate.Length(1, 100)
+    )
+    hazard = fields.Nested(Names, required=True)
+    advice = fields.Nested(Names, required=True)
+    contact = fields.String(validate=validate.Length(1, 200))
+    outcome = fields.String(validate=validate.OneOf(("safe", "removed")))
+
+    @validates_schema
+    def ended(self, data: dict[str, Any], **_: Any) -> None:
+        if (data["state"] == "closed") != ("outcome" in data):
+            raise ValidationError("an outcome is said when, and only when, a recall is closed", "outcome")
+
+
+class _Ilmd(Schema):
+    class Meta:
+        unknown = EXCLUDE
+
+    product = fields.Nested(Names, data_key="ft:product")
+    temperature = fields.Nested(_Temperature, data_key="ft:temperature")
+    parents = fields.List(fields.Raw(), data_key="ft:parents", validate=validate.Length(1, MAX_PARENTS))
+
+
+class _Own(Schema):
+    class Meta:
+        unknown = EXCLUDE
+
+    region = fields.Nested(Names, data_key="ft:region")
+    asset = fields.Nested(Names, data_key="ft:asset")
+    recall = fields.Nested(_Recall, data_key="ft:recall")
+    ilmd = fields.Nested(_Ilmd)
+
+
+_OWN: Final = _Own()
+
+
+def check_vocabulary(event: Mapping[str, Any]) -> list[Problem]:
+    """What is wrong with an event's own words; the rest of it is the model's business."""
+    if not any(name in event for name in ("ft:region", "ft:asset", "ft:recall", "ilmd")):
+        return []
+    return list(_problems("", _OWN.validate(dict(event)), event))
+
+
+def _problems(pointer: str, found: Any, got: Any) -> Iterator[Problem]:
+    """What marshmallow found, one problem for each member."""
+    if isinstance(found, Mapping):
+        for name, inner in sorted(found.items(), key=lambda item: str(item[0])):
+            below = got.get(name) if isinstance(got, Mapping) else None
+            step = "" if name == "_schema" else "/" + str(name).replace("~", "~0").replace("/", "~1")
+            yield from _problems(pointer + step, inner, below)
+    else:
+        yield Problem(pointer, ", ".join(map(str, found)), repr(got)[:80])
