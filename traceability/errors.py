@@ -6,7 +6,9 @@
     │   ├── EncodingError         CBOR, JSON or base64 outside the strict form
     │   ├── StatementError        a COSE or JOSE message of the wrong shape
     │   ├── ReadingsError         a SenML pack outside the profile
+    │   ├── EventError            an EPCIS document that does not follow the standard
     │   ├── OversizeError         larger than a limit in this code
+    │   ├── QueryError            a parameter or value that no query has
     │   └── BundleError           a bundle or policy file of the wrong shape
     ├── TamperError               does not match what was signed, hashed or logged
     │   ├── KeyRefusedError       a public key that the strict check refuses
@@ -17,6 +19,7 @@
     │   └── LogConflictError      store and lock disagree: signing would fork the log
     ├── RefusedError              well formed and genuine, but not allowed here and now
     │   ├── UnknownSignerError
+    │   ├── KeyNotInForceError    a known key, before its time, rotated away or revoked
     │   ├── ForeignTopicError
     │   ├── NotInstalledError
     │   ├── ClockAheadError
@@ -25,7 +28,11 @@
     │   ├── UnsupportedStatementError
     │   ├── UnknownSubjectError   no such batch, asset, party or device
     │   ├── NotPublishedError     recorded, but not yet in the log
+    │   ├── QueryTooLargeError    more events than the query allows, or than this node sorts
+    │   ├── TokenError            a bearer token that is unknown, expired or revoked
+    │   ├── ForbiddenError        a token without the scope that this needs
     │   └── ConflictError         it exists already, or its state forbids it
+    │       └── ScopeChangedError a recall would reach other things than its preview showed
     └── SurroundingsError         this machine, not the input
         ├── SettingsError
         ├── StoreUnavailableError
@@ -38,7 +45,27 @@ in metrics, written into quarantine rows and receipts, and matched by scripts.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong with one member of a document.
+
+    Attributes:
+        pointer: where it stands (RFC 6901); empty for the document itself.
+        expected: what should stand there, as a phrase.
+        got: what stands there, shortened.
+    """
+
+    pointer: str
+    expected: str
+    got: str
+
+    def __str__(self) -> str:
+        return f"{self.pointer or '(the whole)'}: expected {self.expected}, got {self.got}"
 
 
 class TraceabilityError(Exception):
@@ -80,9 +107,27 @@ class ReadingsError(MalformedError):
     advice = "Send a SenML pack as docs/formats.md describes it: closed units, plausible values, times."
 
 
+class EventError(MalformedError):
+    """Says by ``problems`` which members are wrong."""
+
+    code = "bad-event"
+    advice = "Correct the members that the JSON pointers name, and send the document again."
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("; ".join(map(str, self.problems)))
+
+
 class OversizeError(MalformedError):
     code = "oversize"
     advice = "Split the content: the limits are listed in docs/formats.md."
+
+
+class QueryError(MalformedError):
+    """What EPCIS 2.0 calls a QueryParameterException."""
+
+    code = "bad-query"
+    advice = "The parameters are those of EPCIS 2.0 8.2.7.1; page tokens come from the answer before."
 
 
 class BundleError(MalformedError):
@@ -145,6 +190,11 @@ class UnknownSignerError(RefusedError):
     advice = "Enrol the key first: traceability enrol --help."
 
 
+class KeyNotInForceError(RefusedError):
+    code = "key-not-in-force"
+    advice = "Look at the holder's keys: traceability key list --help."
+
+
 class ForeignTopicError(RefusedError):
     code = "foreign-topic"
     advice = "A device publishes only to ft/v1/{site}/{its own id}/frame."
@@ -185,8 +235,30 @@ class NotPublishedError(RefusedError):
     advice = "Ask again in a few seconds; if that does not help, look whether the publisher runs."
 
 
+class QueryTooLargeError(RefusedError):
+    """What EPCIS 2.0 calls a QueryTooLargeException."""
+
+    code = "query-too-large"
+    advice = "Narrow the query, for example by GE_eventTime and LT_eventTime, or raise maxEventCount."
+
+
+class TokenError(RefusedError):
+    code = "bad-token"
+    advice = "Ask the node's operator for a new one: traceability token new --help."
+
+
+class ForbiddenError(RefusedError):
+    code = "forbidden"
+    advice = "Use a token with that scope: traceability token new --help."
+
+
 class ConflictError(RefusedError):
     code = "conflict"
+
+
+class ScopeChangedError(ConflictError):
+    code = "scope-changed"
+    advice = "Look at the new preview, and confirm its digest."
 
 
 class SurroundingsError(TraceabilityError):

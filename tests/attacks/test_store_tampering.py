@@ -10,17 +10,30 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import pytest
-from sqlalchemy import Boolean, Column, Connection, LargeBinary, Table, delete, insert, select, text, update
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Connection,
+    LargeBinary,
+    Table,
+    delete,
+    func,
+    insert,
+    select,
+    text,
+    update,
+)
 from sqlalchemy import Integer as IntegerType
 from sqlalchemy.exc import DBAPIError
 
 from tests.support.world import Story, make_world, tell_story
 from traceability.operations.audit import Report, audit, audit_connection
 from traceability.operations.publish import publish
-from traceability.store import models
+from traceability.store import access, models
 
 PROTECTED = "protected"
 TABLES = models.Base.metadata.tables
@@ -31,7 +44,7 @@ CLASSIFICATION: dict[str, dict[str, str]] = {
         ("stream", "seq", "time_ms", "media_type", "statement", "salt", "hash", "log_index"), PROTECTED
     ),
     "disclosures": dict.fromkeys(("statement", "digest", "body"), PROTECTED),
-    "keys": dict.fromkeys(("kid", "subject", "public", "stream"), PROTECTED),
+    "keys": dict.fromkeys(("kid", "subject", "public", "stream", "from_ms", "until_ms"), PROTECTED),
     "custody": dict.fromkeys(("kid", "sealed"), PROTECTED),
     "devices": dict.fromkeys(("id", "kid", "settled"), PROTECTED),
     "device_statements": dict.fromkeys(
@@ -40,7 +53,7 @@ CLASSIFICATION: dict[str, dict[str, str]] = {
     ),
     "gaps": dict.fromkeys(("device", "first", "last", "statement"), PROTECTED),
     "installations": dict.fromkeys(("device", "from_ms", "to_ms", "stream"), PROTECTED),
-    "batches": dict.fromkeys(("stream", "statement"), PROTECTED),
+    "batches": dict.fromkeys(("stream", "statement", "begun"), PROTECTED),
     "stays": dict.fromkeys(
         (
             "batch",
@@ -71,6 +84,36 @@ CLASSIFICATION: dict[str, dict[str, str]] = {
         "sha256": PROTECTED,
         "body": PROTECTED,
     },
+    "events": dict.fromkeys(
+        (
+            *("id", "statement", "event_id", "corrects", "content", "party", "type", "action", "at_ms"),
+            *("recorded_ms", "biz_step", "disposition", "read_point", "biz_location", "transformation"),
+        ),
+        PROTECTED,
+    ),
+    "terms": dict.fromkeys(("name", "value", "event"), PROTECTED),
+    "things": dict.fromkeys(("id", "uri"), PROTECTED),
+    "mentions": dict.fromkeys(("thing", "at_ms", "event", "role"), PROTECTED),
+    "links": dict.fromkeys(("src", "kind", "at_ms", "dst", "event", "quantity", "uom"), PROTECTED),
+    "recalls": dict.fromkeys(("id", "party", "state", "since_ms", "event"), PROTECTED)
+    | {"stale": "not evidence: a note of what is still to be traced"},
+    "recalled": dict.fromkeys(("thing", "recall"), PROTECTED),
+    "captures": dict.fromkeys(
+        ("id", "party", "created_ms", "finished_ms", "behaviour", "recorded", "problems"),
+        "not evidence: what somebody was told; the events themselves are",
+    ),
+    "tokens": dict.fromkeys(
+        ("sha256", "name", "party", "scopes", "regulator", "created_ms", "expires_ms", "revoked_ms"),
+        "not evidence: who may ask",
+    ),
+    "queries": dict.fromkeys(("party", "name", "query", "created_ms"), "not evidence: what somebody asks"),
+    "policies": dict.fromkeys(
+        ("party", "product", "part", "audience"), "not evidence: to whom things are shown"
+    ),
+    "erasures": dict.fromkeys(
+        ("statement", "digest", "part", "party", "reason", "at_ms"),
+        "not evidence: the node's word on why a part is gone; that it is gone is counted",
+    ),
     "heartbeats": dict.fromkeys(("program", "at_ms", "detail"), "not evidence: whether a program lives"),
 }
 NAMED_BY = {
@@ -90,8 +133,18 @@ NAMED_BY = {
     "tiles": {"tile"},
     "tallies": {"tally"},
     "quarantine": {"quarantine", "tally"},
+    "events": {"event"},
+    "terms": {"term"},
+    "things": {"thing"},
+    "mentions": {"mention"},
+    "links": {"link"},
+    "recalls": {"recall"},
+    "recalled": {"recalled"},
 }
 """By which words the audit names what is wrong with a table."""
+
+DERIVED = frozenset(("events", "terms", "things", "mentions", "links", "recalls", "recalled"))
+"""Tables whose rows are compared whole, whatever the column: one kind of change a column is enough."""
 
 Change = Callable[[Connection], None]
 
@@ -176,7 +229,7 @@ def test_every_change_is_named(
     with attacked.connection() as connection:
         rows = {name: list(connection.execute(ordered(table)).mappings()) for name, table in TABLES.items()}
     cases = [
-        *column_cases(rows, 3 if attacked.backend == "sqlite" else 1),
+        *islice(column_cases(rows, 2), 0, None, 1 if attacked.backend == "sqlite" else 5),
         *row_cases(rows),
         *knowing_cases(rows),
     ]
@@ -212,18 +265,22 @@ def test_an_erased_disclosure_is_counted_and_a_kept_one_is_named(attacked: Attac
     table = models.Disclosure
     counted, named = 0, 0
     with attacked.connection() as connection:
-        rows = connection.execute(select(table.statement, table.digest)).all()
+        rows = connection.execute(select(table.statement, table.digest).where(table.body.is_not(None))).all()
+        erased_before = connection.execute(select(func.count()).where(table.body.is_(None))).scalar_one()
     for statement, digest in rows[::6]:
 
         def erase(connection: Connection, statement: bytes = statement, digest: str = digest) -> None:
             one = (table.statement == statement, table.digest == digest)
             connection.execute(update(table).where(*one).values(body=None))
+            row = {"statement": statement, "digest": digest, "part": "readPoint", "party": "https://x"}
+            connection.execute(insert(access.Erasure).values(row | {"reason": "asked to", "at_ms": 1}))
 
         report = attacked.audit_after(erase)
         assert report is not None
-        assert report.counts["erased"] == 1
-        counted += report.ok
-        named += not report.ok
+        assert report.counts["erased"] == erased_before + 1
+        kept = any(finding.code == "disclosure" for finding in report.findings)
+        counted += not kept
+        named += kept
     assert counted
     assert named
 
@@ -272,7 +329,7 @@ def column_cases(rows: dict[str, list[Any]], kinds: int) -> Iterator[Case]:
             if word != PROTECTED:
                 continue
             column = table.columns[column_name]
-            for kind in range(kinds):
+            for kind in range(1 if name in DERIVED else kinds):
                 turn += 1
                 row = rows[name][turn % len(rows[name])]
                 if name == "quarantine" and row["size"] > 16_384:

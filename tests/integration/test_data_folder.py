@@ -11,6 +11,7 @@ from tests.fixtures.make_data import FOLDER
 from traceability.operations.audit import audit
 from traceability.operations.export import export_bundle
 from traceability.operations.node import load_node, secret_files
+from traceability.operations.project import project_missing
 from traceability.operations.publish import publish
 from traceability.store import models
 from traceability.store.engine import Store
@@ -29,6 +30,8 @@ def test_the_folder_of_version_1_opens_migrates_audits_and_goes_on(tmp_path: Pat
     store = Store(f"sqlite:///{folder / 'node.sqlite'}")
     store.migrate()
     assert store.is_current()
+    assert project_missing(store, node.name) >= 5
+    assert project_missing(store, node.name) == 0
     report = audit(store, node)
     assert report.lines()[:-1] == []
     assert report.counts["records"] >= 25

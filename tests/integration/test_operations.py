@@ -16,11 +16,11 @@ from traceability.errors import (
     ClockAheadError,
     ClockError,
     ConflictError,
+    EventError,
     LogConflictError,
     NotPublishedError,
     RefusedError,
     SettingsError,
-    StatementError,
     StoreUnavailableError,
     UnknownSignerError,
     UnknownSubjectError,
@@ -140,6 +140,7 @@ def test_what_contradicts_the_record_is_refused_and_leaves_nothing(world: World)
         with pytest.raises(error, match=text):
             call(*args, **options)
 
+    world.wait(ms=1)
     refused(ConflictError, "created before", world.harvest, farm, "L1")
     refused(UnknownSubjectError, "not recorded here", world.event, "pack", farm, world.batch("L9"))
     refused(UnknownSubjectError, "install", world.event, "load", farm, batch, asset=truck)
@@ -149,12 +150,13 @@ def test_what_contradicts_the_record_is_refused_and_leaves_nothing(world: World)
     refused(ConflictError, "removal first", world.install, farm, probe, world.asset("TRUCK2"))
     refused(ConflictError, "is not in", world.event, "unload", farm, batch, asset=truck)
     world.event("load", farm, batch, asset=truck)
+    world.wait(ms=1)
     refused(ConflictError, "still in", world.event, "load", farm, batch, asset=truck)
     early = world.now_ms - MINUTE_MS
     refused(ConflictError, "before it entered", world.event, "unload", farm, batch, asset=truck, at_ms=early)
     ahead = world.now_ms + 6 * MINUTE_MS
     refused(ClockAheadError, "future", world.event, "unload", farm, batch, asset=truck, at_ms=ahead)
-    refused(StatementError, "quantityList", world.event, "pack", farm)
+    refused(EventError, "quantityList", world.event, "pack", farm)
     refused(
         UnknownSignerError,
         "custody",

@@ -15,7 +15,7 @@ import subprocess
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -42,7 +42,8 @@ class _Identity(TypedDict, total=False):
 class Postgres:
     """One PostgreSQL server; ``url`` names its maintenance database."""
 
-    def __init__(self) -> None:
+    def __init__(self, settings: Mapping[str, str] = SPEED) -> None:
+        self._settings = settings
         self._programs = _package_folder() / "pginstall"
         self.folder = Path(tempfile.mkdtemp(prefix="ft-pg-", dir="/tmp"))  # a socket's path is short
         self._data = self.folder / "data"
@@ -63,7 +64,7 @@ class Postgres:
         """Make the cluster on the first call, start the server, return once it answers."""
         if not self._data.exists():
             self._run("initdb", "--no-sync", "--auth=trust", "--encoding=UTF8", "--locale=C")
-        settings = [f"{name}={value}" for name, value in SPEED.items()]
+        settings = [f"{name}={value}" for name, value in self._settings.items()]
         arguments = ["-D", str(self._data), "-k", str(self.folder), "-c", "listen_addresses="]
         for setting in settings:
             arguments += ["-c", setting]

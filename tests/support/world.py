@@ -24,14 +24,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.support.supply import trade
 from traceability import identifiers
+from traceability.operations.capture import Captured
 from traceability.operations.enrol import enrol_device, enrol_party
 from traceability.operations.export import export_bundle
 from traceability.operations.heartbeat import beat
 from traceability.operations.ingest import Ingest, Ingested, Message
+from traceability.operations.keyring import revoke_key, rotate_party_key
 from traceability.operations.node import Node, init_node
 from traceability.operations.publish import Published, publish
-from traceability.operations.record import Recorded, make_event, record_event
+from traceability.operations.record import make_event, record_event
 from traceability.sensing import topics
 from traceability.sensing.frame import NO_PREVIOUS, Clock, Gap, encode_frame, encode_gap
 from traceability.sensing.senml import Reading
@@ -127,11 +130,11 @@ class World:
         request = device_request(key, node=self.node.name, owner=owner, model=model, iat=self.now_ms // 1000)
         return Probe(key, enrol_device(self.store, self.node, request).uri)
 
-    def install(self, party: str, probe: Probe, target: str, at_ms: int | None = None) -> Recorded:
+    def install(self, party: str, probe: Probe, target: str, at_ms: int | None = None) -> Captured:
         probe.stream = target
         return self._record(party, "install", at_ms, parentID=target, childEPCs=[probe.uri])
 
-    def remove(self, party: str, probe: Probe, at_ms: int | None = None) -> Recorded:
+    def remove(self, party: str, probe: Probe, at_ms: int | None = None) -> Captured:
         return self._record(party, "remove", at_ms, parentID=probe.stream, childEPCs=[probe.uri])
 
     def batch(self, lot: str) -> str:
@@ -147,7 +150,7 @@ class World:
 
     def event(
         self, step: str, party: str, *batches: str, asset: str | None = None, at_ms: int | None = None
-    ) -> Recorded:
+    ) -> Captured:
         """A step of one or several batches, into or out of ``asset`` if there is one."""
         named = [{"epcClass": uri} for uri in batches]
         if asset is not None:
@@ -176,7 +179,7 @@ class World:
         with self.store.reading() as connection:
             return encode_bundle(export_bundle(connection, self.node, batch, audience))
 
-    def _record(self, party: str, step: str, at_ms: int | None, **members: Any) -> Recorded:
+    def _record(self, party: str, step: str, at_ms: int | None, **members: Any) -> Captured:
         event = make_event(step, self.now_ms if at_ms is None else at_ms, **members)
         return record_event(self.store, self.node, party, event)
 
@@ -206,7 +209,10 @@ class Story:
 
 
 def tell_story(world: World) -> Story:
-    """Two parties, two devices, two batches; stays closed, amended and open; a gap, a hole, refusals."""
+    """Two parties, two devices, two batches; stays closed, amended and open; a gap, a hole, refusals.
+
+    One party goes on with a new key half-way; the key of a third is revoked.
+    """
     farm, carrier = world.party("Farm"), world.party("Carrier", identifiers_gln())
     truck, room = world.asset("TRUCK1"), world.asset("ROOM1")
     probe, other = world.device(carrier), world.device(farm)
@@ -216,6 +222,10 @@ def tell_story(world: World) -> Story:
     second = world.harvest(farm, "L2")
     _drive(world, carrier, probe, batch, truck)
     world.publish()
+    rotate_party_key(world.store, world.node, carrier)
+    former = enrol_party(world.store, world.node, {"en": "Former", "zh": "从前"})
+    revoke_key(world.store, world.node, former.kid, None, "gave up its business")
+    trade(world, farm, carrier)
     world.event("receive", carrier, batch)
     world.event("store", farm, batch, second, asset=room)
     for value in (3.0, 3.5, 4.0):

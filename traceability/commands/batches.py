@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 from collections.abc import Iterable
 from datetime import date
+from decimal import Decimal
 from typing import Any, Final
 
 from sqlalchemy import Connection, select
@@ -35,6 +37,8 @@ BATCH_STEPS: Final = tuple(
 )
 """The steps of a batch that exists; ``batch new``, ``install`` and ``remove`` record the others."""
 
+_PARENT: Final = re.compile(r"(.+)=([0-9]{1,12}(?:\.[0-9]{1,6})?)([A-Z0-9]{2,3})?")
+
 OWN_GTINS: Final = range(20, 30)
 """GS1 prefixes of restricted circulation that a node numbers products from, without asking GS1."""
 
@@ -56,6 +60,14 @@ def add(verbs: Verbs) -> None:
         "--quantity 120 --uom KGM",
     )
     _add_what(new)
+    new.add_argument(
+        "--from",
+        dest="parents",
+        action="append",
+        default=[],
+        metavar="BATCH[=N[UNIT]]",
+        help="made from this batch, and how much of it: GTIN/LOT=12.5KGM (again for each)",
+    )
     _add_who_when_where(new)
     record = add_verb(
         verbs,
@@ -110,12 +122,17 @@ def _new(args: argparse.Namespace) -> Answer:
             party = read_party(connection, here.node, args.party)
             batch = _name_batch(connection, here.node.name, args)
         uri = batch.uri(here.node.name)
+        made = [_amount(uri, args.quantity, args.uom)]
+        parents = [_parent(text, here.node.name) for text in args.parents]
+        lists = {"quantityList": made}
+        if parents:
+            lists = {"inputQuantityList": parents, "outputQuantityList": made}
         event = make_event(
-            "harvest",
+            "make" if parents else "harvest",
             args.at.ms,
             offset=args.at.offset,
-            quantityList=[_present({"epcClass": uri, "quantity": _plain(args.quantity), "uom": args.uom})],
             ilmd=_present(ilmd),
+            **lists,
             **_region(args),
         )
         recorded = record_event(here.store, here.node, party, event)
@@ -217,6 +234,17 @@ def _region(args: argparse.Namespace) -> dict[str, Any]:
     if (args.region_en is None) != (args.region_zh is None):
         raise StatementError("--region-en and --region-zh go together")
     return {} if args.region_en is None else {"ft:region": {"en": args.region_en, "zh": args.region_zh}}
+
+
+def _parent(text: str, node: str) -> dict[str, Any]:
+    """A batch and how much of it went in, as one word: ``09520001000102/L-1=12.5KGM``."""
+    found = _PARENT.fullmatch(text)
+    batch, number, uom = found.groups() if found else (text, None, None)
+    return _amount(read_batch(batch).uri(node), None if number is None else Decimal(number), uom)
+
+
+def _amount(uri: str, quantity: Decimal | None, uom: str | None) -> dict[str, Any]:
+    return _present({"epcClass": uri, "quantity": _plain(quantity), "uom": uom})
 
 
 def _plain(number: Any) -> Any:

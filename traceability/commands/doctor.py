@@ -31,7 +31,7 @@ FAIL: Final = "fail"
 
 FREE_WARN_BYTES: Final = 2 * 1024**3
 FREE_FAIL_BYTES: Final = 200 * 1024**2
-WANTED_FLAGS: Final = {"journal_mode": "wal", "synchronous": "2"}
+WANTED_FLAGS: Final = {"journal_mode": "wal", "synchronous": "2", "secure_delete": "1"}
 """What SQLite must report; ``synchronous`` 2 is FULL."""
 
 WAL_RESET_RACE: Final = ((3, 7, 0), (3, 51, 2))

@@ -10,8 +10,9 @@ import hashlib
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import Insert
 
@@ -19,6 +20,9 @@ from traceability.ledger.record import GENESIS, SALT_SIZE, Record, commit
 from traceability.ledger.state import stream_hash
 from traceability.store import models
 from traceability.store.engine import Transaction
+
+CHUNK: Final = 1_000
+"""Rows that are asked for at a time: databases limit the parameters of a query."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +52,19 @@ class Head:
 def append(tx: Transaction, entries: Sequence[Entry]) -> list[Record]:
     """Chain statements onto their streams, in the order given.
 
-    The record time is the transaction's, or if that is later the newest of the stream or of
-    the last checkpoint: times never decrease, in a stream and along the log, even when this
-    machine's clock goes back.
+    The record time is the transaction's, or if that is later the newest of the stream, of the
+    last checkpoint or of the keys that were brought in: times never decrease, in a stream and
+    along the log, and nothing is recorded before the time of its key, even when this machine's
+    clock goes back.
 
     Returns:
         One record an entry.
     """
     heads = lock_heads(tx, (e.stream for e in entries))
     newest = select(models.Checkpoint.time_ms).order_by(models.Checkpoint.size.desc()).limit(1)
-    earliest = max(tx.now_ms, tx.connection.execute(newest).scalar_one_or_none() or 0)
+    keyed = select(func.max(models.Key.from_ms))
+    times = tx.connection.execute(select(newest.scalar_subquery(), keyed.scalar_subquery())).one()
+    earliest = max(tx.now_ms, *(time_ms or 0 for time_ms in times))
     records: list[Record] = []
     rows = []
     for entry in entries:
@@ -98,10 +105,13 @@ def lock_heads(tx: Transaction, uris: Iterable[str]) -> dict[bytes, Head]:
     keys = sorted(wanted)
     empty = ({"hash": k, "uri": wanted[k], "length": 0, "head": GENESIS, "time_ms": 0} for k in keys)
     insert_new(tx, models.Stream, empty)
-    query = select(models.Stream.hash, models.Stream.length, models.Stream.head, models.Stream.time_ms)
-    query = query.where(models.Stream.hash.in_(keys)).order_by(models.Stream.hash)
-    found = tx.connection.execute(query.with_for_update())
-    return {r.hash: Head(wanted[r.hash], r.length, r.head, r.time_ms) for r in found}
+    stream, heads = models.Stream, {}
+    query = select(stream.hash, stream.length, stream.head, stream.time_ms).order_by(stream.hash)
+    for first in range(0, len(keys), CHUNK):
+        some = query.where(stream.hash.in_(keys[first : first + CHUNK])).with_for_update()
+        for row in tx.connection.execute(some):
+            heads[row.hash] = Head(wanted[row.hash], row.length, row.head, row.time_ms)
+    return heads
 
 
 def insert_new(tx: Transaction, model: type[models.Base], rows: Iterable[Mapping[str, object]]) -> None:

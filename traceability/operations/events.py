@@ -1,15 +1,46 @@
-"""Events as the store holds them: the signed statement, and its disclosures beside it."""
+"""Events as the store holds them, a signed statement with its disclosures beside it, and as they are seen."""
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, select
 
 from traceability.errors import UnknownSubjectError
+from traceability.operations.policies import Policies, load_policies
 from traceability.signing import sdjwt
-from traceability.signing.disclosure import EVENT_CLAIM
+from traceability.signing.disclosure import CONTEXT_CLAIM, EVENT_CLAIM, Audience
+from traceability.signing.strictjson import Json
 from traceability.store import models
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Who asks to see events: a party, a regulator, or with neither anybody at all."""
+
+    party: str | None = None
+    regulator: bool = False
+
+    @property
+    def anonymous(self) -> bool:
+        """Whether nothing is known of who asks."""
+        return self.party is None and not self.regulator
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """An event as an audience sees it.
+
+    ``context`` is the JSON-LD context of the document that it came in, if it had one; ``hidden``
+    counts the digests without a disclosure, which is all that is to be known of what is withheld.
+    """
+
+    event: Mapping[str, Json]
+    context: Json
+    hidden: int
 
 
 def disclosures_of(connection: Connection, statement: bytes) -> list[str]:
@@ -17,6 +48,38 @@ def disclosures_of(connection: Connection, statement: bytes) -> list[str]:
     table = models.Disclosure
     query = select(table.body).where(table.statement == statement, table.body.is_not(None))
     return [body for body in connection.execute(query.order_by(table.digest)).scalars() if body is not None]
+
+
+def view_event(connection: Connection, statement: bytes, audience: Audience) -> View:
+    """One event, by the SHA-256 of its statement, as an audience sees it."""
+    return view_events(connection, {statement: audience})[statement]
+
+
+def view_events(connection: Connection, wanted: Mapping[bytes, Audience]) -> dict[bytes, View]:
+    """Events as their audiences see them under the policies of their parties, a page of them at once.
+
+    Args:
+        wanted: the audience of each, by the SHA-256 of its statement.
+    """
+    statement, disclosure = models.Statement, models.Disclosure
+    texts: defaultdict[bytes, list[str]] = defaultdict(list)
+    there = select(disclosure.statement, disclosure.body).where(disclosure.statement.in_(list(wanted)))
+    for key, text in connection.execute(there):
+        if text is not None:  # it was erased
+            texts[key].append(text)
+    bodies = select(statement.sha256, statement.body).where(statement.sha256.in_(list(wanted)))
+    statements = {key: sdjwt.parse(body) for key, body in connection.execute(bodies)}
+    policies = load_policies(connection, {parsed.iss for parsed in statements.values()})
+    return {key: _view(parsed, texts[key], wanted[key], policies) for key, parsed in statements.items()}
+
+
+def _view(statement: sdjwt.SdJwt, texts: list[str], audience: Audience, policies: Policies) -> View:
+    revealed = sdjwt.reveal(statement.payload, texts)
+    shown = policies.shown(statement.iss, revealed, audience)
+    if len(shown) < len(texts):
+        revealed = sdjwt.reveal(statement.payload, [text for text in texts if sdjwt.digest_of(text) in shown])
+    event = revealed.claims.get(EVENT_CLAIM)
+    return View(event if isinstance(event, dict) else {}, revealed.claims.get(CONTEXT_CLAIM), revealed.hidden)
 
 
 def load_event(connection: Connection, statement: bytes) -> dict[str, Any]:

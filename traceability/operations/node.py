@@ -30,7 +30,7 @@ FORMAT: Final = 1
 
 @dataclass(frozen=True)
 class Node:
-    """One node. Keys are read when they are needed: the web site never needs any."""
+    """One node. Each key is read when it is needed first: the log's by the publisher alone."""
 
     folder: Path
     name: str

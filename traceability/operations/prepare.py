@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from traceability.errors import ConflictError
 from traceability.operations.node import Node, init_node, load_node
+from traceability.operations.project import project_missing
 from traceability.operations.publish import publish
 from traceability.settings import NodeSettings
 from traceability.store.engine import Store
@@ -31,6 +32,7 @@ def prepare_node(
         if not store.is_current():
             say("preparing the tables")
             store.migrate()
+        project_missing(store, node.name, say)
         if new:
             publish(store, node)
     finally:

@@ -30,7 +30,7 @@ from traceability.sensing.coldchain import Limits
 from traceability.sensing.frame import DeviceStatement, parse_statement
 from traceability.store import models
 from traceability.store.engine import AnyRow, Transaction
-from traceability.supply.epcis import subjects
+from traceability.supply.epcis import devices_of
 from traceability.verification.stays import curves, limits_of, series_of
 
 SILENT_MS: Final = 30 * 60 * 1000
@@ -182,7 +182,7 @@ def _installed_by(connection: Connection, asset: bytes, devices: set[str]) -> li
     query = select(table.seq, table.statement).where(table.stream == asset, table.media_type == media.EVENT)
     for seq, statement in connection.execute(query.order_by(table.seq.desc())).all():
         event = load_event(connection, statement)
-        named = {uri.rpartition("/")[2] for uri in subjects(event)}
+        named = set(devices_of(event))
         if event.get("action") == "ADD" and named & missing:
             found.append(seq)
             missing -= named

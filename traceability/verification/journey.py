@@ -8,6 +8,7 @@ from typing import Any
 
 from traceability.ledger.stay import StayClose, StayOpen
 from traceability.sensing.coldchain import Limits
+from traceability.supply.recall import Recall
 from traceability.verification.stays import Curve
 
 
@@ -18,19 +19,25 @@ class Happening:
     Attributes:
         seq: number of its record in the batch's stream.
         event: the EPCIS event as far as it is disclosed.
+        recall: what it says of a recall, if it does.
         hidden: how many of its parts are withheld here.
         party: URI of who says so.
+        node: name of the node that the party is enrolled on.
         custody: ``node`` if the node keeps that party's key and signed for it, else ``self``.
         happened_ms, recorded_ms: by the party's word; when the node chained it.
+        suspected: whether it was recorded while misuse of its key was suspected; it stays valid.
     """
 
     seq: int
     event: Mapping[str, Any]
+    recall: Recall | None
     hidden: int
     party: str
+    node: str
     custody: str
     happened_ms: int
     recorded_ms: int
+    suspected: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,3 +97,12 @@ class Journey:
     names: Mapping[str, Mapping[str, str]]
     size: int
     as_of_ms: int
+
+    @property
+    def recalls(self) -> tuple[tuple[Recall, Happening], ...]:
+        """What is said of each recall of the batch now, and where; in the order of their beginning."""
+        newest: dict[str, tuple[Recall, Happening]] = {}
+        for happening in self.happenings:
+            if happening.recall is not None:
+                newest[happening.recall.id] = happening.recall, happening
+        return tuple(newest.values())

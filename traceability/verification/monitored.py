@@ -10,15 +10,14 @@ from traceability.errors import BundleError, ChainMismatchError, TamperError
 from traceability.ledger.stay import DELIVERED, StayAmend, StayClose, StayDevice, StayOpen
 from traceability.sensing.coldchain import Limits
 from traceability.sensing.frame import Clock, DeviceStatement
-from traceability.supply.epcis import subjects
+from traceability.supply.epcis import devices_of, entered_asset
+from traceability.verification.beginning import limits_before
 from traceability.verification.journey import Happening, StayView
 from traceability.verification.statements import Checked
 from traceability.verification.stays import Curve, curves, series_of
 
 
-def check_stays(
-    batch: Checked, assets: Sequence[Checked], limits: Limits, as_of_ms: int
-) -> tuple[StayView, ...]:
+def check_stays(batch: Checked, assets: Sequence[Checked], as_of_ms: int) -> tuple[StayView, ...]:
     """Check every stay of a batch against the stretches of its assets.
 
     Args:
@@ -37,9 +36,7 @@ def check_stays(
         raise BundleError(
             f"the batch has {len(opens)} stays, the bundle holds {len(assets)} stretches of assets"
         )
-    views = [
-        _check_stay(batch, seq, o, a, limits, as_of_ms) for (seq, o), a in zip(opens, assets, strict=True)
-    ]
+    views = [_check_stay(batch, seq, o, a, as_of_ms) for (seq, o), a in zip(opens, assets, strict=True)]
     known = {seq for seq, _ in opens}
     for content in batch.contents:
         if isinstance(content, StayClose) and content.open_seq not in known:
@@ -56,10 +53,10 @@ def check_loggers(batch: Checked, limits: Limits, as_of_ms: int) -> tuple[StayVi
     statements = [c for c in batch.contents if isinstance(c, DeviceStatement)]
     installed: dict[str, list[tuple[int, int | None]]] = {}
     for event in batch.contents:
-        if not isinstance(event, Happening) or event.event["type"] != "AssociationEvent":
+        if not isinstance(event, Happening) or event.event.get("action") == "OBSERVE":
             continue
-        for uri in event.event.get("childEPCs", ()):
-            spans = installed.setdefault(str(uri).rpartition("/")[2], [])
+        for device in devices_of(event.event):
+            spans = installed.setdefault(device, [])
             if event.event["action"] == "ADD":
                 spans.append((event.happened_ms, None))
             elif spans:
@@ -103,28 +100,31 @@ def _check_entered(batch: Checked, opens: Sequence[tuple[int, StayOpen]]) -> Non
     entering = [
         c
         for c in batch.contents
-        if isinstance(c, Happening) and (c.event["type"], c.event["action"]) == ("AggregationEvent", "ADD")
+        if isinstance(c, Happening) and c.event.get("action") == "ADD" and _asset(c) is not None
     ]
     events, stated = [event.seq for event in entering], [opened.entered_seq for _, opened in opens]
     if events != stated:
         raise TamperError("a stay was left out", expected=f"stays entered by records {events}", got=stated)
     for event, (_, opened) in zip(entering, opens, strict=True):
-        _same("asset that the batch entered", event.event.get("parentID"), opened.asset)
+        _same("asset that the batch entered", _asset(event), opened.asset)
         _same("entering time of a stay", event.happened_ms, opened.entered_ms)
 
 
-def _check_stay(
-    batch: Checked, seq: int, opened: StayOpen, asset: Checked, limits: Limits, as_of_ms: int
-) -> StayView:
+def _asset(happening: Happening) -> str | None:
+    return entered_asset(happening.event, happening.node)
+
+
+def _check_stay(batch: Checked, seq: int, opened: StayOpen, asset: Checked, as_of_ms: int) -> StayView:
     stretch = asset.stretch
     _same("asset of a stay", opened.asset, stretch.uri)
     _same("first record of an asset's part", opened.asset_count, stretch.first)
     _same("record hash before an asset's part", opened.asset_head, stretch.prev)
-    closes = [c for c in batch.contents if isinstance(c, StayClose) and c.open_seq == seq]
+    closing = [(n, c) for n, c in enumerate(batch.contents) if isinstance(c, StayClose) and c.open_seq == seq]
+    closes = [c for _, c in closing]
     _check_closes(closes, asset)
     left = _leaving(batch, seq, opened)
     final = closes[-1] if closes else None
-    summed = [_check_close(left, opened, closed, asset, limits) for closed in closes]
+    summed = [_check_close(left, opened, c, asset, limits_before(batch, n)) for n, c in closing]
     if final is None and stretch.place is None:
         raise BundleError(f"the open stay in {opened.asset} needs its asset's stream up to the state")
     if final is not None and asset.end != final.asset_count:
@@ -133,6 +133,7 @@ def _check_stay(
     statements = _statements(asset, asset.end)
     devices = _devices(opened, asset, asset.end, final, end_ms)
     missing, declared = _holes(opened.devices, devices, statements)
+    limits = limits_before(batch, len(batch.contents))
     return StayView(
         opened=opened,
         closed=final,
@@ -185,10 +186,10 @@ def _devices(opened: StayOpen, asset: Checked, end: int, closed: StayClose | Non
     installed = {d.device for d in opened.devices}
     stated = {d.device for d in closed.devices} if closed is not None else set(installed)
     added = {
-        uri.rpartition("/")[2]
+        device
         for content in asset.between(asset.stretch.first, end)
-        if isinstance(content, Happening) and content.event["action"] == "ADD"
-        for uri in subjects(content.event)
+        if isinstance(content, Happening) and content.event.get("action") == "ADD"
+        for device in devices_of(content.event)
     }
     if closed is None:
         stated |= added
@@ -254,12 +255,11 @@ def _covered(ranges: Sequence[tuple[int, int]], start: int, end: int) -> int:
 
 def _leaving(batch: Checked, seq: int, opened: StayOpen) -> Happening | None:
     """The first leaving event of that asset behind the stay-open."""
-    wanted = ("AggregationEvent", "DELETE", opened.asset)
     for content in batch.contents[seq + 1 :]:
-        if isinstance(content, Happening):
-            event = content.event
-            if (event["type"], event["action"], event.get("parentID")) == wanted:
-                return content
+        if not isinstance(content, Happening) or content.event.get("action") != "DELETE":
+            continue
+        if _asset(content) == opened.asset:
+            return content
     return None
 
 

@@ -14,13 +14,16 @@ from traceability.errors import (
     TraceabilityError,
     UnknownSignerError,
 )
+from traceability.identifiers import parse_stream
 from traceability.ledger.record import Record
 from traceability.ledger.stay import StayClose, StayOpen, parse_stay_amend, parse_stay_close, parse_stay_open
 from traceability.sensing.frame import DeviceStatement, parse_statement
 from traceability.signing import sdjwt
 from traceability.signing.disclosure import EVENT_CLAIM
+from traceability.signing.kept import KEPT_CLAIM, kept_members
 from traceability.signing.strictjson import b64url_decode, json_decode
-from traceability.supply.epcis import event_time_ms, subjects
+from traceability.supply.epcis import entered_asset, event_time_ms, streams_for
+from traceability.supply.recall import recall_of
 from traceability.verification.bundle import Stretch
 from traceability.verification.journey import Happening
 from traceability.verification.signers import Signers
@@ -29,6 +32,7 @@ Stay = StayOpen | StayClose
 Content = Happening | DeviceStatement | Stay | None
 """What stands behind a record; None where the statement is withheld."""
 
+_ALWAYS: Final = ("type", "eventTime")
 _STAYS: Final[Mapping[str, Callable[[bytes], Stay]]] = {
     media.STAY_OPEN: parse_stay_open,
     media.STAY_CLOSE: parse_stay_close,
@@ -110,7 +114,7 @@ def open_statement(
 
 def _event(body: bytes, record: Record, disclosures: Sequence[str], signers: Signers) -> Happening:
     statement = sdjwt.parse(body, typ=media.EVENT)
-    signer = signers.find(statement.kid)
+    signer = signers.find(statement.kid, record.time_ms)
     if signer.owner is not None:
         raise UnknownSignerError(f"record {record.seq} is an event, but device {signer.subject} signed it")
     statement.verify(signer.key)
@@ -120,23 +124,35 @@ def _event(body: bytes, record: Record, disclosures: Sequence[str], signers: Sig
         )
     revealed = sdjwt.reveal(statement.payload, disclosures)
     event: Any = revealed.claims.get(EVENT_CLAIM)
-    if not isinstance(event, dict) or not _shows_enough(event, disclosures):
+    if not isinstance(event, dict) or not _shows_enough(revealed.claims, event, disclosures):
         raise BundleError(f"record {record.seq} of {record.stream} does not show what happened when")
-    _about(record, subjects(event))
+    node = parse_stream(signer.stream).host
+    entered = entered_asset(event, node)
+    _about(record, [*streams_for(event, node, signer.subject), *([entered] if entered else [])])
     return Happening(
         seq=record.seq,
         event=event,
+        recall=recall_of(event),
         hidden=revealed.hidden,
         party=signer.subject,
+        node=node,
         custody=signer.custody or "self",
         happened_ms=event_time_ms(event),
         recorded_ms=record.time_ms,
+        suspected=signer.suspected_at(record.time_ms),
     )
 
 
-def _shows_enough(event: Mapping[str, Any], disclosures: Sequence[str]) -> bool:
+def _shows_enough(claims: Mapping[str, Any], event: Mapping[str, Any], disclosures: Sequence[str]) -> bool:
     """Whether all is there that nobody may withhold: without it a stay could be left out unseen,
-    or the limits that a batch must keep."""
+    a recall, or the limits that a batch must keep. Statements name it; the oldest did not."""
+    if KEPT_CLAIM not in claims:
+        return _shows_enough_unnamed(event, disclosures)
+    named = claims[KEPT_CLAIM]
+    return isinstance(named, list) and set(kept_members(event)) >= {*map(str, named), *_ALWAYS}
+
+
+def _shows_enough_unnamed(event: Mapping[str, Any], disclosures: Sequence[str]) -> bool:
     if not all(isinstance(event.get(name), str) for name in ("type", "action", "eventTime", "bizStep")):
         return False
     if event["type"] in {"AggregationEvent", "AssociationEvent"}:
@@ -144,7 +160,7 @@ def _shows_enough(event: Mapping[str, Any], disclosures: Sequence[str]) -> bool:
     if (event["type"], event["action"]) == ("ObjectEvent", "ADD"):
         ilmd = event.get("ilmd")
         return isinstance(ilmd, dict) and ("ft:temperature" in ilmd or not _hides_inside("ilmd", disclosures))
-    return True
+    return bool(event["type"] != "TransformationEvent")
 
 
 def _hides_inside(member: str, disclosures: Sequence[str]) -> bool:
@@ -164,7 +180,7 @@ def _device_statement(body: bytes, record: Record, signers: Signers) -> DeviceSt
         raise SubjectMismatchError(
             f"type of record {record.seq}", expected=record.media_type, got=statement.media_type
         )
-    signer = signers.find(statement.kid)
+    signer = signers.find(statement.kid, record.time_ms)
     statement.verify(signer.key)
     if statement.issuer != signer.subject:
         raise SubjectMismatchError(

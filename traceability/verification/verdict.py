@@ -8,6 +8,7 @@
 
 An answer ``holds``, is ``unknown`` (it needs a policy that the verifier did not bring, or a
 statement that is withheld), or ``fails``. After the first failure nothing else is claimed.
+Beside them stands whether the batch is recalled: that changes what to eat, not what was proven.
 """
 
 from __future__ import annotations
@@ -23,11 +24,13 @@ from traceability.identifiers import Kind, parse_stream
 from traceability.ledger import merkle, note
 from traceability.ledger.record import GENESIS, Record, check_chain, format_time
 from traceability.ledger.state import StateLeaf, parse_state_leaf, stream_hash, verify_presence
+from traceability.verification.beginning import beginning
 from traceability.verification.bundle import Bundle, Stretch, parse_bundle
 from traceability.verification.journey import Happening, Journey, RecordView
 from traceability.verification.monitored import check_loggers, check_stays
 from traceability.verification.policy import Policy
-from traceability.verification.signers import Signers, check_vouchers, display_names, read_signers
+from traceability.verification.signers import Signers, display_names, read_signers
+from traceability.verification.standing import Standing, standing_of
 from traceability.verification.statements import Checked, check_statements
 from traceability.verification.stays import limits_of
 
@@ -73,9 +76,17 @@ class Verdict:
         statuses = {part.status for part in self.parts}
         return 1 if Status.FAILS in statuses else 2 if Status.UNKNOWN in statuses else 0
 
+    @property
+    def standing(self) -> Standing:
+        """Whether the batch is recalled."""
+        signed = next(part for part in self.parts if part.name == PARTS[0])
+        return standing_of(self.journey, vouched=signed.status is Status.HOLDS)
+
     def lines(self) -> list[str]:
         """The verdict for people: a line an answer, and what they come to."""
         answers = [(p.name, "" if p.name == PARTS[-1] else p.status.value, p.text) for p in self.parts]
+        names = self.journey.names if self.journey else {}
+        answers.append(("recall", *self.standing.words(names)))
         return [
             *(f"{name:<11} {status:<8} {text}" for name, status, text in answers),
             IN_WORDS[self.exit_code],
@@ -86,6 +97,7 @@ class Verdict:
         records = self.journey.records if self.journey else ()
         return {
             "parts": {p.name: {"status": p.status.value, "text": p.text} for p in self.parts},
+            "recall": self.standing.to_json(),
             "failure": self.failure and {"code": self.failure.code, "text": str(self.failure)},
             "records": [
                 {
@@ -138,9 +150,7 @@ class _Run:
                 raise TamperError(
                     "another log than the pinned one", expected=self.policy.log.name, got=checkpoint.origin
                 )
-        self.signers = read_signers(keys)
-        if self.policy is not None:
-            check_vouchers(self.signers, self.policy)
+        self.signers = read_signers(keys, self.policy)
         self.part = "unchanged"
         opened = [
             check_statements(s, records[id(s)], bundle.disclosures, self.signers) for s in (batch, *assets)
@@ -177,6 +187,9 @@ class _Run:
         said = [f"signed by {', '.join(names['self'])}"] if names["self"] else []
         if names["node"]:
             said.append(f"entered by {', '.join(names['node'])}, signed by the node for them")
+        suspected = sum(happening.suspected for happening in journey.happenings)
+        if suspected:
+            said.append(f"events under suspicion that their key was misused: {suspected}")
         frames = sum(r.media_type == media.FRAME for r in journey.records)
         devices = sum(s.owner is not None for s in self.signers.by_kid.values())
         return "; ".join([*said, f"{frames} frames signed by {devices} devices"])
@@ -189,7 +202,7 @@ class _Run:
         return leaf
 
     def _nothing_superfluous(self, bundle: Bundle) -> None:
-        unused = self.signers.by_kid.keys() - self.signers.used
+        unused = self.signers.holders.keys() - self.signers.used
         if unused:
             raise BundleError(f"the bundle holds {len(unused)} key streams that nothing in it needs")
         shown = {
@@ -247,16 +260,13 @@ def _journey(
     batch: Checked, assets: Sequence[Checked], bundle: Bundle, leaf: StateLeaf, signers: Signers
 ) -> Journey:
     happenings = tuple(c for c in batch.contents if isinstance(c, Happening))
-    begun = [h.event for h in happenings if (h.event["type"], h.event["action"]) == ("ObjectEvent", "ADD")]
-    if len(begun) != 1:
-        raise BundleError(f"one record of a batch says how it began, not {len(begun)}")
-    (created,) = begun
-    limits = limits_of(created)
-    stays = check_stays(batch, assets, limits, leaf.time_ms)
+    created = beginning(batch, len(batch.records))
+    limits = limits_of(created.event)
+    stays = check_stays(batch, assets, leaf.time_ms)
     packed = check_loggers(batch, limits, leaf.time_ms)
     return Journey(
         batch=bundle.subject,
-        created=created,
+        created=created.event,
         limits=limits,
         happenings=happenings,
         stays=stays + packed,

@@ -3,6 +3,7 @@
     keys      key streams: who may sign what
     chains    every stream, record and statement; what they say is projected into
     tables    the derived tables, which must be what the statements give
+    projections   rows by which events are queried and traced
     devices   every counter's fate, and how far each device is settled
     stays     texts and summaries of stays, by the rules of any verifier
     log       indexes, tiles, checkpoints, the state tree at each, the lock
@@ -20,6 +21,7 @@ from traceability.operations.audit.chains import audit_chains
 from traceability.operations.audit.devices import audit_devices
 from traceability.operations.audit.keys import audit_keys
 from traceability.operations.audit.log import audit_log
+from traceability.operations.audit.projections import audit_projections
 from traceability.operations.audit.report import Finding, Progress, Report, Run
 from traceability.operations.audit.stays import audit_stays
 from traceability.operations.audit.tables import audit_tables
@@ -50,6 +52,7 @@ def audit_connection(connection: Connection, node: Node, progress: Progress | No
     audit_keys(run)
     told = audit_chains(run)
     audit_tables(run, told)
+    audit_projections(run)
     audit_devices(run, told)
     audit_stays(run)
     newest = audit_log(run)

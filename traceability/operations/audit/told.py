@@ -10,6 +10,7 @@ from typing import Any, Final, TypeAlias
 from sqlalchemy import select
 
 from traceability import media
+from traceability.identifiers import Kind, parse_stream
 from traceability.ledger.record import Record
 from traceability.ledger.state import stream_hash
 from traceability.ledger.stay import StayClose, StayOpen
@@ -18,7 +19,7 @@ from traceability.operations.tally import ACCEPTED
 from traceability.sensing.frame import Clock, DeviceStatement
 from traceability.store import models
 from traceability.store.engine import AnyRow
-from traceability.supply.epcis import subjects
+from traceability.supply.epcis import begins, devices_of, entered_asset
 from traceability.verification.journey import Happening
 from traceability.verification.statements import Content
 
@@ -84,21 +85,21 @@ class Told:
 
     def _take_event(self, row: AnyRow, happening: Happening) -> None:
         event, at_ms = happening.event, happening.happened_ms
-        adds = event["action"] == "ADD"
-        if event["type"] == "AssociationEvent":
-            self._take_installation(row.stream, event, adds, at_ms)
-        elif event["type"] == "ObjectEvent" and adds:
-            self.batches.setdefault((row.stream,), {"statement": row.statement})
-        elif event["type"] == "AggregationEvent" and event["action"] == "DELETE":
+        if parse_stream(row.uri).kind is Kind.BATCH:
+            begun = begins(event, row.uri, happening.node)
+            known = self.batches.setdefault((row.stream,), {"statement": row.statement, "begun": begun})
+            if begun and not known["begun"]:
+                known |= {"statement": row.statement, "begun": True}
+        if event.get("action") not in {"ADD", "DELETE"}:
+            return
+        self._take_installation(row.stream, event, event["action"] == "ADD", at_ms)
+        if event["action"] == "DELETE" and entered_asset(event, happening.node) is not None:
             inside = [s for key, s in self.stays.items() if key[0] == row.stream and s["left_ms"] is None]
             for stay in inside:
                 stay |= {"left_ms": at_ms, "leave_seq": row.seq}
 
     def _take_installation(self, stream: bytes, event: Mapping[str, Any], adds: bool, at_ms: int) -> None:
-        for uri in subjects(event):
-            device = uri.rpartition("/")[2]
-            if uri == event["parentID"]:
-                continue
+        for device in devices_of(event):
             if adds:
                 self.installations[device, at_ms] = {"to_ms": None, "stream": stream}
                 continue

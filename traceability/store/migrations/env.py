@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from alembic import context
 
-from traceability.store.models import Base
+from traceability.store import access, models, projections
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=Base.metadata,
+    target_metadata=[module.Base.metadata for module in (models, projections, access)],
     transaction_per_migration=True,
 )
 with context.begin_transaction():

@@ -1,0 +1,281 @@
+"""Capturing: events signed for their party, one record on the stream of everything each of them names.
+
+    given      an event as it came, and the context that its words stand in
+    drafted    named (``eventID``), hashed and signed: pure, outside any transaction
+    recorded   checked against what is there, chained, projected: one transaction
+
+The same event may come twice and is recorded once; another event under its name is refused.
+An error declaration repeats the event that it is about, name included.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from sqlalchemy import bindparam, delete, select, update
+
+from traceability import media
+from traceability.errors import ClockAheadError, ConflictError, TraceabilityError, UnknownSubjectError
+from traceability.identifiers import Kind, parse_stream
+from traceability.ledger.state import stream_hash
+from traceability.operations.chain import Entry, append, insert_new, lock_heads
+from traceability.operations.draft import Draft, Given, Name, draft_event
+from traceability.operations.enrol import signing_key
+from traceability.operations.ingest import MAX_AHEAD_MS
+from traceability.operations.moves import check_move, follow_move, lock_devices
+from traceability.operations.node import Node
+from traceability.operations.project import Projection, insert_projections, project
+from traceability.store import models, projections
+from traceability.store.engine import Store, Transaction
+from traceability.supply.epcis import begins
+
+CHUNK: Final = 500
+"""Rows that are asked for at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Captured:
+    """What became of an event: recorded now, there before (``known``), or refused.
+
+    ``records`` are the streams it stands in, and its number in each.
+    """
+
+    event_id: str
+    sha256: bytes = b""
+    records: tuple[tuple[str, int], ...] = ()
+    known: bool = False
+    refused: TraceabilityError | None = None
+
+
+class _RolledBackError(Exception):
+    """Leaves a transaction in which something was refused, so that nothing of it stays."""
+
+
+def capture(
+    store: Store,
+    node: Node,
+    party: str,
+    given: Sequence[Given],
+    *,
+    proceed: bool = False,
+    typed: bool = False,
+) -> tuple[Captured, ...]:
+    """Record events for a party.
+
+    Args:
+        given: in the order in which they are to stand in their streams.
+        proceed: record what can be; otherwise one refusal refuses all.
+        typed: a person entered it: a batch must be known here, or new if it is made here.
+
+    Returns:
+        One answer an event; without ``proceed``, if any is refused, none was recorded.
+
+    Raises:
+        UnknownSignerError: the party has no key in this node's custody.
+        StatementError, OversizeError: an event cannot be signed as it is.
+    """
+    with store.reading() as connection:
+        key = signing_key(connection, node, party)
+    drafts = [draft_event(node.name, party, key, each, store.clock()) for each in given]
+    answers: list[Captured] = []
+    try:
+        with store.transaction() as tx:
+            answers += record_drafts(tx, node, party, drafts, typed=typed)
+            if not proceed and any(answer.refused for answer in answers):
+                raise _RolledBackError
+    except _RolledBackError:
+        return tuple(c if c.refused else Captured(c.event_id) for c in answers)
+    return tuple(answers)
+
+
+def record_drafts(
+    tx: Transaction, node: Node, party: str, drafts: Sequence[Draft], *, typed: bool = False
+) -> list[Captured]:
+    """Record drafts in an open transaction, in their order; those refused are not in it.
+
+    Returns:
+        One answer a draft.
+    """
+    return _Run(tx, node, party, typed).record(drafts)
+
+
+@dataclass(slots=True)
+class _Run:
+    """Events on their way into one transaction; those in ``waiting`` are checked and not yet written."""
+
+    tx: Transaction
+    node: Node
+    party: str
+    typed: bool
+    waiting: list[Draft] = field(default_factory=list)
+    seqs: dict[bytes, dict[str, int]] = field(default_factory=dict)
+
+    def record(self, drafts: Sequence[Draft]) -> list[Captured]:
+        """Check and record events in their order; an answer for each."""
+        self._lock(drafts)
+        known = self._known(drafts)
+        answers = []
+        for draft in drafts:
+            content, sha256 = known.get(draft.name, (None, draft.sha256))
+            answer = Captured(draft.name[0], sha256, known=content is not None)
+            try:
+                if content is None:
+                    self._take(draft)
+                    known[draft.name] = draft.content, draft.sha256
+                elif content != draft.content:
+                    raise ConflictError(
+                        f"{draft.name[0]} names another event of this party already",
+                        remedy="Give the event an eventID of its own, or declare the first one an error.",
+                    )
+            except TraceabilityError as error:
+                answer = Captured(draft.name[0], refused=error)
+            answers.append(answer)
+        self._flush()
+        self._forget_unused(drafts)
+        return self._with_records(answers)
+
+    def _lock(self, drafts: Sequence[Draft]) -> None:
+        """Lock all that is changed, devices first as ingest does: then check, then change."""
+        moves = [draft.move for draft in drafts if draft.move]
+        lock_devices(self.tx, sorted({device for move in moves for device in move.devices}))
+        lock_heads(self.tx, _touched(drafts))
+        key = signing_key(self.tx.connection, self.node, self.party)
+        if any(draft.kid != key.public.kid for draft in drafts):
+            raise ConflictError("the party's key was changed at this very moment: send it again")
+
+    def _known(self, drafts: Sequence[Draft]) -> dict[Name, tuple[bytes | None, bytes]]:
+        """Content and statement of the party's events that bear one of these names."""
+        table = projections.Event
+        query = select(table.event_id, table.corrects, table.content, table.statement)
+        found: dict[Name, tuple[bytes | None, bytes]] = {}
+        names = list(dict.fromkeys(draft.name[0] for draft in drafts))
+        for first in range(0, len(names), CHUNK):
+            some = table.event_id.in_(names[first : first + CHUNK])
+            rows = self.tx.connection.execute(query.where(table.party == self.party, some))
+            found |= {(r.event_id, r.corrects): (r.content, r.statement) for r in rows}
+        return found
+
+    def _take(self, draft: Draft) -> None:
+        """Check an event; one that moves something is written at once, for the next to be checked against."""
+        if draft.at_ms - self.tx.now_ms > MAX_AHEAD_MS:
+            ahead_s = (draft.at_ms - self.tx.now_ms) // 1000
+            raise ClockAheadError(f"the event lies {ahead_s} s in the future")
+        if self.typed:
+            _check_typed(self.tx, self.node, draft)
+        if draft.move is None:
+            self.waiting.append(draft)
+            return
+        self._flush()
+        check_move(self.tx, self.node, self.party, draft.move)
+        self.waiting.append(draft)
+        self._flush()
+        follow_move(self.tx, draft.move, self.seqs[draft.sha256])
+
+    def _flush(self) -> None:
+        """Write what was checked."""
+        taken, self.waiting = self.waiting, []
+        pairs = [(draft, uri) for draft in taken for uri in self._streams(draft)]
+        records = append(self.tx, [Entry(uri, media.EVENT, draft.issued.statement) for draft, uri in pairs])
+        times: dict[bytes, int] = {}
+        for (draft, uri), record in zip(pairs, records, strict=True):
+            self.seqs.setdefault(draft.sha256, {})[uri] = record.seq
+            times[draft.sha256] = min(times.get(draft.sha256, record.time_ms), record.time_ms)
+        disclosed = ((draft.sha256, d) for draft in taken for d in draft.issued.disclosures)
+        rows = ({"statement": sha256, "digest": d.digest, "body": d.text} for sha256, d in disclosed)
+        insert_new(self.tx, models.Disclosure, rows)
+        self._begin_batches(taken)
+        new = [self._project(draft, times[draft.sha256]) for draft in taken]
+        insert_projections(self.tx, self.node.name, new)
+
+    def _streams(self, draft: Draft) -> tuple[str, ...]:
+        """Where an event goes. An asset that nothing was ever recorded of begins with what enters it."""
+        move = draft.move
+        if move is None or move.asset is None or not move.adds:
+            return draft.streams
+        length = select(models.Stream.length).where(models.Stream.hash == stream_hash(move.asset))
+        known = self.tx.connection.execute(length).scalar_one()
+        return draft.streams if known else (*draft.streams, move.asset)
+
+    def _project(self, draft: Draft, recorded_ms: int) -> Projection:
+        return project(
+            draft.event,
+            draft.context,
+            node=self.node.name,
+            party=self.party,
+            statement=draft.sha256,
+            content=draft.content,
+            recorded_ms=recorded_ms,
+        )
+
+    def _begin_batches(self, taken: Sequence[Draft]) -> None:
+        """Make batches known by the first event that names them, and by the one by which they begin."""
+        first: dict[bytes, tuple[bytes, bool]] = {}
+        for draft in taken:
+            for uri in draft.streams:
+                if parse_stream(uri).kind is not Kind.BATCH:
+                    continue
+                key, makes = stream_hash(uri), begins(draft.event, uri, self.node.name)
+                if key not in first or (makes and not first[key][1]):
+                    first[key] = draft.sha256, makes
+        rows = ({"stream": k, "statement": sha256, "begun": makes} for k, (sha256, makes) in first.items())
+        insert_new(self.tx, models.Batch, rows)
+        begun = [{"key": key, "by": sha256} for key, (sha256, makes) in first.items() if makes]
+        if begun:
+            table = models.Batch
+            later = update(table).where(table.stream == bindparam("key"), table.begun.is_(False))
+            self.tx.connection.execute(later.values(statement=bindparam("by"), begun=True), begun)
+
+    def _forget_unused(self, drafts: Sequence[Draft]) -> None:
+        """Take away the rows of streams that were locked for events that were refused."""
+        keys = [stream_hash(uri) for uri in _touched(drafts)]
+        for first in range(0, len(keys), CHUNK):
+            some = models.Stream.hash.in_(keys[first : first + CHUNK])
+            self.tx.connection.execute(delete(models.Stream).where(some, models.Stream.length == 0))
+
+    def _with_records(self, answers: Sequence[Captured]) -> list[Captured]:
+        """The answers, with the places of the events; those that were there before are looked up."""
+        old = [a.sha256 for a in answers if a.known and a.sha256 not in self.seqs]
+        record = models.Record
+        query = select(record.statement, record.seq, models.Stream.uri).join(models.Stream)
+        for first in range(0, len(old), CHUNK):
+            some = query.where(record.statement.in_(old[first : first + CHUNK])).order_by(models.Stream.uri)
+            for row in self.tx.connection.execute(some):
+                self.seqs.setdefault(row.statement, {})[row.uri] = row.seq
+        return [replace(a, records=tuple(self.seqs.get(a.sha256, {}).items())) for a in answers]
+
+
+def _touched(drafts: Sequence[Draft]) -> list[str]:
+    """The streams that these events may grow, and the assets and targets of their moves."""
+    named = [uri for draft in drafts for uri in draft.streams]
+    moves = [draft.move for draft in drafts if draft.move]
+    named += [uri for move in moves for uri in (move.asset, move.target) if uri is not None]
+    return list(dict.fromkeys(named))
+
+
+def _check_typed(tx: Transaction, node: Node, draft: Draft) -> None:
+    """What a person enters is about batches that are here; one that is made here is new.
+
+    Raises:
+        UnknownSubjectError, ConflictError: it is not so.
+    """
+    if draft.move and draft.move.adds and draft.move.asset:
+        length = select(models.Stream.length).where(models.Stream.hash == stream_hash(draft.move.asset))
+        if not tx.connection.execute(length).scalar_one():
+            raise UnknownSubjectError(
+                f"no device was ever installed on {draft.move.asset}",
+                remedy=f"Install one first: traceability install --device ID --on {draft.move.asset}",
+            )
+    for uri in draft.streams:
+        if parse_stream(uri).kind is not Kind.BATCH:
+            continue
+        known = select(models.Batch.begun).where(models.Batch.stream == stream_hash(uri))
+        begun = tx.connection.execute(known).scalar_one_or_none()
+        if begins(draft.event, uri, node.name):
+            if begun:
+                raise ConflictError(f"{uri} was created before; choose another lot")
+            if "ft:product" not in draft.event.get("ilmd", {}):
+                raise ConflictError("the event that creates a batch names its product in ilmd")
+        elif begun is None:
+            raise UnknownSubjectError(f"{uri} is not recorded here: create it with `traceability batch new`")

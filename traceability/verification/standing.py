@@ -1,0 +1,67 @@
+"""Whether a batch is recalled, as far as its checked bundle can say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from traceability.ledger.record import format_time
+from traceability.supply.recall import Answer, Recall, answer_of
+from traceability.verification.journey import Happening, Journey
+
+UNKNOWN: Final = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a batch's own events say of recalls.
+
+    Attributes:
+        answer: the worst that holds now; None if that could not be checked.
+        recalls: those that the answer rests on, each with the event that says so.
+        as_of_ms: until when the events are known; None where nothing could be checked.
+    """
+
+    answer: Answer | None
+    recalls: tuple[tuple[Recall, Happening], ...] = ()
+    as_of_ms: int | None = None
+
+    def words(self, names: Mapping[str, Mapping[str, str]]) -> tuple[str, str]:
+        """The answer in one word, and what it rests on; ``names`` of parties, by URI."""
+        if self.answer is None or self.as_of_ms is None:
+            return UNKNOWN, "this could not be checked: do not take it as an all-clear"
+        said = [f"by {names[event.party]['en']}: {recall.hazard['en']}" for recall, event in self.recalls]
+        word = self.answer.upper() if self.answer is Answer.RECALLED else self.answer
+        return str(word), "; ".join([*said, f"as of {format_time(self.as_of_ms)}"])
+
+    def to_json(self) -> dict[str, Any]:
+        """The same for programs; ``by`` is a party's URI."""
+        return {
+            "answer": UNKNOWN if self.answer is None else self.answer.value,
+            "as_of": None if self.as_of_ms is None else format_time(self.as_of_ms),
+            "recalls": [
+                recall.member() | {"by": event.party, "at": format_time(event.happened_ms)}
+                for recall, event in self.recalls
+            ],
+        }
+
+
+def standing_of(journey: Journey | None, *, vouched: bool = True) -> Standing:
+    """Where a batch stands.
+
+    A recall that is there is told in any case. That there is none is told only if every statement
+    of the batch's stream is shown and its signers are vouched for.
+
+    Args:
+        journey: as it was checked; None if something does not match.
+        vouched: whether somebody the verifier trusts stands for the signers.
+    """
+    if journey is None:
+        return Standing(None)
+    answer = answer_of(recall for recall, _ in journey.recalls)
+    known = vouched and all(record.shown for record in journey.records if record.stream == journey.batch)
+    if answer in {Answer.NONE, Answer.CLEARED} and not known:
+        return Standing(None, as_of_ms=journey.as_of_ms)
+    found = tuple((recall, said) for recall, said in journey.recalls if recall.answer is answer)
+    return Standing(answer, found, journey.as_of_ms)
