@@ -22,11 +22,14 @@ from traceability.errors import (
 )
 from traceability.operations.node import load_node
 from traceability.settings import WebSettings
+from traceability.store.engine import Store
 from webapp import database, http, i18n
+from webapp.api import epcis, problems
 from webapp.api.health import health
 from webapp.api.log import log
 from webapp.consumer.journeys import Journeys
 from webapp.consumer.views import LotConverter, pages
+from webapp.regulator.views import regulator
 
 ERRORS: dict[type[TraceabilityError], tuple[int, str]] = {
     IdentifierError: (400, "broken"),
@@ -64,8 +67,10 @@ def create_app(settings: WebSettings | None = None) -> Flask:
     _refuse_other_hosts(app, chosen.base_url)
     database.install(app, chosen.database_url)
     i18n.install(app)
-    for blueprint in (pages, log, health):
+    app.extensions["store"] = Store(database.existing(chosen.database_url))
+    for blueprint in (pages, regulator, log, health):
         app.register_blueprint(blueprint)
+    epcis.install(app)
     _install_errors(app)
     http.install(app, secure=chosen.base_url.startswith("https:"))
     return app
@@ -93,6 +98,8 @@ def _refuse_other_hosts(app: Flask, base_url: str) -> None:
 
 def _install_errors(app: Flask) -> None:
     def refuse(error: TraceabilityError) -> Response:
+        if problems.asked():
+            return problems.respond(error)
         status, page = next(
             (found for kind, found in ERRORS.items() if isinstance(error, kind)), (500, "defect")
         )
@@ -109,6 +116,8 @@ def _install_errors(app: Flask) -> None:
     def other(error: HTTPException) -> Response | HTTPException:
         if error.code is None or error.code < 400:
             return error
+        if problems.asked():
+            return problems.respond(error)
         page = {404: "unknown-page", 500: "defect"}.get(error.code, "other")
         body = render_template("problem.html", page=page, error=error)
         headers = {k: v for k, v in error.get_headers(request.environ) if k == "Allow"}

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import URL, Connection, Engine, event, make_url
+from sqlalchemy import Connection, Engine, event, make_url
 from sqlalchemy.pool import NullPool
 
 from traceability.store.engine import prepare_sqlite
@@ -25,7 +25,7 @@ def install(app: Flask, url: str) -> None:
     """Open the store for an application."""
     address = make_url(url)
     sqlite = address.get_backend_name() == "sqlite"
-    app.config["SQLALCHEMY_DATABASE_URI"] = _existing(address) if sqlite else address
+    app.config["SQLALCHEMY_DATABASE_URI"] = existing(url)
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = (
         {"poolclass": NullPool, "connect_args": {"timeout": PATIENCE_S}}
         if sqlite
@@ -49,9 +49,13 @@ def snapshot() -> Connection:
     return db.session.connection()
 
 
-def _existing(address: URL) -> URL:
-    """The same SQLite file, opened only if it is there."""
-    return address.set(database=f"file:{quote(address.database or '')}", query={"mode": "rw", "uri": "true"})
+def existing(url: str) -> str:
+    """The address of the same database; a SQLite file is opened only if it is there."""
+    address = make_url(url)
+    if address.get_backend_name() == "sqlite":
+        file = f"file:{quote(address.database or '')}"
+        address = address.set(database=file, query={"mode": "rw", "uri": "true"})
+    return address.render_as_string(hide_password=False)
 
 
 def _sqlite_read_only(engine: Engine) -> None:

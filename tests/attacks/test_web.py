@@ -156,8 +156,10 @@ def test_nothing_but_reading_is_served(site, method, path):
     assert set(answer.headers["Allow"].split(", ")) == {"GET", "HEAD"}
 
 
-def test_no_route_takes_anything_but_reading(app):
+def test_no_route_but_the_programs_own_takes_anything_but_reading(app):
     for rule in app.url_map.iter_rules():
+        if rule.endpoint.startswith(("epcis.", "recalls.", "traces.")):
+            continue
         assert rule.methods - ({"OPTIONS"} if rule.endpoint == "static" else set()) == {"GET", "HEAD"}, rule
 
 

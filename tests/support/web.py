@@ -37,9 +37,11 @@ def site_of(world: World, *, base_url: str = BASE_URL, mqtt_url: str = NOBODY) -
     )
     app = create_app(settings)
     app.test_client_class = _Client
+    app.extensions["store"].clock = world.store.clock
     try:
         yield app
     finally:
+        app.extensions["store"].close()
         with app.app_context():
             db.engine.dispose()
 

@@ -176,6 +176,7 @@ def programs(settings: RunSettings) -> list[Program]:
         "--worker-class=gthread",
         f"--threads={THREADS}",
         "--graceful-timeout=1",
+        "--limit-request-line=8190",
         "--log-level=warning",
         "webapp:create_app()",
     )

@@ -1,0 +1,49 @@
+"""What products and parties are called, for people; whoever has no name stays an identifier."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, Final
+
+from sqlalchemy import Connection, select
+
+from traceability.ledger.state import stream_hash
+from traceability.operations.events import load_event
+from traceability.signing.keystatement import parse_key_statement
+from traceability.store import models
+from traceability.supply.labels import ThingKind, kind_of, product_of
+
+MOST: Final = 200
+"""Products and parties that are looked up for one page."""
+
+
+def product_names(connection: Connection, uris: Iterable[str]) -> dict[str, Mapping[str, Any]]:
+    """Names by language, by GTIN: as the event says by which a batch of it began.
+
+    Args:
+        uris: of things; of each product the first batch is asked.
+    """
+    batches: dict[str, str] = {}
+    for uri in uris:
+        if kind_of(uri) is ThingKind.BATCH and len(batches) < MOST:
+            batches.setdefault(product_of(uri) or "", uri)
+    by_stream = {stream_hash(uri): gtin for gtin, uri in batches.items()}
+    table = models.Batch
+    query = select(table.stream, table.statement).where(table.stream.in_(list(by_stream)))
+    found = {}
+    for row in connection.execute(query):
+        ilmd = load_event(connection, row.statement).get("ilmd")
+        names = ilmd.get("ft:product") if isinstance(ilmd, Mapping) else None
+        if isinstance(names, Mapping):
+            found[by_stream[row.stream]] = names
+    return found
+
+
+def party_names(connection: Connection, parties: Collection[str]) -> dict[str, Mapping[str, str]]:
+    """Names by language, by URI: as the registrar enrolled them."""
+    key, record, statement = models.Key, models.Record, models.Statement
+    some = sorted(set(parties))[:MOST]
+    query = select(key.subject, statement.body).distinct().where(key.subject.in_(some))
+    query = query.join(record, (record.stream == key.stream) & (record.seq == 0))
+    rows = connection.execute(query.join(statement, statement.sha256 == record.statement))
+    return {row.subject: parse_key_statement(row.body).names for row in rows}

@@ -1,0 +1,130 @@
+"""``/trace``: what became of something, or what it came from, for regulators."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from flask import Response, request
+from flask_smorest import Blueprint
+
+from traceability.errors import QueryError, StatementError
+from traceability.operations.describe import describe as describe_trace
+from traceability.operations.trace import trace
+from traceability.operations.tracerequest import Asked
+from traceability.supply.epcis import event_time_ms
+from traceability.supply.trace import MAX_DEPTH, Direction, Trace
+from traceability.supply.tracepicture import render_svg
+from traceability.supply.tracetables import render_csv, render_graphml, to_json
+from webapp.api.access import node, regulator
+from webapp.api.epcis.describing import Answer, describe
+from webapp.api.epcis.exchange import media_type, taking
+from webapp.api.epcis.resource import Resource, bounds
+from webapp.database import snapshot
+
+PREFIX: Final = "/trace"
+MAX_THINGS: Final = 100_000
+"""Of one answer."""
+FORMATS: Final[Mapping[str, Callable[[Trace], str]]] = {
+    "application/json": lambda found: json.dumps(to_json(found), ensure_ascii=False),
+    "text/csv": render_csv,
+    "application/graphml+xml": render_graphml,
+    "image/svg+xml": render_svg,
+}
+"""By media type; the first where the client does not care."""
+_TEXT: Final = {"type": "string"}
+_TIME: Final = {"type": "string", "format": "date-time"}
+_LIST: Final = {"type": "array", "items": _TEXT}
+_PARAMETERS: Final[Mapping[str, Mapping[str, Any]]] = {
+    "thing": _LIST,
+    "direction": {"type": "string", "enum": list(Direction), "default": "forward"},
+    "contact": {"type": "boolean", "default": False},
+    "depth": {"type": "integer", "minimum": 0, "maximum": MAX_DEPTH},
+    "from": _TIME,
+    "to": _TIME,
+    "place": _TEXT,
+    "party": _TEXT,
+    "stopAt": _LIST,
+}
+traces: Final = Blueprint("traces", __name__, url_prefix=PREFIX, description="Forward and backward trace")
+
+
+@traces.route("", tags=["Trace"])
+class Traces(Resource):
+    """Traces."""
+
+    kinds = tuple(FORMATS)
+
+    @describe(
+        {200: Answer("Things, processes, and what went where.", "Trace", kinds=tuple(FORMATS))},
+        refuses=(404, 413),
+        asks=[{"name": name, "in": "query", "schema": schema} for name, schema in _PARAMETERS.items()],
+    )
+    def get(self) -> Response:
+        """Trace things, or all that was at a `place` or with a `party` between `from` and `to`.
+
+        A `thing` is GTIN/LOT, a URI or a URN; with several, the parameter is repeated. A trace ends
+        at `stopAt`: business steps, places or parties. Answers are JSON, CSV, GraphML or SVG.
+        """
+        regulator(snapshot())
+        asked = _asked().request(node())
+        with taking(bounds().documents, "documents and traces"):
+            found = describe_trace(snapshot(), trace(snapshot(), node(), asked))
+            kind = media_type(self.kinds) or self.kinds[0]
+            return Response(FORMATS[kind](found), content_type=content_type(kind))
+
+
+def content_type(kind: str) -> str:
+    """A media type with its character set where it needs one."""
+    return f"{kind}; charset=utf-8" if kind.startswith("text/") else kind
+
+
+def _asked() -> Asked:
+    """What the address asks for.
+
+    Raises:
+        QueryError: a parameter that there is not, twice, or with a value of another form.
+    """
+    given = request.args.to_dict(flat=False)
+    if unknown := sorted(given.keys() - _PARAMETERS.keys()):
+        raise QueryError(f"{unknown[0][:128]!r}: parameters are {', '.join(_PARAMETERS)}")
+    single = {name: values[0] for name, values in given.items() if _PARAMETERS[name] is not _LIST}
+    if twice := [name for name in single if len(given[name]) > 1]:
+        raise QueryError(f"{twice[0]} is given twice")
+    return Asked(
+        things=given.get("thing", []),
+        direction=Direction(_one_of(single, "direction", *Direction)),
+        contact=_one_of(single, "contact", "false", "true") == "true",
+        depth=_number(single.get("depth")),
+        start_ms=_time(single, "from"),
+        end_ms=_time(single, "to"),
+        place=single.get("place"),
+        party=single.get("party"),
+        stops=given.get("stopAt", []),
+        max_things=MAX_THINGS,
+    )
+
+
+def _one_of(given: Mapping[str, str], name: str, *words: str) -> str:
+    text = given.get(name, words[0])
+    if text not in words:
+        raise QueryError(f"{name} is {' or '.join(words)}, not {text[:20]!r}")
+    return text
+
+
+def _number(text: str | None) -> int:
+    if text is None:
+        return MAX_DEPTH
+    if not (text.isascii() and text.isdecimal() and len(text) <= 6):
+        raise QueryError(f"depth is a whole number up to {MAX_DEPTH}, not {text[:20]!r}")
+    return int(text)
+
+
+def _time(given: Mapping[str, str], name: str) -> int | None:
+    if name not in given:
+        return None
+    try:
+        return event_time_ms({"eventTime": given[name]})
+    except StatementError as error:
+        raise QueryError(f"{name} is a time such as 2026-05-01T08:30:00+08:00: {error}") from error
