@@ -3,7 +3,7 @@
 ``Plan.to_json`` is the contract between the simulated devices and whoever records the
 parties' events: an object with ``seed``, ``node``, ``start_ms``, ``now_ms`` and arrays
 ``parties``, ``assets``, ``devices``, ``batches``, ``steps``, ``faults``, whose members are
-those of the classes below. A member that is null is left out. Times are Unix milliseconds;
+those of the classes below. A member that is null or empty is left out. Times are Unix milliseconds;
 texts for people are ``{"en", "zh"}``; ``party``, ``asset``, ``batch`` and ``device`` refer to
 another entry by its ``key``.
 """
@@ -62,7 +62,10 @@ class DevicePlan:
 
 @dataclass(frozen=True, slots=True)
 class BatchPlan:
-    """A batch: limits in thousandths of a degree Celsius, ``best_before`` as YYYY-MM-DD."""
+    """A batch: limits in thousandths of a degree Celsius, ``best_before`` as YYYY-MM-DD.
+
+    ``dated`` says which of its dates is the day on which it came to be: a word of CBV master data.
+    """
 
     key: str
     gtin: str
@@ -75,14 +78,25 @@ class BatchPlan:
     best_before: str
     quantity: int
     uom: str
+    dated: str = "harvestStartDate"
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """How much of a batch went into another, in its own unit."""
+
+    batch: str
+    quantity: int
 
 
 @dataclass(frozen=True, slots=True)
 class StepPlan:
-    """One event: ``step`` is a word that the command line takes.
+    """One event: ``step`` is one of ``STEPS`` in ``traceability.supply.epcis``.
 
-    ``batch`` for what happens to a batch, with ``asset`` where it enters or leaves one;
-    ``device`` and ``asset`` for an installation. ``quantity`` in the batch's unit.
+    ``batch`` for what happens to a batch, with ``asset`` where it enters or leaves one, and
+    ``inputs`` where it is made of others; ``device`` and ``asset`` for an installation.
+    ``quantity`` in the batch's unit. ``source`` and ``destination`` are the parties between which
+    goods change hands: for a load their holder changes, for a shipment their owner.
     """
 
     at_ms: int
@@ -93,6 +107,9 @@ class StepPlan:
     asset: str | None = None
     device: str | None = None
     quantity: int | None = None
+    inputs: tuple[Input, ...] = ()
+    source: str | None = None
+    destination: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +132,7 @@ Entry = TypeVar("Entry", bound=_Keyed)
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A whole journey; ``steps`` in order of time."""
+    """A whole journey; ``steps`` in order of time; the first of ``batches`` is the one to show first."""
 
     seed: int
     node: str
@@ -132,6 +149,10 @@ class Plan:
         """A device by its key. Raises UnknownSubjectError."""
         return _find(self.devices, key)
 
+    def batch(self, key: str) -> BatchPlan:
+        """A batch by its key. Raises UnknownSubjectError."""
+        return _find(self.batches, key)
+
     def asset(self, key: str) -> Asset:
         """An asset by its key. Raises UnknownSubjectError."""
         return _find(self.assets, key)
@@ -142,7 +163,7 @@ class Plan:
 
     def to_json(self) -> str:
         """The plan as described at the top of this module."""
-        return json.dumps(asdict(self, dict_factory=_without_null), ensure_ascii=False, indent=1) + "\n"
+        return json.dumps(asdict(self, dict_factory=_without_empty), ensure_ascii=False, indent=1) + "\n"
 
     @classmethod
     def from_json(cls, text: str) -> Plan:
@@ -172,11 +193,12 @@ _LISTS: dict[str, type[Any]] = {
 def _entry(kind: type[Any], row: dict[str, Any]) -> Any:
     texts = {name: Text(**row[name]) for name in ("names", "product", "region") if name in row}
     absent = {f.name: None for f in fields(kind) if f.name == "until_ms"}
-    return kind(**absent | row | texts)
+    inputs = {"inputs": tuple(Input(**given) for given in row["inputs"])} if "inputs" in row else {}
+    return kind(**absent | row | texts | inputs)
 
 
-def _without_null(members: list[tuple[str, Any]]) -> dict[str, Any]:
-    return {name: value for name, value in members if value is not None}
+def _without_empty(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    return {name: value for name, value in members if value not in (None, ())}
 
 
 def _find(entries: Sequence[Entry], key: str) -> Entry:

@@ -42,9 +42,11 @@ class Sensor:
         planned = plan.device(device)
         self._plan, self._device, self._kind = plan, device, KINDS[plan.asset(planned.asset).kind]
         doors = [(f.from_ms, f.to_ms) for f in plan.faults if f.kind == "door" and f.key == planned.asset]
-        loads = [s.at_ms for s in plan.steps if s.step == "store" and s.asset == planned.asset]
+        picked = {s.batch for s in plan.steps if s.step == "harvest"}
+        stored = [s for s in plan.steps if s.step == "store" and s.asset == planned.asset]
         self._dead = [(f.from_ms, f.to_ms) for f in plan.faults if f.kind == "dead" and f.key == device]
-        warm = loads if plan.asset(planned.asset).kind == "precooling" else []
+        fresh = [s.at_ms for s in stored if s.batch in picked]
+        warm = fresh if plan.asset(planned.asset).kind == "precooling" else []
         self._chamber = Chamber(self._kind, plan.seed, planned.from_ms, doors, warm)
 
     def measure(self, from_ms: int, pace: Pace) -> Pack:

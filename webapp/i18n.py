@@ -71,7 +71,7 @@ def named(names: object, fallback: str = "") -> str:
 
 def in_language(tongue: str) -> str:
     """The address of this page in another language; of the start page where there is none."""
-    if request.endpoint is None or request.method not in {"GET", "HEAD"}:
+    if request.endpoint is None or request.url_rule is None or "GET" not in (request.url_rule.methods or ()):
         return url_for("consumer.start", lang=tongue)
     typed = {name: request.args[name][:LONGEST_TYPED] for name in ("gtin", "lot") if name in request.args}
     return url_for(request.endpoint, **(typed | (request.view_args or {}) | {"lang": tongue}))

@@ -1,4 +1,4 @@
-"""Draws docs/pictures/page.png: the batch page on a phone, as it is in English and in Chinese.
+"""Draws docs/pictures/page.png: the batch page on a phone in English and in Chinese, an ingredient's chart.
 
 python docs/pictures/make_page.py http://127.0.0.1:8000/01/GTIN/10/LOT
 """
@@ -25,6 +25,7 @@ def main() -> None:
             page = browser.new_page(viewport=SCREEN, color_scheme=scheme, timezone_id="Asia/Shanghai")
             page.goto(f"{sys.argv[1]}?lang={language}")
             if at_chart:
+                page.goto(page.evaluate("document.querySelector('.ingredient a').href"))
                 page.evaluate("document.querySelector('figure').previousElementSibling.scrollIntoView()")
             shots.append(Image.open(io.BytesIO(page.screenshot())))
         browser.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import axe_playwright_python
@@ -10,10 +11,15 @@ import pytest
 from sqlalchemy import update
 
 from tests.support.web import served
-from tests.support.world import GTIN, make_world, tell_story
+from tests.support.world import GTIN, LIMITS, make_world, tell_story
 from traceability.identifiers import Batch
 from traceability.ledger.state import stream_hash
+from traceability.operations.capture import capture
+from traceability.operations.draft import Given
+from traceability.operations.record import make_event, record_event
 from traceability.store import models
+from traceability.supply.context import read_context
+from traceability.supply.recall import Recall, State, recall_events
 
 pytestmark = pytest.mark.browser
 
@@ -21,8 +27,12 @@ AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js").read_text("ut
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 CLOSED = Batch(GTIN, "L1").path
 PENDING, BROKEN = Batch(GTIN, "PENDING").path, Batch(GTIN, "BROKEN").path
+MADE, HELD, RECALLED = (Batch(GTIN, lot).path for lot in ("MADE", "HELD", "RECALLED"))
 PAGES = {
     "batch": (CLOSED, 200),
+    "made of others": (MADE, 200),
+    "held": (HELD, 200),
+    "recalled": (RECALLED, 200),
     "start": ("/", 200),
     "unknown lot": (Batch(GTIN, "NOPE").path, 404),
     "typed wrongly": ("/?gtin=123&lot=x", 400),
@@ -30,7 +40,7 @@ PAGES = {
     "does not match": (BROKEN, 200),
 }
 LOOKS = [(360, "light", "zh"), (1280, "dark", "en"), (360, "dark", "en"), (1280, "light", "zh")]
-"""All four for the batch page; the first two, which differ in everything, for those that share its style."""
+"""All four for pages of batches; the first two, which differ in everything, for the others."""
 MOST_REQUESTS = 5
 MOST_BYTES = 50_000
 
@@ -41,6 +51,7 @@ def told(tmp_path_factory):
     world = make_world(folder / "node", f"sqlite:///{folder / 'node.sqlite'}")
     story = tell_story(world)
     broken = world.harvest(story.farm, "BROKEN")
+    _make(world, story)
     world.publish()
     with world.store.transaction() as tx:
         record = models.Record
@@ -48,6 +59,23 @@ def told(tmp_path_factory):
     world.harvest(story.farm, "PENDING")
     yield world
     world.store.close()
+
+
+def _make(world, story):
+    """Three lots made of the story's two: one in order, one held, one recalled."""
+    ilmd = {"ft:product": {"en": "Strawberry yoghurt", "zh": "草莓酸奶"}, "ft:temperature": dict(LIMITS)}
+    inputs = [{"epcClass": uri} for uri in (story.closed, story.opened)]
+    for lot in ("MADE", "HELD", "RECALLED"):
+        made = [{"epcClass": world.batch(lot)}]
+        lists: dict[str, Any] = {"inputQuantityList": inputs, "outputQuantityList": made, "ilmd": ilmd}
+        record_event(world.store, world.node, story.farm, make_event("make", world.now_ms, **lists))
+    hazard = {"en": "Glass was found in a jar.", "zh": "在一瓶产品中发现玻璃。"}
+    advice = {"en": "Do not eat it. Bring it back to the shop.", "zh": "请勿食用，请退回商店。"}
+    for lot, state in (("HELD", State.HOLD), ("RECALLED", State.ISSUED)):
+        recall = Recall(lot, state, 1, (story.closed,), hazard, advice, "+86 23 0000 0000")
+        for event in recall_events(recall, [world.batch(lot), story.closed], world.now_ms):
+            given = Given(event, read_context(event["@context"]))
+            capture(world.store, world.node, story.farm, [given])
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +133,7 @@ def test_pages_are_accessible_at_both_widths_languages_and_schemes(opened, addre
     path, status = PAGES[name]
     separator = "&" if "?" in path else "?"
     page = opened("about:blank")
-    for width, scheme, lang in LOOKS if name == "batch" else LOOKS[:2]:
+    for width, scheme, lang in LOOKS if name in {"batch", "recalled"} else LOOKS[:2]:
         page.set_viewport_size({"width": width, "height": 800})
         page.emulate_media(color_scheme=scheme)
         answer = page.goto(f"{address}{path}{separator}lang={lang}")
@@ -123,7 +151,7 @@ def test_the_page_of_an_empty_node_is_accessible(opened, empty, scheme):
 
 
 @pytest.mark.parametrize("lang", ["en", "zh"])
-@pytest.mark.parametrize("path", [CLOSED, "/", PENDING])
+@pytest.mark.parametrize("path", [CLOSED, "/", PENDING, RECALLED])
 def test_nothing_scrolls_sideways_at_320_pixels_even_with_text_twice_as_large(opened, address, path, lang):
     page = opened(f"{address}{path}?lang={lang}", width=320)
     assert overflow(page) == 0
@@ -132,11 +160,12 @@ def test_nothing_scrolls_sideways_at_320_pixels_even_with_text_twice_as_large(op
     assert overflow(page) == 0
 
 
-def test_the_page_is_small_and_asks_nobody_else(opened, address):
+@pytest.mark.parametrize("path", [CLOSED, MADE])
+def test_the_page_is_small_and_asks_nobody_else(opened, address, path):
     requests = []
     page = opened("about:blank")
     page.on("requestfinished", lambda request: requests.append(request))
-    page.goto(f"{address}{CLOSED}")
+    page.goto(f"{address}{path}")
     page.wait_for_load_state("networkidle")
     assert 0 < len(requests) <= MOST_REQUESTS
     assert {urlsplit(request.url).netloc for request in requests} == {urlsplit(address).netloc}
@@ -152,6 +181,24 @@ def test_without_a_script_the_page_says_the_same(opened, address):
     assert plain.locator("main svg.plot polyline").count() > 0
     plain.get_by_text("Check it yourself").click()
     assert plain.get_by_text("Download the proof").is_visible()
+
+
+def test_without_a_script_a_recall_is_first_and_ingredients_fold_out_by_keyboard(opened, address):
+    page = opened(f"{address}{RECALLED}?lang=en", java_script_enabled=False)
+    first = page.locator("main > :first-child")
+    assert first.inner_text().startswith("RECALLED: do not eat")
+    assert first.bounding_box()["y"] < 100
+    ingredient = page.locator("details.ingredient").first
+    assert "recalled" in ingredient.locator("summary").inner_text()
+    assert "outside its limits for" in ingredient.locator("summary").inner_text()
+    assert not ingredient.get_by_text("its own page").is_visible()
+    ingredient.locator("summary").focus()
+    page.keyboard.press("Enter")
+    link = ingredient.get_by_role("link", name="its own page")
+    assert link.is_visible()
+    with page.expect_navigation():
+        link.click()
+    assert page.url == f"{address}{CLOSED}?lang=en"
 
 
 def test_times_are_shown_in_the_readers_zone_with_utc_on_hover(opened, address):

@@ -17,11 +17,15 @@ from traceability.identifiers import asset_uri
 from traceability.operations.audit import audit
 from traceability.operations.draft import Given
 from traceability.operations.events import view_event
+from traceability.operations.export import export_bundle
 from traceability.signing.disclosure import Audience
 from traceability.signing.strictjson import json_encode
 from traceability.store import models, projections
 from traceability.supply.epcis import CONTEXT, format_event_time
 from traceability.supply.lineage import LinkKind, thing_id
+from traceability.verification.bundle import encode_bundle
+from traceability.verification.stays import NO_LIMITS
+from traceability.verification.verdict import check
 
 TABLES = (models.Record, models.Statement, models.Stream, models.Disclosure, models.Batch)
 
@@ -175,3 +179,26 @@ def test_packing_onto_a_pallet_is_on_the_pallets_stream_too(world):
     )
     assert {uri for uri, _ in done.records} == {LOT, PALLET}
     assert links(world) == {(thing_id(LOT), LinkKind.PACK, thing_id(PALLET))}
+
+
+def test_a_batch_of_which_only_the_use_is_known_has_no_limits_of_what_was_made_of_it(world):
+    maker, truck = world.party("Maker"), asset_uri("TRUCK", world.node.name)
+    cold = {"lowMilliCelsius": 0, "highMilliCelsius": 5000, "maxGapSeconds": 600}
+    made: dict[str, Any] = {
+        "inputQuantityList": quantities(LOT),
+        "outputQuantityList": quantities(BLEND),
+    }
+    send(world, maker, given("TransformationEvent", **made, ilmd={"ft:temperature": cold}))
+    inside: dict[str, Any] = {"parentID": truck, "childQuantityList": quantities(LOT)}
+    for action in ("ADD", "DELETE"):
+        world.wait(minutes=1)
+        send(world, maker, given("AggregationEvent", world.now_ms, **inside, action=action))
+    world.publish()
+    world.publish()
+    with world.store.reading() as connection:
+        bundle = encode_bundle(export_bundle(connection, world.node, LOT))
+    journey = check(bundle, world.node.policy).journey
+    assert journey is not None
+    assert journey.limits == NO_LIMITS
+    assert journey.stays[0].closed is not None
+    assert audit(world.store, world.node).ok

@@ -22,10 +22,11 @@ import paho.mqtt.client as mqtt
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
+from firmware_sim.cast import HOUR_MS
 from firmware_sim.demo import Demo
 from firmware_sim.device import Device, Enrolment, Pack, Verdict
 from firmware_sim.flash import Flash
-from firmware_sim.journey import HOUR_MS, plan, start_of
+from firmware_sim.journey import plan, start_of
 from firmware_sim.link import Arrival, Happened, Link
 from firmware_sim.plan import Plan
 from tests.support.broker import Broker
@@ -211,7 +212,7 @@ def short_plan() -> Plan:
     now_ms = time.time_ns() // 1_000_000
     whole = plan(start_of(now_ms), now_ms, 1, NODE)
     begun_ms = now_ms // 600_000 * 600_000 - 6 * HOUR_MS
-    devices = [replace(whole.device(name), from_ms=begun_ms) for name in ("sensor-shop", "sensor-truck-b")]
+    devices = [replace(whole.device(name), from_ms=begun_ms) for name in ("sensor-shelf", "sensor-truck-b")]
     ended = replace(devices[0], until_ms=begun_ms + 5 * HOUR_MS)
     return replace(whole, devices=(ended, devices[1]))
 

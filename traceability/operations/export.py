@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
 
 from sqlalchemy import Connection, select
 
 from traceability import media
 from traceability.errors import NotPublishedError, UnknownSubjectError
+from traceability.identifiers import stream_of
 from traceability.ledger.record import GENESIS
 from traceability.ledger.state import Presence, stream_hash
 from traceability.ledger.stay import StayOpen, parse_stay_amend, parse_stay_close, parse_stay_open
-from traceability.operations.events import disclosures_of
 from traceability.operations.log import latest_checkpoint, read_tiles, state_tree
 from traceability.operations.node import Node
+from traceability.operations.policies import released_all
 from traceability.sensing.frame import parse_statement
 from traceability.signing import sdjwt
-from traceability.signing.disclosure import Audience, digests_for
+from traceability.signing.disclosure import EVENT_CLAIM, Audience
 from traceability.signing.keystatement import parse_key_statement
 from traceability.store import models
 from traceability.store.engine import AnyRow
+from traceability.supply.epcis import begins
 from traceability.verification.bundle import Bundle, Link, Place, Stretch
 
 PUBLIC: Final = Audience.PUBLIC
+_NAMING: Final = ("epcList", "quantityList", "childEPCs", "childQuantityList")
+_INPUTS: Final = ("inputEPCList", "inputQuantityList")
+_OUTPUTS: Final = ("outputEPCList", "outputQuantityList")
 
 
 def export_bundle(connection: Connection, node: Node, batch: str, audience: Audience = PUBLIC) -> Bundle:
@@ -41,28 +47,31 @@ def export_bundle(connection: Connection, node: Node, batch: str, audience: Audi
     known = connection.execute(select(models.Batch.stream).where(models.Batch.stream == key)).first()
     if known is None:
         raise UnknownSubjectError(f"{batch} is not recorded on {node.name}")
-    exporter = _Exporter(connection, latest, audience) if latest is not None else None
+    exporter = _Exporter(connection, node, batch, latest, audience) if latest is not None else None
     if exporter is None or not isinstance(exporter.tree.prove(key), Presence):
         raise NotPublishedError(f"{batch} is recorded, but not yet in the log")
-    return exporter.bundle(batch)
+    return exporter.bundle()
 
 
 class _Exporter:
     """One export: what it has met so far decides which key streams it needs."""
 
-    def __init__(self, connection: Connection, latest: AnyRow, audience: Audience) -> None:
-        self.connection, self.latest, self.audience = connection, latest, audience
+    def __init__(
+        self, connection: Connection, node: Node, batch: str, latest: AnyRow, audience: Audience
+    ) -> None:
+        self.connection, self.node, self.batch = connection, node, batch
+        self.latest, self.audience = latest, audience
         self.tree = state_tree(connection, latest.size)
         self.disclosures: dict[bytes, tuple[str, ...]] = {}
         self.kids: set[bytes] = set()
 
-    def bundle(self, batch: str) -> Bundle:
-        subject = self._stretch(batch, 0, None)
+    def bundle(self) -> Bundle:
+        subject = self._stretch(self.batch, 0, None)
         assets = self._assets(subject)
         keys = self._key_streams()
         tiles = read_tiles(self.connection)
         return Bundle(
-            subject=batch,
+            subject=self.batch,
             audience=self.audience,
             checkpoint=self.latest.note.encode("utf-8"),
             state_leaf=self.latest.leaf.encode("ascii"),
@@ -93,7 +102,9 @@ class _Exporter:
         query = query.where(record.stream == name, record.seq >= first, record.log_index < self.latest.size)
         if end is not None:
             query = query.where(record.seq < end)
-        links = tuple(self._link(row) for row in self.connection.execute(query.order_by(record.seq)))
+        rows = self.connection.execute(query.order_by(record.seq)).all()
+        self._disclose([row for row in rows if row.media_type == media.EVENT])
+        links = tuple(self._link(row) for row in rows)
         before = select(record.hash).where(record.stream == name, record.seq == first - 1)
         prev = self.connection.execute(before).scalar_one_or_none() or GENESIS
         return Stretch(uri, first, prev, links, self._place(name) if end is None else None)
@@ -104,20 +115,24 @@ class _Exporter:
             return None
         return Place(found.index, found.bucket_size, found.bucket_proof, found.top_proof)
 
+    def _disclose(self, rows: Sequence[AnyRow]) -> None:
+        """Add what the audience is shown of these events."""
+        events = {
+            row.statement: sdjwt.parse(row.body) for row in rows if row.statement not in self.disclosures
+        }
+        self.kids.update(statement.kid for statement in events.values())
+        given = released_all(self.connection, events, self.audience)
+        if self.audience is PUBLIC:
+            given = {
+                sha256: without_others(events[sha256], texts, self.batch, self.node.name)
+                for sha256, texts in given.items()
+            }
+        self.disclosures.update(given)
+
     def _link(self, row: AnyRow) -> Link:
         if row.media_type in media.DEVICE_STATEMENTS:
             self.kids.add(parse_statement(row.body).kid)
-        elif row.media_type == media.EVENT and row.statement not in self.disclosures:
-            statement = sdjwt.parse(row.body)
-            self.kids.add(statement.kid)
-            self.disclosures[row.statement] = self._disclosed(row.statement, statement)
         return Link(row.time_ms, row.media_type, row.salt, row.statement, row.body)
-
-    def _disclosed(self, sha256: bytes, statement: sdjwt.SdJwt) -> tuple[str, ...]:
-        """The disclosures of a statement that the audience gets, in the order of their digests."""
-        texts = {sdjwt.digest_of(text): text for text in disclosures_of(self.connection, sha256)}
-        paths = sdjwt.paths(statement.payload, list(texts.values()))
-        return tuple(texts[digest] for digest in sorted(digests_for(self.audience, paths)))
 
     def _key_streams(self) -> list[Stretch]:
         """The key streams of all signers, and of the parties that vouch for the devices among them."""
@@ -129,10 +144,44 @@ class _Exporter:
             pending = set()
             for uri in uris:
                 wanted[uri] = stretch = self._stretch(uri, 0, None)
-                for link in stretch.links:
+                for link in stretch.links[:1]:  # the enrolment, which names a device's owner
                     owner = parse_key_statement(link.statement or b"").owner
                     found = select(models.Key.kid, models.Stream.uri).join(models.Stream)
                     row = self.connection.execute(found.where(models.Key.subject == owner)).first()
                     if row is not None and row.uri not in wanted:
                         pending.add(row.kid)
         return [wanted[uri] for uri in sorted(wanted)]
+
+
+def without_others(statement: sdjwt.SdJwt, texts: tuple[str, ...], batch: str, node: str) -> tuple[str, ...]:
+    """The disclosures without those of other things that the event names: there may be a thousand.
+
+    What the batch was made from stays, and so do installed devices, as their readings are shown.
+    The elements are all there, as what names a thing is never withheld nor erased.
+
+    Args:
+        texts: of the statement, all those whose parents are among them.
+        batch: URI of the batch's stream.
+    """
+    revealed = sdjwt.reveal(statement.payload, texts)
+    event = revealed.claims.get(EVENT_CLAIM)
+    if not isinstance(event, Mapping):
+        return texts
+    others = set(_others(event, batch, node))
+    left_out = {
+        digest for digest, path in revealed.paths.items() if path[0] == EVENT_CLAIM and path[1:3] in others
+    }
+    return tuple(text for text in texts if sdjwt.digest_of(text) not in left_out)
+
+
+def _others(event: Mapping[str, Any], batch: str, node: str) -> Iterator[tuple[str, int]]:
+    """Where an event names other things than the batch: the list, and the place in it."""
+    lists = {*_NAMING, *_OUTPUTS} if begins(event, batch, node) else {*_NAMING, *_OUTPUTS, *_INPUTS}
+    if event.get("type") == "AssociationEvent":
+        lists.remove("childEPCs")
+    for name in lists:
+        named = event.get(name)
+        for place, item in enumerate(named if isinstance(named, list) else ()):
+            uri = item.get("epcClass") if isinstance(item, Mapping) else item
+            if not isinstance(uri, str) or stream_of(uri, node) != batch:
+                yield name, place

@@ -31,7 +31,7 @@ from traceability.sensing.frame import DeviceStatement, parse_statement
 from traceability.store import models
 from traceability.store.engine import AnyRow, Transaction
 from traceability.supply.epcis import devices_of
-from traceability.verification.stays import curves, limits_of, series_of
+from traceability.verification.stays import NO_LIMITS, curves, limits_of, series_of
 
 SILENT_MS: Final = 30 * 60 * 1000
 """How long after the leaving time a missing device is waited for."""
@@ -133,7 +133,10 @@ def installed_devices(connection: Connection, asset: bytes, from_ms: int, to_ms:
 
 
 def batch_limits(connection: Connection, batch: bytes) -> Limits:
-    """The temperature limits that a batch's first event states."""
+    """The temperature limits that the event states by which a batch began; none while there is none."""
+    begun = select(models.Batch.begun).where(models.Batch.stream == batch)
+    if not connection.execute(begun).scalar_one_or_none():
+        return NO_LIMITS
     return limits_of(batch_event(connection, batch))
 
 

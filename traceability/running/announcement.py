@@ -28,7 +28,7 @@ ASK_TIMEOUT_S: Final = 2.0
 
 
 class Announcement:
-    """Says each thing once, as soon as it is true: the site answers, the batch page answers.
+    """Says each thing once, as soon as it is true: the site answers, the batch has a page there.
 
     Args:
         settings: where the site is.
@@ -50,7 +50,7 @@ class Announcement:
         if not self.site and self._answers("/"):
             self.site = True
             self._say_site()
-        if self.site and (batch := self._batch()) is not None and self._answers(batch.path):
+        if self.site and (batch := self._batch()) is not None:
             self._page = True
             self._say_page(self._settings.base_url + batch.path)
         self._next = time.monotonic() + ASK_EVERY_S

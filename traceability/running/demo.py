@@ -1,4 +1,4 @@
-"""The people of the demo journey: four firms that enrol, install devices and record their steps.
+"""The people of the demo journey: firms that enrol, install devices and record their steps.
 
 The simulated devices write what is to happen (``demo/plan.json``) and their requests; this
 program answers each with ``enrolled.json``, says ``ready`` when all are installed, and records
@@ -37,6 +37,13 @@ OFFSET: Final = "+08:00"
 POLL_S: Final = 0.2
 PATIENCE_S: Final = 30.0
 """A device that delivers nothing for so long is no longer waited for."""
+
+_NAMED: Final = {
+    "ObjectEvent": "quantityList",
+    "AggregationEvent": "childQuantityList",
+    "TransformationEvent": "outputQuantityList",
+}
+"""Where an event names the batch that it is about."""
 
 Entry = Mapping[str, Any]
 
@@ -136,16 +143,44 @@ class Journey:
         if "device" in step:
             members["childEPCs"] = [device_uri(self._node.name, self._ids[step["device"]])]
         else:
-            batch = self._plan["batches"][step["batch"]]
-            named = "childQuantityList" if "asset" in step else "quantityList"
-            members[named] = [{"epcClass": batch["uri"], "quantity": step["quantity"], "uom": batch["uom"]}]
-            if STEPS[step["step"]].type == "ObjectEvent" and STEPS[step["step"]].action == "ADD":
-                members["ilmd"] = _master_data(batch) | {"cbvmda:harvestStartDate": _day(step["at_ms"])}
+            kind = STEPS[step["step"]]
+            members[_NAMED[kind.type]] = [self._amount(step)]
+            members |= self._hands(step)
+            if kind.biz_step == "creating_class_instance":
+                members["ilmd"] = self._master_data(step)
+            if step.get("inputs"):
+                members["inputQuantityList"] = [self._amount(given) for given in step["inputs"]]
         return make_event(step["step"], step["at_ms"], offset=OFFSET, **members)
+
+    def _amount(self, named: Entry) -> dict[str, Any]:
+        """A batch and how much of it."""
+        batch = self._plan["batches"][named["batch"]]
+        return {"epcClass": batch["uri"], "quantity": named["quantity"], "uom": batch["uom"]}
+
+    def _hands(self, step: Entry) -> dict[str, Any]:
+        """From whom to whom: what is shipped changes its owner, what is loaded its holder."""
+        if "destination" not in step:
+            return {}
+        kind = "possessing_party" if "asset" in step else "owning_party"
+        uris = {role: self._plan["parties"][step[role]]["uri"] for role in ("source", "destination")}
+        return {f"{role}List": [{"type": kind, role: uri}] for role, uri in uris.items()}
+
+    def _master_data(self, step: Entry) -> dict[str, Any]:
+        batch = self._plan["batches"][step["batch"]]
+        return {
+            "ft:product": batch["product"],
+            "ft:temperature": {
+                "lowMilliCelsius": batch["low_milli_c"],
+                "highMilliCelsius": batch["high_milli_c"],
+                "maxGapSeconds": batch["max_gap_s"],
+            },
+            "cbvmda:bestBeforeDate": batch["best_before"],
+            f"cbvmda:{batch.get('dated', 'harvestStartDate')}": _day(step["at_ms"]),
+        }
 
     def _known(self, event: Entry) -> Iterator[tuple[Any, ...]]:
         """What is recorded on the stream that an event would go onto."""
-        named = [*event.get("quantityList", ()), *event.get("childQuantityList", ())]
+        named = next((event[name] for name in _NAMED.values() if name in event), None)
         stream = named[0]["epcClass"] if named else event["parentID"]
         table, key = models.Record, stream_hash(stream)
         query = select(table.statement).where(table.stream == key, table.media_type == media.EVENT)
@@ -170,19 +205,7 @@ class Journey:
 
 def _what(event: Entry) -> tuple[Any, ...]:
     """What tells one step of a journey from another."""
-    return event["bizStep"], event["action"], event["eventTime"], tuple(event.get("childEPCs", ()))
-
-
-def _master_data(batch: Entry) -> dict[str, Any]:
-    return {
-        "ft:product": batch["product"],
-        "ft:temperature": {
-            "lowMilliCelsius": batch["low_milli_c"],
-            "highMilliCelsius": batch["high_milli_c"],
-            "maxGapSeconds": batch["max_gap_s"],
-        },
-        "cbvmda:bestBeforeDate": batch["best_before"],
-    }
+    return event["bizStep"], event.get("action"), event["eventTime"], tuple(event.get("childEPCs", ()))
 
 
 def _day(at_ms: int) -> str:

@@ -7,7 +7,7 @@ from traceability.sensing.coldchain import Limits
 from traceability.supply.epcis import begins
 from traceability.verification.journey import Happening
 from traceability.verification.statements import Checked
-from traceability.verification.stays import limits_of
+from traceability.verification.stays import NO_LIMITS, limits_of
 
 
 def beginning(batch: Checked, end: int) -> Happening:
@@ -31,5 +31,10 @@ def beginning(batch: Checked, end: int) -> Happening:
 
 
 def limits_before(batch: Checked, end: int) -> Limits:
-    """The limits that were known before record ``end``."""
-    return limits_of(beginning(batch, end).event)
+    """The limits that were known before record ``end``: those of the event by which the batch began.
+
+    Raises:
+        BundleError: as ``beginning``.
+    """
+    first = beginning(batch, end)
+    return limits_of(first.event) if begins(first.event, batch.stretch.uri, first.node) else NO_LIMITS

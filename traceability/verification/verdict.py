@@ -24,7 +24,7 @@ from traceability.identifiers import Kind, parse_stream
 from traceability.ledger import merkle, note
 from traceability.ledger.record import GENESIS, Record, check_chain, format_time
 from traceability.ledger.state import StateLeaf, parse_state_leaf, stream_hash, verify_presence
-from traceability.verification.beginning import beginning
+from traceability.verification.beginning import beginning, limits_before
 from traceability.verification.bundle import Bundle, Stretch, parse_bundle
 from traceability.verification.journey import Happening, Journey, RecordView
 from traceability.verification.monitored import check_loggers, check_stays
@@ -32,7 +32,6 @@ from traceability.verification.policy import Policy
 from traceability.verification.signers import Signers, display_names, read_signers
 from traceability.verification.standing import Standing, standing_of
 from traceability.verification.statements import Checked, check_statements
-from traceability.verification.stays import limits_of
 
 
 class Status(StrEnum):
@@ -261,7 +260,7 @@ def _journey(
 ) -> Journey:
     happenings = tuple(c for c in batch.contents if isinstance(c, Happening))
     created = beginning(batch, len(batch.records))
-    limits = limits_of(created.event)
+    limits = limits_before(batch, len(batch.contents))
     stays = check_stays(batch, assets, leaf.time_ms)
     packed = check_loggers(batch, limits, leaf.time_ms)
     return Journey(

@@ -97,8 +97,9 @@ def total(rows: Sequence[StayRow]) -> Cold:
 def unmonitored_ms(journey: Journey) -> int:
     """Time from the first step to the last step or reading in which no sensor was with the batch."""
     spans = sorted((r.from_ms, r.to_ms) for r in stay_rows(journey))
-    begin = min(h.happened_ms for h in journey.happenings)
-    end = max([h.happened_ms for h in journey.happenings] + [to_ms for _, to_ms in spans])
+    # A recall is said of a batch wherever it is; it is no step on its way.
+    steps = [h.happened_ms for h in journey.happenings if h.recall is None] or [journey.as_of_ms]
+    begin, end = min(steps), max(steps + [to_ms for _, to_ms in spans])
     reached, covered = begin, 0
     for from_ms, to_ms in spans:
         covered += max(0, to_ms - max(from_ms, reached))

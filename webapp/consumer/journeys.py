@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from threading import Lock
@@ -18,18 +18,27 @@ from traceability.operations.node import Node
 from traceability.verification.bundle import encode_bundle
 from traceability.verification.verdict import Verdict, check
 
-KEPT: Final = 32
+KEPT: Final = 64
 KEPT_S: Final = 10.0
 """So long a page may rest on one check; then the store is read again, even if the log stands still."""
 
 
 @dataclass(frozen=True, slots=True)
+class Page:
+    """A drawn page, and until when it may be shown: not longer than any of the checks it rests on."""
+
+    text: str
+    until_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Checked:
-    """A bundle's bytes, the verdict on them, and the pages that were drawn from it, by language."""
+    """A bundle's bytes, the verdict on them, until when that counts, and the pages drawn from it."""
 
     bundle: bytes
     verdict: Verdict
-    pages: dict[str, str] = field(default_factory=dict, compare=False)
+    until_s: float
+    pages: dict[str, Page] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +76,16 @@ class Journeys:
             self._fill(key, entry, connection)
         return entry.result.result()
 
+    def page(self, checked: Checked, tongue: str) -> str | None:
+        """The page that was drawn from a check in a language, while all that it rests on counts."""
+        page = checked.pages.get(tongue)
+        return page.text if page is not None and self._clock() < page.until_s else None
+
+    def keep_page(self, checked: Checked, tongue: str, text: str, others: Iterable[Checked] = ()) -> None:
+        """Keep a page that was drawn from a check, and from others."""
+        until_s = min(each.until_s for each in (checked, *others))
+        checked.pages[tongue] = Page(text, until_s)
+
     def _enter(self, key: tuple[str, int]) -> tuple[_Entry, bool]:
         now = self._clock()
         with self._lock:
@@ -83,7 +102,7 @@ class Journeys:
         """Do the check; what failed is answered to those who wait, and not kept."""
         try:
             bundle = encode_bundle(export_bundle(connection, self.node, key[0]))
-            checked = Checked(bundle, check(bundle, self.node.policy))
+            checked = Checked(bundle, check(bundle, self.node.policy), entry.begun_s + KEPT_S)
         except BaseException as error:
             entry.result.set_exception(error)
             self._forget(key, entry)

@@ -8,6 +8,8 @@ from typing import Any, Final
 
 from traceability import media
 from traceability.sensing.coldchain import Limits
+from traceability.supply.epcis import begins
+from traceability.supply.recall import Outcome, Recall, State
 from traceability.verification.journey import Happening, Journey
 from traceability.verification.stays import NO_LIMITS
 from webapp.consumer.cold import Cold, stay_rows, total, unmonitored_ms
@@ -17,8 +19,9 @@ MINUTE_MS: Final = 60_000
 DEMONSTRATION: Final = "0952"
 """What a GTIN-14 with GS1's prefix for demonstrations begins with (GS1 prefix list)."""
 
-STEP_WORDS: Mapping[tuple[str, str], str] = {
+STEP_WORDS: Mapping[tuple[str, str | None], str] = {
     ("creating_class_instance", "ADD"): noted("The batch begins"),
+    ("creating_class_instance", None): noted("Made"),
     ("packing", "OBSERVE"): noted("Packed"),
     ("inspecting", "OBSERVE"): noted("Inspected"),
     ("shipping", "OBSERVE"): noted("Shipped"),
@@ -45,12 +48,47 @@ class Step:
     happened_ms: int
     recorded_ms: int
     hidden: int
+    alarm: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A journey in a few words, for those who came for another one; ``outside_ms`` beyond its limits."""
+
+    product: str
+    producer: str
+    offset: str
+    summary: list[str]
+    steps: list[Step]
+    outside_ms: int
+
+
+def tell(journey: Journey) -> Told:
+    """What is told of a batch on the page of one that was made from it."""
+    return Told(
+        product=product_name(journey),
+        producer=producer(journey),
+        offset=offset_of(journey),
+        summary=summary(journey),
+        steps=steps(journey),
+        outside_ms=total(stay_rows(journey)).outside_ms if journey.limits != NO_LIMITS else 0,
+    )
+
+
+def product_name(journey: Journey) -> str:
+    """What the producer calls the product."""
+    return named(created_of(journey).get("ft:product"), translate("Unnamed product"))
 
 
 def created_of(journey: Journey) -> Mapping[str, Any]:
-    """Master data that the producer gave the batch."""
-    ilmd = journey.created.get("ilmd")
+    """Master data that the producer gave the batch; none where only others named it."""
+    ilmd = journey.created.get("ilmd") if begins_here(journey) else None
     return ilmd if isinstance(ilmd, Mapping) else {}
+
+
+def begins_here(journey: Journey) -> bool:
+    """Whether it is recorded how the batch came to be; else the first event is one that only names it."""
+    return begins(journey.created, journey.batch, _creation(journey).node)
 
 
 def steps(journey: Journey) -> list[Step]:
@@ -65,7 +103,9 @@ def offset_of(journey: Journey) -> str:
 
 
 def producer(journey: Journey) -> str:
-    """The name of the party that made the batch known."""
+    """The name of the party by whose event the batch came to be."""
+    if not begins_here(journey):
+        return translate("not recorded here")
     first = _creation(journey)
     return named(journey.names.get(first.party), first.party)
 
@@ -112,11 +152,8 @@ def chart_description(journey: Journey) -> str:
 
 def _step(happening: Happening, journey: Journey) -> Step:
     event = happening.event
-    word = STEP_WORDS.get((str(event.get("bizStep")), str(event.get("action"))), str(event.get("bizStep")))
-    if happening.event is journey.created and was_harvested(journey):
-        word = noted("Harvested")
     return Step(
-        word=translate(word),
+        word=translate(_word(happening, journey)),
         region=named(event.get("ft:region")),
         asset=named(event.get("ft:asset")) if event.get("type") == "AggregationEvent" else "",
         party=named(journey.names.get(happening.party), happening.party),
@@ -124,7 +161,31 @@ def _step(happening: Happening, journey: Journey) -> Step:
         happened_ms=happening.happened_ms,
         recorded_ms=happening.recorded_ms,
         hidden=happening.hidden,
+        alarm=happening.recall is not None and happening.recall.outcome is not Outcome.SAFE,
     )
+
+
+def _word(happening: Happening, journey: Journey) -> str:
+    """What happened, in English."""
+    event = happening.event
+    if happening.recall is not None:
+        return _recall_word(happening.recall)
+    if event is journey.created and was_harvested(journey):
+        return noted("Harvested")
+    if event.get("type") == "TransformationEvent" and not begins(event, journey.batch, happening.node):
+        return noted("Used in another product")
+    step, action = str(event.get("bizStep") or noted("A step")), event.get("action")
+    return STEP_WORDS.get((step, None if action is None else str(action)), step)
+
+
+def _recall_word(recall: Recall) -> str:
+    if recall.state is State.HOLD:
+        return noted("Held for examination")
+    if recall.state is State.ISSUED:
+        return noted("Recalled")
+    if recall.outcome is Outcome.SAFE:
+        return noted("Recall closed: nothing was wrong")
+    return noted("Recall closed: removed from sale")
 
 
 def _creation(journey: Journey) -> Happening:
@@ -133,13 +194,24 @@ def _creation(journey: Journey) -> Happening:
 
 def _origin(journey: Journey) -> str:
     event = journey.created
+    if not begins_here(journey):
+        return translate("How this lot came to be is not recorded here.")
     when = render_time(_creation(journey).happened_ms, offset_of(journey), "day")
     region = named(event.get("ft:region"))
+    if is_made(journey):
+        if region:
+            return render_text("Made on %(day)s in %(region)s.", day=when, region=region)
+        return render_text("Made on %(day)s.", day=when)
     if region and was_harvested(journey):
         return render_text("Harvested on %(day)s in %(region)s.", day=when, region=region)
     if region:
         return render_text("This batch began on %(day)s in %(region)s.", day=when, region=region)
     return render_text("This batch began on %(day)s.", day=when)
+
+
+def is_made(journey: Journey) -> bool:
+    """Whether the batch was made from others."""
+    return bool(journey.created.get("type") == "TransformationEvent")
 
 
 def was_harvested(journey: Journey) -> bool:

@@ -23,8 +23,9 @@ from traceability.operations.events import load_event
 from traceability.operations.log import latest_checkpoint
 from traceability.store import models
 from traceability.verification.journey import Journey
-from webapp.consumer import chart, cold, story
-from webapp.consumer.journeys import Checked
+from webapp.consumer import chart, cold, recalls, story
+from webapp.consumer.ingredients import Made, gather
+from webapp.consumer.journeys import Checked, Journeys
 from webapp.database import snapshot
 from webapp.i18n import language
 
@@ -65,11 +66,17 @@ def batch(gtin: str, lot: str) -> str:
     journey = checked.verdict.journey
     if journey is None:
         return _mismatch(found, checked.verdict.failure, exportable=True)
-    page = checked.pages.get(language())
-    if page is None or not request.args.keys() <= {"lang"}:
-        page = render_template("batch.html", batch=found, verdict=checked.verdict, **_shown(journey))
-        if request.args.keys() <= {"lang"}:  # what one visitor typed is never kept for another
-            checked.pages[language()] = page
+    journeys, plain = _journeys(), request.args.keys() <= {"lang"}
+    page = journeys.page(checked, language()) if plain else None
+    if page is None:
+        made = gather(journey, lambda uri: journeys.load(snapshot(), uri), journeys.node.name)
+        for uri in made.mismatched:
+            current_app.logger.error("%s, of which %s was made, does not match", uri, found.path)
+        page = render_template(
+            "batch.html", batch=found, verdict=checked.verdict, made=made, **_shown(journey, made)
+        )
+        if plain:  # what one visitor typed is never kept for another
+            journeys.keep_page(checked, language(), page, made.used)
     return page
 
 
@@ -142,12 +149,15 @@ def _product_names(statement: bytes) -> object:
     return ilmd.get("ft:product") if isinstance(ilmd, Mapping) else None
 
 
-def _shown(journey: Journey) -> dict[str, Any]:
+def _shown(journey: Journey, made: Made) -> dict[str, Any]:
     """Everything that the template draws of a journey."""
     frames, sensors = story.frames_and_sensors(journey)
     offset = story.offset_of(journey)
     return {
         "journey": journey,
+        "recalled": recalls.first_point(journey, made),
+        "tell": story.tell,
+        "alarm_of": recalls.alarm_of,
         "ilmd": story.created_of(journey),
         "demonstration": story.DEMONSTRATION,
         "offset": offset,
@@ -171,7 +181,9 @@ def _mismatch(found: Batch, failure: TraceabilityError | None, *, exportable: bo
     current_app.logger.error("%s does not match: %s", found.path, failure)
     code = failure.code if failure is not None else TamperError.code
     file_name = _file_name(found) if exportable else None
-    return render_template("mismatch.html", batch=found, code=code, file_name=file_name)
+    return render_template(
+        "mismatch.html", batch=found, code=code, file_name=file_name, recalled=recalls.UNCHECKED
+    )
 
 
 def _batch(gtin: str, lot: str) -> Batch:
@@ -181,9 +193,13 @@ def _batch(gtin: str, lot: str) -> Batch:
 
 
 def _load(found: Batch) -> Checked:
-    journeys = current_app.extensions["journeys"]
-    checked: Checked = journeys.load(snapshot(), found.uri(journeys.node.name))
-    return checked
+    journeys = _journeys()
+    return journeys.load(snapshot(), found.uri(journeys.node.name))
+
+
+def _journeys() -> Journeys:
+    found: Journeys = current_app.extensions["journeys"]
+    return found
 
 
 def _qr(found: Batch) -> qrcode.QRCode[Any]:

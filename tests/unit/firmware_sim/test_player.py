@@ -8,9 +8,10 @@ from queue import SimpleQueue
 
 import pytest
 
+from firmware_sim.cast import HOUR_MS
 from firmware_sim.device import Device
 from firmware_sim.flash import Flash
-from firmware_sim.journey import DAY_MS, HOUR_MS, plan, start_of
+from firmware_sim.journey import DAY_MS, plan, start_of
 from firmware_sim.link import Arrival, Happened
 from firmware_sim.player import LONGEST_BACKLOG_MS, Player, Playing
 from firmware_sim.sampling import BACKLOG, LIVE
@@ -20,7 +21,7 @@ from traceability.sensing.receipt import encode_receipt, open_receipt
 
 NOW_MS = 1_764_000_000_000
 PLAN = plan(start_of(NOW_MS), NOW_MS, 1, NODE)
-LIVE_DEVICE, PAST_DEVICE = "sensor-truck-b", "sensor-shop"
+LIVE_DEVICE, PAST_DEVICE = "sensor-truck-b", "sensor-shelf"
 WINDOW = 16
 
 
