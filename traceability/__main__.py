@@ -11,11 +11,23 @@ import json
 import sys
 from collections.abc import Sequence
 
-from traceability.commands import batches, doctor, node, proof, publisher, running
+from traceability.commands import (
+    batches,
+    disclosure,
+    doctor,
+    keys,
+    node,
+    proof,
+    publisher,
+    recall,
+    running,
+    token,
+    trace,
+)
 from traceability.commands.verb import Answer
 from traceability.errors import TraceabilityError
 
-MODULES = (running, node, batches, publisher, proof, doctor)
+MODULES = (running, node, keys, token, batches, trace, recall, disclosure, publisher, proof, doctor)
 """In the order in which ``--help`` lists their verbs."""
 
 

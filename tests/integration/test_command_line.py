@@ -10,6 +10,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,8 @@ from traceability.commands.verb import opened
 from traceability.commands.words import parse_moment, read_party
 from traceability.errors import ConflictError
 from traceability.identifiers import Batch, parse_gtin
+from traceability.ledger.state import stream_hash
+from traceability.operations.events import batch_event
 from traceability.operations.heartbeat import newest_beats
 from traceability.signing.keys import PrivateKey, receipt_key
 from traceability.signing.keystatement import device_request
@@ -231,7 +234,7 @@ def test_numbers_and_dates_that_are_none_are_mistakes_in_the_command(node, words
     [
         (("--low", "0"), "bad-statement", "go together"),
         (("--region-en", "Dali"), "bad-statement", "go together"),
-        (("--low", "5", "--high", "0"), "bad-statement", "below"),
+        (("--low", "5", "--high", "0"), "bad-event", "below"),
         (("--gtin", "123"), "bad-identifier", "GTIN"),
         (("--lot", "a b"), "bad-identifier", "lot"),
         (("--party", "0123456789abcdef"), "unknown-subject", "not enrolled"),
@@ -272,7 +275,35 @@ def test_steps_and_assets_have_to_fit(node):
 
 
 def test_every_step_of_the_vocabulary_has_its_verb():
-    assert set(BATCH_STEPS) | {"harvest", "install", "remove"} == set(STEPS)
+    assert set(BATCH_STEPS) | {"harvest", "make", "install", "remove"} == set(STEPS)
+
+
+def test_a_batch_made_from_others_says_so(node):
+    parents = [node("batch", "new", "--product-en", "Berry", "--product-zh", "莓", "--json")[1] for _ in "12"]
+    first, second = (f"{p['gtin']}/{p['lot']}" for p in parents)
+    words = ("--from", f"{first}=12.5KGM", "--from", second, "--quantity", "12", "--uom", "KGM")
+    code, made, _ = node("batch", "new", "--product-en", "Jam", "--product-zh", "果酱", *words, "--json")
+    assert code == 0
+    with opened() as here, here.store.reading() as connection:
+        event = batch_event(connection, stream_hash(made["uri"]))
+    assert event["type"] == "TransformationEvent"
+    assert event["inputQuantityList"] == [
+        {"epcClass": parents[0]["uri"], "quantity": Decimal("12.5"), "uom": "KGM"},
+        {"epcClass": parents[1]["uri"]},
+    ]
+    assert event["outputQuantityList"] == [{"epcClass": made["uri"], "quantity": 12, "uom": "KGM"}]
+    refuses(
+        node,
+        "unknown-subject",
+        "batch",
+        "new",
+        "--product-en",
+        "J",
+        "--product-zh",
+        "酱",
+        "--from",
+        "02000000000015/9",
+    )
 
 
 def test_a_device_is_installed_removed_and_installed_elsewhere(node, tmp_path):
@@ -391,6 +422,7 @@ def test_doctor_finds_a_healthy_node_fit(node):
     assert (
         levels["synchronous"] == levels["journal_mode"] == levels["key log.pem"] == levels["tables"] == "ok"
     )
+    assert levels["secure_delete"] == "ok"
     assert levels["broker"] == "warn"
 
 
@@ -457,3 +489,78 @@ def test_the_same_session_works_on_postgresql(cli, postgres, monkeypatch):
         assert store.is_current()
         store.close()
     assert Batch(made["gtin"], made["lot"]).path in made["page"]
+
+
+def test_a_key_is_shown_rotated_revoked_and_renewed(node):
+    first = node("key", "list", "--json")[1]
+    (key,) = first["keys"]
+    assert (key["until"], key["revoked"], key["custody"]) == (None, None, "node")
+    rotated = node("key", "rotate", "--json")[1]
+    assert rotated["party"] == first["party"]
+    code, preview, _ = node("key", "revoke", rotated["kid"], "--reason", "lost", "--suspected-since", "now")
+    assert code == 1
+    assert "would revoke" in preview
+    assert "add --yes" in preview
+    assert node("key", "list", "--json")[1]["keys"][1]["until"] is None
+    code, said, _ = node("key", "revoke", key["kid"], "--reason", "old", "--yes")
+    assert (code, "renew" in said) == (0, False)
+    code, said, _ = node(
+        "key", "revoke", rotated["kid"], "--reason", "lost", "--suspected-since", "now", "--yes"
+    )
+    assert code == 0
+    assert "revoked: lost, misuse suspected since" in said
+    assert "key renew --party" in said
+    refuses(node, "unknown-signer", "key", "rotate", "--party", first["party"])
+    refuses(node, "conflict", "key", "revoke", rotated["kid"], "--reason", "again", "--yes")
+    assert node("key", "renew", "--party", first["party"])[0] == 0
+    shown = node("key", "list", "--json")[1]["keys"]
+    assert [k["revoked"] for k in shown] == ["old", "lost", None]
+    assert len(node("key", "list")[1].splitlines()) == 4
+
+
+def test_a_key_is_named_by_all_its_digits(node, capsys):
+    with pytest.raises(SystemExit):
+        node("key", "revoke", "abc", "--reason", "x")
+    assert "32 hexadecimal digits" in capsys.readouterr().err
+
+
+def test_a_firm_says_who_sees_what_and_looks_at_it_before_it_signs(node, tmp_path):
+    event = {"type": "ObjectEvent", "readPoint": {"id": "urn:x:1"}, "ilmd": {"ft:person": "Wang" * 30}}
+    (tmp_path / "event.json").write_text(json.dumps(event))
+    (tmp_path / "document.json").write_text(json.dumps({"epcisBody": {"eventList": [event, event]}}))
+    _, out, _ = node("policy", "preview", "event.json")
+    assert out.index("the public sees") < out.index("partners see also") < out.index("readPoint =")
+    assert out.index("authorities see also") < out.index('ilmd/ft:person = "Wang') < out.index("…")
+    assert "an eventID is added" in out
+    assert node("policy", "set", "--part", "readPoint", "--audience", "public")[0] == 0
+    _, made, _ = node(
+        *("policy", "set", "--part", "x:n", "--audience", "partner", "--product", "09520000000011", "--json")
+    )
+    assert (made["product"], made["part"], made["audience"]) == ("09520000000011", "x:n", "partner")
+    _, shown, _ = node("policy", "show", "--json")
+    assert [e["part"] for e in shown["exceptions"]] == ["readPoint", "x:n"]
+    assert shown["default"]["quantityList/quantity"] == "partner"
+    assert "readPoint of all products: public" in node("policy", "show")[1]
+    _, seen, _ = node("policy", "preview", "document.json", "--json")
+    assert [p["audience"] for p in seen["events"][1] if p["part"] == "readPoint"] == ["public"]
+    assert node("policy", "reset", "--json")[1]["reset"] == 2
+    refuses(node, "conflict", "policy", "set", "--part", "eventID", "--audience", "public")
+    refuses(node, "bad-statement", "policy", "set", "--part", "readPoint/id", "--audience", "public")
+    refuses(node, "bad-encoding", "policy", "preview", "absent.json")
+    (tmp_path / "list.json").write_text("[1]")
+    refuses(node, "bad-encoding", "policy", "preview", "list.json")
+
+
+def test_erasing_is_previewed_first_and_needs_a_reason(node):
+    sha256 = new_batch(node)["sha256"]
+    words = ("erase", sha256, "--part", "ilmd/ft:product")
+    code, out, _ = node(*words)
+    assert code == 0
+    assert "would go: ilmd/ft:product" in out
+    assert "nothing was erased yet" in out
+    refuses(node, "conflict", *words, "--yes")
+    _, done, _ = node(*words, "--yes", "--reason", "asked to", "--json")
+    assert done["erased"] is True
+    assert [each["statement"] for each in done["statements"]] == [sha256]
+    refuses(node, "unknown-subject", *words)
+    assert node("audit")[0] == 0

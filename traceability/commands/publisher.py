@@ -13,8 +13,10 @@ from typing import Any, Final
 from traceability.commands.verb import Answer, Opened, Verbs, add_verb, opened
 from traceability.errors import ClockError, StoreUnavailableError, TamperError, TraceabilityError
 from traceability.ledger.record import format_time
+from traceability.operations.erase import newest_erasure
 from traceability.operations.heartbeat import beat
 from traceability.operations.publish import Published, publish
+from traceability.operations.recall import Extended, extend_recalls
 from traceability.store.engine import system_clock
 
 PROGRAM: Final = "publisher"
@@ -38,7 +40,8 @@ def add(verbs: Verbs) -> None:
 def _publish(args: argparse.Namespace) -> Answer:
     with opened(checkpoints=True) as here:
         if args.once:
-            return _answer(publish(here.store, here.node))
+            extended = extend_recalls(here.store, here.node)
+            return _answer(publish(here.store, here.node), extended)
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
@@ -49,13 +52,16 @@ def _publish(args: argparse.Namespace) -> Answer:
     return Answer({"published": publisher.published}, ())
 
 
-def _answer(done: Published | None) -> Answer:
+def _answer(done: Published | None, extended: Extended) -> Answer:
+    failed = {recall: error.code for recall, error in extended.failed.items()}
+    lines = [f"{recall} could not be extended: {error}" for recall, error in extended.failed.items()]
+    data: dict[str, Any] = {"published": 0, "recalls_not_extended": failed}
     if done is None:
-        return Answer({"published": 0}, ("nothing is new",))
-    return Answer(
-        {"published": done.records, "size": done.size, "checkpoint": done.note.decode("utf-8")},
-        (f"published {done.records} records; the log has {done.size} entries",),
-    )
+        lines.insert(0, "nothing is new")
+    else:
+        data |= {"published": done.records, "size": done.size, "checkpoint": done.note.decode("utf-8")}
+        lines.insert(0, f"published {done.records} records; the log has {done.size} entries")
+    return Answer(data, tuple(lines), 1 if failed else 0)
 
 
 @dataclass(slots=True)
@@ -67,27 +73,45 @@ class Publisher:
     size: int | None = None
     hindered: str | None = None
     _beat_ms: int = field(default=0)
+    _scrubbed: int | None = field(default=None)
 
     def turn(self) -> None:
         """Publish what is new, and say so."""
         before = self.hindered
         try:
+            left = self._extend()
             self._publish()
-            self.hindered = None
         except (TamperError, ClockError, StoreUnavailableError) as error:
-            self.hindered = error.code
-            if before != error.code:
-                self._say("error", error)
+            left = error
+        self.hindered = None if left is None else left.code
+        if left is not None and left.code != before:
+            self._say("error", left)
         if before is not None and self.hindered is None:
             _log("warning", "publishing goes on", code=before)
         self._beat(changed=self.hindered != before)
 
     def _publish(self) -> None:
+        self._scrub()
         done = publish(self.here.store, self.here.node)
         if done is not None:
             self.published += done.records
             self.size = done.size
             _log("info", "published", records=done.records, size=done.size)
+
+    def _extend(self) -> TraceabilityError | None:
+        """Let open recalls reach what was made since; whatever hinders one does not keep others from it."""
+        extended = extend_recalls(self.here.store, self.here.node)
+        for recall, things in extended.added.items():
+            if things:
+                _log("info", "recall extended", recall=recall, things=things)
+        return next(iter(extended.failed.values()), None)
+
+    def _scrub(self) -> None:
+        """After an erasure, take the erased bytes out of the WAL; a second later if others are at work."""
+        with self.here.store.reading() as connection:
+            newest = newest_erasure(connection)
+        if newest != self._scrubbed and self.here.store.scrub():
+            self._scrubbed = newest
 
     def _beat(self, *, changed: bool) -> None:
         now_ms = self.here.store.clock()

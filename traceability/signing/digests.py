@@ -15,6 +15,7 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import lru_cache
 from types import NoneType
 from typing import Final, TypeAlias
 
@@ -37,6 +38,8 @@ MAX_CLAIMS_DEPTH: Final = 15
 """An event of depth 14 under its claim."""
 MAX_DISCLOSURES: Final = 4_096
 """1,000 batches, each with its quantity and unit, and room for the other members."""
+MAX_KEPT: Final = 1_024
+"""Characters of a disclosure up to which it is remembered once it was read: 8 MiB in all."""
 MAX_DISCLOSURES_BYTES: Final = 1_048_576
 """1 MiB of disclosures for one statement, all texts together."""
 
@@ -122,8 +125,7 @@ def reveal(payload: Mapping[str, Json], disclosures: Sequence[str]) -> Revealed:
     """
     require_hash(payload)
     _require_within_limits(disclosures)
-    decoded = [json_decode(b64url_decode(text)) for text in disclosures]
-    contents = dict(zip(map(digest_of, disclosures), decoded, strict=True))
+    contents = dict(_read(text) if len(text) <= MAX_KEPT else _read_anew(text) for text in disclosures)
     if len(contents) != len(disclosures):
         raise StatementError("a disclosure is given twice")
     revealing = _Revealing(contents)
@@ -131,6 +133,17 @@ def reveal(payload: Mapping[str, Json], disclosures: Sequence[str]) -> Revealed:
     if unsigned := contents.keys() - revealing.paths.keys():
         raise ProofMismatchError("a disclosure was not signed", got=min(unsigned))
     return Revealed(claims, revealing.paths, len(revealing.seen) - len(revealing.paths))
+
+
+def _read_anew(text: str) -> tuple[str, Json]:
+    """A disclosure's digest, and what it holds."""
+    held = json_decode(b64url_decode(text))
+    return digest_of(text), held
+
+
+_read: Final = lru_cache(maxsize=8192)(_read_anew)
+"""The same, remembered: a page, a query and an audit read a disclosure again and again. What it holds
+is never changed by those who read it."""
 
 
 def paths(payload: Mapping[str, Json], disclosures: Sequence[str]) -> Mapping[str, Path]:

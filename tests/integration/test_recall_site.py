@@ -1,0 +1,241 @@
+"""Recalls and traces on the site: the API, and the page for authorities."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.support.recalls import LATE, MIX, NOTICE, SAID, YOGHURT, A, Site, make
+from tests.support.web import site_of
+from tests.support.world import make_world
+from traceability.operations.recall import extend_recalls
+from traceability.operations.tokens import Scope
+
+
+@pytest.fixture
+def site(tmp_path):
+    world = make_world(tmp_path / "node", f"sqlite:///{tmp_path / 'site.sqlite'}")
+    with site_of(world) as app:
+        yield Site(world, app)
+    world.store.close()
+
+
+@pytest.fixture(scope="module")
+def trade(tmp_path_factory):
+    """The same for tests that change nothing."""
+    folder = tmp_path_factory.mktemp("trade")
+    world = make_world(folder / "node", f"sqlite:///{folder / 'site.sqlite'}")
+    with site_of(world) as app:
+        yield Site(world, app)
+    world.store.close()
+
+
+def preview(site, *lots, **said):
+    answer = site.post("/recalls/preview", {"origin": list(lots), **said})
+    assert answer.status_code == 200, answer.json
+    return answer.json
+
+
+def issued(site, state="issued"):
+    seen = preview(site, A, **SAID)
+    order = {"id": seen["id"], "state": state, "origin": [A], "scope": seen["scope"], **SAID}
+    answer = site.post("/recalls", order)
+    assert answer.status_code == 201, answer.json
+    return order, answer
+
+
+def test_a_recall_is_previewed_held_issued_and_closed_and_anybody_sees_it(site):
+    seen = preview(site, "09520000000011/A")
+    assert (seen["things"], seen["named"], "scope" in seen) == (3, [A, MIX, YOGHURT], False)
+    assert [lost["why"] for lost in seen["lost"]] == [
+        "shipped, and never received",
+        "how much was made is not known",
+    ]
+    order, answer = issued(site, "hold")
+    path = answer.headers["Location"]
+    assert (path, answer.json["things"]) == (f"/recalls/{order['id']}", 3)
+    told = site.ask("GET", "/recalls").json["recalls"]
+    assert [(each["id"], each["state"], each["hazard"]["zh"]) for each in told] == [
+        (order["id"], "hold", NOTICE.hazard["zh"])
+    ]
+    answer = site.post(f"{path}/issue", {"scope": order["scope"]})
+    assert (answer.status_code, answer.json["state"], answer.json["by"]) == (200, "issued", site.authority)
+    answer = site.post(f"{path}/close", {"outcome": "removed"})
+    assert (answer.status_code, answer.json["state"], answer.json["outcome"]) == (200, "closed", "removed")
+    assert site.post(f"{path}/close", {"outcome": "safe"}).status_code == 409
+
+
+def test_how_far_it_reaches_is_for_regulators_and_whoever_opened_it(site):
+    order, _ = issued(site)
+    path = f"/recalls/{order['id']}"
+    others = [None, site.token(site.farm, [Scope.QUERY])]
+    for token in others:
+        for told in (
+            site.ask("GET", path, token).json,
+            site.ask("GET", "/recalls", token).json["recalls"][0],
+        ):
+            assert told.keys() & {"things", "named"} == set()
+    for party in (site.authority, site.office):
+        token = party if party.startswith("ft_") else site.token(party, [Scope.QUERY])
+        told = site.ask("GET", path, token).json
+        assert (told["things"], told["named"]) == (3, [A, MIX, YOGHURT])
+
+
+def test_the_same_order_twice_is_done_once(site):
+    order, _ = issued(site)
+    answer = site.post("/recalls", order)
+    assert (answer.status_code, answer.json["id"]) == (200, order["id"])
+    assert len(site.ask("GET", "/recalls").json["recalls"]) == 1
+    answer = site.post("/recalls", {**order, "recallClass": 2})
+    assert (answer.status_code, answer.json["code"]) == (409, "conflict")
+
+
+def test_a_scope_that_changed_is_refused_with_the_new_preview(site):
+    seen = preview(site, A, **SAID)
+    make(site.world, site.dairy, [YOGHURT], LATE, 60)
+    order = {"id": seen["id"], "state": "issued", "origin": [A], "scope": seen["scope"], **SAID}
+    answer = site.post("/recalls", order)
+    assert (answer.status_code, answer.json["code"]) == (409, "scope-changed")
+    new = answer.json["preview"]
+    assert (new["things"], new["scope"] == seen["scope"]) == (4, False)
+    assert site.post("/recalls", {**order, "scope": new["scope"]}).status_code == 201
+
+
+def test_what_is_made_later_is_in_the_answer_one_publish_later(site):
+    order, _ = issued(site)
+    make(site.world, site.dairy, [YOGHURT], LATE, 60)
+    extend_recalls(site.world.store, site.world.node)
+    site.world.publish()
+    assert LATE in site.ask("GET", f"/recalls/{order['id']}", site.office).json["named"]
+
+
+@pytest.mark.parametrize(
+    ("query", "wanted"),
+    [
+        ("thing=09520000000011/A", [A, MIX, YOGHURT, "https://id.gs1.org/00/095200000000000011"]),
+        ("thing=09520000000011/A&depth=1", [A, MIX]),
+        (
+            "thing=urn:epc:class:lgtin:9520000.000001.MIX&direction=backward&stopAt=creating_class_instance",
+            None,
+        ),
+        ("thing=09520000000011/A&stopAt=shipping", [A, MIX]),
+        ("thing=09520000000011/A&to=2025-12-31T22:00:00Z", [A]),
+    ],
+)
+def test_a_trace_is_asked_by_its_address(trade, query, wanted):
+    answer = trade.ask("GET", f"/trace?{query}", trade.office)
+    assert answer.status_code == 200, answer.json
+    uris = [thing["uri"] for thing in answer.json["things"]]
+    assert uris == wanted if wanted else set(uris) > {MIX, A}
+
+
+def test_a_trace_begins_at_a_party_in_a_period(trade):
+    period = "from=2025-12-31T00:00:00Z&to=2025-12-31T23:59:00Z"
+    answer = trade.ask("GET", f"/trace?party={trade.farm}&{period}", trade.office)
+    assert {A, MIX} < {thing["uri"] for thing in answer.json["things"]}
+    assert trade.ask("GET", f"/trace?party={trade.farm}", trade.office).json["code"] == "bad-query"
+
+
+@pytest.mark.parametrize(
+    ("kind", "begins"),
+    [
+        ("application/json", b'{"direction"'),
+        ("text/csv", b"uri,kind"),
+        ("application/graphml+xml", b"<?xml"),
+        ("image/svg+xml", b"<svg"),
+    ],
+)
+def test_a_trace_comes_in_the_form_that_is_asked_for(trade, kind, begins):
+    answer = trade.ask("GET", "/trace?thing=09520000000011/A", trade.office, headers={"Accept": kind})
+    assert (answer.mimetype, answer.data.startswith(begins)) == (kind, True)
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "code"),
+    [
+        ("thing=09520000000011/NONE", 404, "unknown-subject"),
+        ("thing=nothing", 400, "bad-identifier"),
+        ("", 400, "bad-query"),
+        ("thing=09520000000011/A&place=9520000000004", 400, "bad-query"),
+        ("thing=09520000000011/A&direction=up", 400, "bad-query"),
+        ("thing=09520000000011/A&depth=-1", 400, "bad-query"),
+        ("thing=09520000000011/A&depth=99999", 400, "bad-query"),
+        ("thing=09520000000011/A&depth=1&depth=2", 400, "bad-query"),
+        ("thing=09520000000011/A&from=yesterday", 400, "bad-query"),
+        ("thing=09520000000011/A&what=1", 400, "bad-query"),
+        ("thing=09520000000011/A&stopAt=nowhere", 400, "bad-identifier"),
+    ],
+)
+def test_what_cannot_be_traced_is_refused_with_a_problem_document(trade, query, status, code):
+    answer = trade.ask("GET", f"/trace?{query}", trade.office)
+    assert (answer.status_code, answer.json["code"], answer.mimetype) == (
+        status,
+        code,
+        "application/problem+json",
+    )
+
+
+def test_a_trace_is_for_regulators(trade):
+    assert trade.ask("GET", "/trace?thing=09520000000011/A").status_code == 401
+    firm = trade.token(trade.farm, [Scope.QUERY])
+    assert trade.ask("GET", "/trace?thing=09520000000011/A", firm).json["code"] == "forbidden"
+
+
+def ask_page(trade, lang="en", **said):
+    form = {"token": trade.office, "thing": "09520000000011/A", "direction": "forward", **said}
+    return trade.client.post(f"/regulator/trace?lang={lang}", data=form)
+
+
+def test_the_page_shows_a_picture_and_a_table_of_the_same_things(trade):
+    page = ask_page(trade)
+    text = page.text
+    assert (page.status_code, page.headers["Cache-Control"]) == (200, "no-store")
+    assert "Set-Cookie" not in page.headers
+    (svg,) = re.findall(r"<svg[^>]* class=\"trace\".*?</svg>", text, re.DOTALL)
+    boxes = re.findall(r'class="trace-box', svg)
+    rows = re.findall(r'<th scope="row">', text)
+    assert len(boxes) == len(rows) == 4
+    assert text.count('href="/01/09520000000011/10/MIX?lang=en"') == 2
+    assert "Dairy" in text
+    assert "shipped, and never received" in text
+    chinese = ask_page(trade, "zh").text
+    assert "已发货，未见收货" in chinese
+    assert 'href="/regulator/trace?lang=en"' in chinese
+
+
+@pytest.mark.parametrize("file", ["json", "csv", "graphml", "svg"])
+def test_the_page_gives_the_same_as_a_file(trade, file):
+    answer = ask_page(trade, file=file)
+    assert answer.headers["Content-Disposition"] == f"attachment; filename=trace.{file}"
+    assert MIX in answer.get_data(as_text=True)
+
+
+@pytest.mark.parametrize(
+    ("said", "status", "shown"),
+    [
+        ({"token": "ft_nothing"}, 401, "not valid here"),
+        ({"token": ""}, 401, "not valid here"),
+        ({"thing": "09520000000011/NONE"}, 404, "No event on this node names this"),
+        ({"thing": "?"}, 400, "not a valid identifier"),
+        ({"thing": ""}, 400, "not a valid identifier"),
+    ],
+)
+def test_the_page_says_why_it_shows_nothing(trade, said, status, shown):
+    page = ask_page(trade, **said)
+    assert (page.status_code, shown in page.text, "<svg class" in page.text) == (status, True, False)
+
+
+def test_the_page_is_for_authorities(trade):
+    page = ask_page(trade, token=trade.token(trade.farm, [Scope.QUERY]))
+    assert (page.status_code, "for authorities" in page.text, MIX in page.text) == (403, True, False)
+    assert (
+        ask_page(trade, token=trade.token(trade.authority, [Scope.RECALL], regulator=True)).status_code == 200
+    )
+
+
+def test_the_form_keeps_its_token_out_of_addresses_and_autocompletion(trade):
+    text = trade.client.get("/regulator/trace").text
+    (form,) = re.findall(r"<form.*?</form>", text, re.DOTALL)
+    assert 'method="post"' in form
+    assert re.search(r'<input type="password" name="token"[^>]* autocomplete="off"', form)

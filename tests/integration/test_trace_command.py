@@ -1,0 +1,230 @@
+"""Trace and recall at the command line: what they print, write and refuse."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import sys
+from dataclasses import dataclass
+
+import pytest
+from sqlalchemy import select
+
+from tests.support.recalls import MIX, PALLET, YOGHURT, A, chain
+from tests.support.world import World, make_world
+from traceability.__main__ import main
+from traceability.operations.node import Node
+from traceability.operations.recall import extend_recalls
+from traceability.operations.tokens import Scope, new_token
+from traceability.store import models
+from traceability.store.engine import Store
+
+LOT = "09520000000011/A"
+SAID = (
+    *("--class", "1", "--hazard-en", "Salmonella", "--hazard-zh", "沙门氏菌"),
+    *("--advice-en", "Do not eat it", "--advice-zh", "请勿食用"),
+)
+
+
+@dataclass(frozen=True)
+class Trade:
+    """A node whose firms have traded."""
+
+    made: World
+    farm: str
+    packer: str
+    dairy: str
+
+    @property
+    def node(self) -> Node:
+        return self.made.node
+
+    @property
+    def store(self) -> Store:
+        return self.made.store
+
+
+@pytest.fixture
+def world(tmp_path, monkeypatch):
+    for name in [n for n in os.environ if n.startswith("FT_")]:
+        monkeypatch.delenv(name)
+    url = f"sqlite:///{tmp_path / 'store.sqlite'}"
+    monkeypatch.setenv("FT_DATA", str(tmp_path / "node"))
+    monkeypatch.setenv("FT_DATABASE_URL", url)
+    monkeypatch.chdir(tmp_path)
+    made = make_world(tmp_path / "node", url)
+    yield Trade(made, *chain(made))
+    made.store.close()
+
+
+@pytest.fixture
+def cli(world, capsys):
+    """Run a verb; returns its exit code, its output (parsed if it is JSON) and its complaints."""
+
+    def run(*words):
+        capsys.readouterr()
+        code = main([str(word) for word in words])
+        said = capsys.readouterr()
+        return code, json.loads(said.out) if "--json" in words and said.out else said.out, said.err
+
+    return run
+
+
+def refuses(cli, code, *words):
+    status, out, complaint = cli(*words)
+    assert (status, out) == (1, "")
+    assert re.search(rf"\[{code}\]", complaint), complaint
+    return complaint
+
+
+def test_a_trace_is_a_table_indented_by_depth_with_what_is_to_be_looked_at(cli, world):
+    code, out, _ = cli("trace", LOT, "--forward")
+    lines = out.splitlines()
+    assert (code, lines[0]) == (0, "forward: 4 things, 2 processes")
+    assert lines[1] == f"  {A}  batch  {world.packer}"
+    assert lines[2] == f"    {MIX}  batch  10 KGM  {world.dairy}"
+    assert lines[3] == f"      {YOGHURT}  batch  10 KGM  {world.dairy}  ! shipped, not received"
+    assert PALLET in lines[4]
+
+
+def test_a_trace_says_what_does_not_add_up_and_where_it_was_cut(cli, world):
+    from tests.support.recalls import lots, say
+
+    say(
+        world,
+        world.dairy,
+        "TransformationEvent",
+        60,
+        inputQuantityList=lots(YOGHURT),
+        outputQuantityList=[{"epcClass": f"{A}2", "quantity": 12, "uom": "KGM"}],
+    )
+    _, out, _ = cli("trace", "09520000000011/Y", "--forward")
+    assert re.search(r"! more out than in: event:[0-9a-f]{64}: 12 KGM out, 10 in", out)
+    assert (
+        cli("trace", LOT, "--forward", "--depth", "1")[1]
+        .splitlines()[0]
+        .endswith("cut at the limit of depth")
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [
+        (["09520000000011/Y", "--backward"], 5),
+        ([A, "--forward", "--stop-at", "shipping"], 2),
+        ([LOT, "--forward", "--to", "2025-12-31T22:00Z"], 1),
+        (["urn:epc:id:sscc:9520000.0000000001", "--backward"], 5),
+        (["/01/09520000000011/10/A", "--forward", "--contact"], 4),
+    ],
+)
+def test_a_trace_begins_and_ends_where_it_is_told(cli, words, wanted):
+    code, told, _ = cli("trace", *words, "--json")
+    assert (code, len(told["things"])) == (0, wanted)
+
+
+def test_a_trace_begins_at_a_party_in_a_period(cli, world):
+    period = ("--from", "2025-12-31T00:00Z", "--to", "2026-01-01T00:00Z")
+    _, told, _ = cli("trace", "--party", world.farm, *period, "--forward", "--json")
+    assert len(told["starts"]) == 2
+    assert "needs a period" in refuses(cli, "bad-query", "trace", "--party", world.farm, "--forward")
+
+
+@pytest.mark.parametrize("kind", ["table", "json", "csv", "graphml", "svg"])
+def test_a_trace_is_written_in_every_form(cli, tmp_path, kind):
+    _, out, _ = cli("trace", LOT, "--forward", "--format", kind)
+    path = tmp_path / "out"
+    code, said, _ = cli("trace", LOT, "--forward", "--format", kind, "--out", path)
+    assert (code, said) == (0, f"wrote {path}: forward: 4 things, 2 processes\n")
+    assert path.read_text("utf-8").splitlines() == out.splitlines()
+
+
+def test_a_trace_of_nothing_is_refused(cli, tmp_path):
+    refuses(cli, "bad-query", "trace", "--forward")
+    refuses(cli, "unknown-subject", "trace", "09520000000011/NONE", "--forward")
+    refuses(cli, "bad-identifier", "trace", "nothing", "--forward")
+    refuses(cli, "bad-setting", "trace", LOT, "--forward", "--out", tmp_path / "no" / "folder")
+    with pytest.raises(SystemExit):
+        cli("trace", LOT)
+
+
+def test_a_preview_shows_the_scope_and_writes_it(cli, world, tmp_path):
+    code, out, _ = cli("recall", "preview", LOT, "--csv", tmp_path / "s.csv", "--svg", tmp_path / "s.svg")
+    assert (code, out.splitlines()[0]) == (0, f"3 things are reached from {A}")
+    assert "  step 1: 1 batch" in out
+    assert f"  with {world.dairy} at no known place: 2" in out
+    assert f"  not traced: shipped, and never received (1): {YOGHURT}" in out
+    assert "digest" not in out
+    assert (tmp_path / "s.csv").read_text().startswith("uri,kind")
+    assert (tmp_path / "s.svg").read_text().startswith("<svg")
+    assert "digest" in cli("recall", "preview", LOT, *SAID)[1]
+
+
+def test_a_recall_is_held_issued_extended_shown_and_closed(cli, world):
+    digest = cli("recall", "preview", LOT, *SAID, "--json")[1]["scope"]
+    code, held, _ = cli("recall", "hold", LOT, *SAID, "--party", world.farm, "--confirm", digest, "--json")
+    assert (code, held["state"], held["things"]) == (0, "hold", 3)
+    code, out, _ = cli("recall", "issue", held["id"], "--party", world.farm, "--yes")
+    assert (code, f"{held['id']} issued since" in out) == (0, True)
+    assert extend_recalls(world.store, world.node).added == {held["id"]: 0}
+    _, out, _ = cli("recall", "list")
+    assert re.fullmatch(rf"{held['id']} issued since \S+, 3 things: Salmonella\n", out)
+    _, out, _ = cli("recall", "show", held["id"])
+    assert out.splitlines()[1] == "hazard: Salmonella / 沙门氏菌"
+    assert out.splitlines()[-3:] == [A, MIX, YOGHURT]
+    code, closed, _ = cli("recall", "close", held["id"], "--outcome", "safe", "--party", world.farm, "--json")
+    assert (code, closed["state"]) == (0, "closed")
+    refuses(cli, "conflict", "recall", "issue", held["id"], "--party", world.farm, "--yes")
+
+
+def test_a_scope_that_changed_is_refused_with_the_new_preview(cli, world):
+    code, out, _ = cli("recall", "issue", LOT, *SAID, "--party", world.farm, "--confirm", "0" * 64)
+    assert (code, "[scope-changed]" in out, "3 things are reached" in out) == (1, True, True)
+    code, told, _ = cli("recall", "issue", LOT, *SAID, "--party", world.farm, "--confirm", "0" * 64, "--json")
+    assert (code, told["error"], told["preview"]["things"]) == (1, "scope-changed", 3)
+    assert cli("recall", "list")[1] == "there are no recalls\n"
+
+
+@pytest.mark.parametrize(("typed", "signed"), [("yes\n", True), ("no\n", False), ("", False)])
+def test_who_is_asked_sees_the_scope_first(cli, world, monkeypatch, typed, signed):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    monkeypatch.setattr(sys, "stdin", Terminal(typed))
+    code, _, said = cli("recall", "issue", LOT, *SAID, "--party", world.farm)
+    assert (code == 0, "3 things are reached" in said) == (signed, True)
+    assert ("there are no recalls" in cli("recall", "list")[1]) is not signed
+
+
+def test_what_is_not_confirmed_or_not_said_is_not_issued(cli, world, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.StringIO("yes\n"))
+    assert "--confirm " in refuses(cli, "refused", "recall", "issue", LOT, *SAID, "--party", world.farm)
+    refuses(cli, "refused", "recall", "issue", LOT, "--party", world.farm, "--yes")
+    refuses(cli, "bad-event", "recall", "issue", LOT, "--class", "9", "--party", world.farm, "--yes")
+    refuses(cli, "forbidden", "recall", "issue", LOT, *SAID, "--party", world.packer, "--yes")
+    refuses(cli, "unknown-subject", "recall", "show", "R-20260101-000000")
+    refuses(cli, "malformed", "recall", "issue", "R-20260101-000000", LOT, "--party", world.farm, "--yes")
+
+
+def test_a_party_with_a_regulators_token_recalls_anything(cli, world):
+    new_token(
+        world.store,
+        world.node,
+        party=world.packer,
+        scopes=[Scope.QUERY],
+        days=3650,
+        name="office",
+        regulator=True,
+    )
+    assert cli("recall", "issue", LOT, *SAID, "--party", world.packer, "--yes")[0] == 0
+
+
+def test_publish_says_which_recall_it_could_not_extend(cli, world):
+    cli("recall", "issue", LOT, *SAID, "--party", world.farm, "--yes")
+    with world.store.reading() as connection:
+        kid = connection.execute(select(models.Key.kid).where(models.Key.subject == world.farm)).scalar_one()
+    assert cli("key", "revoke", kid.hex(), "--reason", "gone", "--yes")[0] == 0
+    code, out, _ = cli("publish", "--once")
+    assert (code, "could not be extended" in out, "published" in out) == (1, True, True)

@@ -1,0 +1,148 @@
+"""What a recall would reach, shown before anything is said: arguments, preview, confirmation."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from traceability.commands.verb import Opened, progress
+from traceability.errors import MalformedError, RefusedError, SettingsError
+from traceability.operations.recall import new_id
+from traceability.operations.recallscope import Notice, Scope, read_notice, scope
+from traceability.operations.recallstatus import ID, find_recall, load_recall, named_things
+from traceability.operations.tracerequest import read_thing
+from traceability.supply.tracepicture import render_svg
+from traceability.supply.tracetables import render_csv
+
+TEXTS: Final = ("hazard", "advice")
+"""What a recall says in both languages."""
+SHOWN: Final = 20
+"""Holders that are shown."""
+
+
+def add_lots(verb: argparse.ArgumentParser) -> None:
+    """What is to be recalled."""
+    verb.add_argument(
+        "lots", nargs="+", metavar="LOT", help="GTIN/LOT, path, URI or URN (or of a hold: its id alone)"
+    )
+
+
+def add_texts(verb: argparse.ArgumentParser) -> None:
+    """What the recall says."""
+    verb.add_argument(
+        "--class",
+        dest="recall_class",
+        type=int,
+        metavar="N",
+        help="1 serious, 2 temporary, 3 hardly any harm",
+    )
+    for name, does in (("hazard", "what is wrong"), ("advice", "what to do")):
+        verb.add_argument(f"--{name}-en", metavar="TEXT", help=f"{does}, in English")
+        verb.add_argument(f"--{name}-zh", metavar="TEXT", help=f"{does}, in Chinese")
+    verb.add_argument("--contact", metavar="TEXT", help="whom to ask")
+
+
+def add_files(verb: argparse.ArgumentParser) -> None:
+    """Where the scope is written."""
+    verb.add_argument("--csv", type=Path, metavar="FILE", help="write the scope there as a table")
+    verb.add_argument("--svg", type=Path, metavar="FILE", help="write the scope there as a picture")
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What is shown before anything is said: under which id, what it says so far, and the scope."""
+
+    id: str
+    notice: Notice | None
+    scope: Scope
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """For programs."""
+        return {"id": self.id, **self.scope.to_json(self.notice)}
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """For people."""
+        return tuple(_scope_lines(self.scope, self.notice))
+
+
+def look(here: Opened, args: argparse.Namespace) -> Seen:
+    """Trace what is to be recalled, and write the files that were asked for."""
+    progress("tracing")
+    with here.store.reading() as connection:
+        notice, recall_id = _texts(args), new_id(here.store.clock())
+        origins: tuple[str, ...] = tuple(args.lots)
+        named: Sequence[str] = ()
+        if any(ID.fullmatch(lot) for lot in origins):
+            if len(origins) > 1:
+                raise MalformedError("the id of a recall stands alone: it is about the lots that it names")
+            recall_id = origins[0]
+            said = load_recall(connection, find_recall(connection, recall_id))
+            origins, named = said.origin, named_things(connection, recall_id)
+            notice = notice or Notice(said.recall_class, said.hazard, said.advice, said.contact)
+        found = scope(connection, here.node, [read_thing(here.node, lot) for lot in origins], named=named)
+        seen = Seen(recall_id, notice, found.described(connection))
+    for path, render in ((args.csv, render_csv), (args.svg, render_svg)):
+        if path is not None:
+            _write(path, render(seen.scope.trace))
+    return seen
+
+
+def _texts(args: argparse.Namespace) -> Notice | None:
+    """What the recall is to say; None if nothing of it is said."""
+    texts = {name: {tongue: getattr(args, f"{name}_{tongue}") for tongue in ("en", "zh")} for name in TEXTS}
+    given = {"recallClass": args.recall_class, "contact": args.contact, **texts}
+    known = {name: value for name, value in given.items() if value is not None}
+    if not any(any(each.values()) for each in texts.values()) and known.keys() <= set(TEXTS):
+        return None
+    known |= {name: {t: text for t, text in texts[name].items() if text is not None} for name in TEXTS}
+    return read_notice(known)
+
+
+def confirmed(seen: Seen, notice: Notice, *, yes: bool) -> str:
+    """The digest of what is shown now, if whoever sees it says yes.
+
+    Raises:
+        RefusedError: they do not, or nobody is there to ask.
+    """
+    digest = seen.scope.digest(notice)
+    if yes:
+        return digest
+    print("\n".join(seen.lines), file=sys.stderr)
+    if not sys.stdin.isatty():
+        raise RefusedError("nobody confirmed the scope", remedy=f"Look at it, and add --confirm {digest}")
+    print(f"{len(seen.scope.things)} things: type yes to sign this ", end="", file=sys.stderr, flush=True)
+    if sys.stdin.readline().strip() != "yes":
+        raise RefusedError("the scope was not confirmed")
+    return digest
+
+
+def _scope_lines(found: Scope, notice: Notice | None) -> Iterator[str]:
+    yield f"{len(found.things)} things are reached from {', '.join(found.origins)}"
+    for depth, kinds in found.steps:
+        counted = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
+        yield f"  step {depth}: {counted}"
+    for product, amount, uom in found.quantities:
+        yield f"  {amount} {uom or 'pieces'} of {product}"
+    for holder in found.holders[:SHOWN]:
+        party, place = holder.party or "nobody known", holder.place or "no known place"
+        yield f"  with {party} at {place}: {holder.things}"
+    if (more := len(found.holders) - SHOWN) > 0:
+        yield f"  and {more} more holders (--csv FILE has them all)"
+    for why, which in found.lost:
+        some = ", ".join(which[:3]) + (", ..." if len(which) > 3 else "")
+        yield f"  not traced: {why} ({len(which)}): {some}"
+    if notice is not None:
+        yield f"digest {found.digest(notice)}"
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, "utf-8")
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be written: {error.strerror}") from error

@@ -1,0 +1,302 @@
+"""Recalls: held, issued and closed as signed events on everything that is affected, and followed.
+
+    hold     do not sell until it is clear         a firm or an authority suspects something
+    issue    recalled: at once, or after a hold    the scope is traced anew, and may only have grown
+    close    it was safe, or it was removed        the end: it is not reopened
+
+Each is one transaction. The scope is confirmed by its digest, so that nobody issues what they have not
+seen. A firm may recall what its own event made; what was made from that follows, whoever made it. A
+recall goes on by whoever opened it, or by a regulator.
+
+Between the trace and the transaction something may be recorded that belongs to it, and later something
+may be made of what it names: so it begins stale, and ``extend_recalls`` traces stale ones again.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any, TypeAlias
+
+from sqlalchemy import Connection, select, update
+
+from traceability.errors import (
+    ConflictError,
+    ForbiddenError,
+    MalformedError,
+    RefusedError,
+    ScopeChangedError,
+    TamperError,
+    TraceabilityError,
+)
+from traceability.identifiers import canonical
+from traceability.ledger.state import stream_hash
+from traceability.operations.capture import record_drafts
+from traceability.operations.draft import Draft, Given, draft_event
+from traceability.operations.enrol import signing_key
+from traceability.operations.node import Node
+from traceability.operations.recallscope import Notice, Scope, scope
+from traceability.operations.recallstatus import (
+    DIGITS,
+    ID,
+    Status,
+    find_recall,
+    known_recall,
+    load_recall,
+    named_things,
+)
+from traceability.signing.keys import PrivateKey
+from traceability.store import access, models
+from traceability.store.engine import Store, Transaction
+from traceability.store.projections import Event
+from traceability.store.projections import Recall as Row
+from traceability.supply.context import read_context
+from traceability.supply.epcis import CONTEXT
+from traceability.supply.recall import Outcome, Recall, State, recall_events
+
+Progress: TypeAlias = Callable[[int, int], None]
+"""Called with how many events are signed, and how many there are to be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Issuer:
+    """Who recalls. A regulator may recall anything, and go on with what others opened."""
+
+    party: str
+    regulator: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is to be held or issued, under which id; ``confirm`` is the digest of the scope that was seen."""
+
+    id: str
+    origins: tuple[str, ...]
+    notice: Notice
+    confirm: str
+
+
+@dataclass(frozen=True, slots=True)
+class Extended:
+    """What became of stale recalls: how many things each was extended by, and why others were not."""
+
+    added: Mapping[str, int] = field(default_factory=dict)
+    failed: Mapping[str, TraceabilityError] = field(default_factory=dict)
+
+
+def new_id(now_ms: int) -> str:
+    """An id for a recall that is opened now."""
+    day = datetime.fromtimestamp(now_ms // 1000, UTC)
+    return f"R-{day:%Y%m%d}-{''.join(secrets.choice(DIGITS) for _ in range(6))}"
+
+
+def issuer_of(connection: Connection, party: str, now_ms: int) -> Issuer:
+    """A party as who recalls: it is a regulator if it has a regulator's token that is valid."""
+    table = access.Token
+    query = select(table.name).where(table.party == party, table.regulator, table.revoked_ms.is_(None))
+    found = connection.execute(query.where(table.expires_ms > now_ms).limit(1)).first()
+    return Issuer(party, regulator=found is not None)
+
+
+def hold(
+    store: Store, node: Node, issuer: Issuer, order: Order, progress: Progress = lambda *_: None
+) -> Status:
+    """Hold lots, and all that was made of them; the same again changes nothing.
+
+    Raises:
+        ScopeChangedError: another scope, or other texts, than were confirmed.
+        ForbiddenError: a firm names what another made, or the id is of somebody else's recall.
+        ConflictError: the id has another recall, or it went on meanwhile.
+        UnknownSubjectError, IdentifierError, QueryTooLargeError: see ``scope``.
+        UnknownSignerError: the party has no key in this node's custody.
+    """
+    return _announce(store, node, issuer, order, State.HOLD, progress)
+
+
+def issue(
+    store: Store, node: Node, issuer: Issuer, order: Order, progress: Progress = lambda *_: None
+) -> Status:
+    """Issue a recall, at once or of what was held under this id; raises as ``hold``."""
+    return _announce(store, node, issuer, order, State.ISSUED, progress)
+
+
+def close(
+    store: Store,
+    node: Node,
+    issuer: Issuer,
+    recall_id: str,
+    outcome: Outcome,
+    progress: Progress = lambda *_: None,
+) -> Status:
+    """Close a recall on everything it names; the same again changes nothing.
+
+    Raises:
+        UnknownSubjectError: there is no such recall.
+        ForbiddenError: it is somebody else's.
+        ConflictError: it is closed with another outcome, or it went on meanwhile.
+        UnknownSignerError: the party has no key in this node's custody.
+    """
+    with store.reading() as connection:
+        before = find_recall(connection, recall_id)
+        _require_right(before, issuer)
+        said = load_recall(connection, before)
+        things = named_things(connection, recall_id)
+    if before.state is State.CLOSED:
+        if said.outcome is not outcome:
+            raise ConflictError(
+                f"{recall_id} is closed as {said.outcome}, and a closed recall stays as it is"
+            )
+        return before
+    closing = replace(said, state=State.CLOSED, outcome=outcome)
+    return _record(store, node, issuer, closing, things, before, progress)
+
+
+def extend_recalls(store: Store, node: Node) -> Extended:
+    """Trace stale recalls again, and say the same of whatever they reach now.
+
+    Raises:
+        StoreUnavailableError: try again.
+    """
+    with store.reading() as connection:
+        query = select(Row.id).where(Row.stale, Row.state != State.CLOSED).order_by(Row.id)
+        stale = connection.execute(query).scalars().all()
+    added: dict[str, int] = {}
+    failed: dict[str, TraceabilityError] = {}
+    for recall_id in stale:
+        try:
+            added[recall_id] = _extend(store, node, recall_id)
+        except (RefusedError, TamperError, MalformedError) as error:
+            failed[recall_id] = error
+    return Extended(added, failed)
+
+
+def _extend(store: Store, node: Node, recall_id: str) -> int:
+    """Extend one recall; nobody else writes meanwhile, so nothing escapes between trace and record."""
+    with store.transaction(alone=True) as tx:
+        status = find_recall(tx.connection, recall_id)
+        if status.state is State.CLOSED:
+            return 0
+        key = signing_key(tx.connection, node, status.by)
+        said = load_recall(tx.connection, status)
+        named = set(named_things(tx.connection, recall_id))
+        found = scope(tx.connection, node, said.origin, named=named)
+        new = [uri for uri in found.things if uri not in named]
+        drafts = _drafts(node, status.by, key, recall_events(said, new, tx.now_ms), tx.now_ms)
+        _append(tx, node, status.by, list(drafts))
+        tx.connection.execute(update(Row).where(Row.id == recall_id).values(stale=False))
+    return len(new)
+
+
+def _announce(
+    store: Store, node: Node, issuer: Issuer, order: Order, state: State, progress: Progress
+) -> Status:
+    if not ID.fullmatch(order.id):
+        raise MalformedError(f"{order.id[:64]!r} is no id of a recall: such as R-20261124-4F7K2M")
+    with store.reading() as connection:
+        before, origins = known_recall(connection, order.id), order.origins
+        if before is not None:
+            _require_right(before, issuer)
+            said = load_recall(connection, before)
+            _require_no_other(order, said, state, node.name)
+            if said.state is state:
+                return before
+            origins = said.origin
+        found = scope(connection, node, origins, named=named_things(connection, order.id))
+        if before is None:
+            _require_own(connection, issuer, found)
+    if found.digest(order.notice) != order.confirm:
+        raise ScopeChangedError("the scope or the texts are not those that were confirmed")
+    notice = order.notice
+    recall = Recall(
+        *(order.id, state, notice.recall_class, found.origins),
+        *(notice.hazard, notice.advice, notice.contact),
+    )
+    return _record(store, node, issuer, recall, found.things, before, progress)
+
+
+def _require_right(before: Status, issuer: Issuer) -> None:
+    if issuer.party != before.party and not issuer.regulator:
+        raise ForbiddenError(
+            f"{before.id} was opened by {before.party}",
+            remedy="Only whoever opened a recall, or a regulator, goes on with it.",
+        )
+
+
+def _require_own(connection: Connection, issuer: Issuer, found: Scope) -> None:
+    for origin in () if issuer.regulator else found.origins:
+        if _maker(connection, origin) != issuer.party:
+            raise ForbiddenError(
+                f"{origin} was not made by {issuer.party}",
+                remedy="A firm recalls what its own events made; a regulator recalls anything.",
+            )
+
+
+def _require_no_other(order: Order, said: Recall, state: State, node: str) -> None:
+    """What has this id must be the recall that is meant: before it goes on, or as it stands already."""
+    given = {canonical(uri, node) for uri in order.origins}
+    if given and given != set(said.origin):
+        raise ConflictError(f"{said.id} is about other lots")
+    if said.state is state:
+        notice = Notice(said.recall_class, said.hazard, said.advice, said.contact)
+        if notice != order.notice:
+            raise ConflictError(f"{said.id} is {state} already, with other words")
+    elif (said.state, state) != (State.HOLD, State.ISSUED):
+        raise ConflictError(f"{said.id} is {said.state}: it cannot become {state}")
+
+
+def _maker(connection: Connection, uri: str) -> str | None:
+    """Who made something: by the event that a batch began with, else by the first that names it."""
+    key, record = stream_hash(uri), models.Record
+    began = select(models.Batch.statement).where(models.Batch.stream == key)
+    first = select(record.statement).where(record.stream == key, record.seq == 0)
+    statement = (
+        connection.execute(began).scalar_one_or_none() or connection.execute(first).scalar_one_or_none()
+    )
+    query = select(Event.party).where(Event.statement == statement)
+    return connection.execute(query).scalar_one_or_none()
+
+
+def _record(
+    store: Store,
+    node: Node,
+    issuer: Issuer,
+    recall: Recall,
+    things: Sequence[str],
+    before: Status | None,
+    progress: Progress,
+) -> Status:
+    """Sign outside, then record all or nothing, unless the recall went on meanwhile."""
+    with store.reading() as connection:
+        key = signing_key(connection, node, issuer.party)
+    now_ms, drafts = store.clock(), []
+    events = recall_events(recall, things, now_ms)
+    for draft in _drafts(node, issuer.party, key, events, now_ms):
+        drafts.append(draft)
+        progress(len(drafts), len(events))
+    with store.transaction(alone=True) as tx:
+        if _mark(known_recall(tx.connection, recall.id)) != _mark(before):
+            raise ConflictError(
+                f"{recall.id} went on at this very moment", remedy="Look at it, and say it again."
+            )
+        _append(tx, node, issuer.party, drafts)
+        return find_recall(tx.connection, recall.id)
+
+
+def _drafts(
+    node: Node, party: str, key: PrivateKey, events: Sequence[Mapping[str, Any]], now_ms: int
+) -> Iterator[Draft]:
+    context = read_context(CONTEXT)
+    return (draft_event(node.name, party, key, Given(event, context), now_ms) for event in events)
+
+
+def _append(tx: Transaction, node: Node, party: str, drafts: Sequence[Draft]) -> None:
+    for answer in record_drafts(tx, node, party, drafts):
+        if answer.refused is not None:
+            raise answer.refused
+
+
+def _mark(status: Status | None) -> tuple[object, ...]:
+    """What changes when a recall goes on or reaches further."""
+    return () if status is None else (status.statement, status.things)

@@ -1,0 +1,1 @@
+"""Pages of authorities: traces, for those with a regulator's token."""
