@@ -13,6 +13,10 @@ from traceability.ledger import note, record, state, stay
 from traceability.sensing import frame, receipt
 from traceability.signing import sdjwt
 from traceability.signing.keys import PrivateKey
+from traceability.signing.strictjson import json_decode
+from traceability.supply.context import EPCIS_CONTEXT, read_context
+from traceability.supply.eventhash import event_hash, prehash
+from traceability.verification.signers import Signers
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "formats.md").read_text("utf-8")
 VECTORS = dict(re.findall(r"```vector ([a-z-]+)\n(.*?)```", DOCUMENT, re.DOTALL))
@@ -22,7 +26,7 @@ KEY = PrivateKey.from_seed(bytes([1]) * 32)
 def test_every_vector_of_the_document_is_read_by_a_test():
     source = Path(__file__).read_text("utf-8")
     unread = [name for name in VECTORS if f'VECTORS["{name}"]' not in source]
-    assert len(VECTORS) == 14
+    assert len(VECTORS) == 16
     assert unread == []
 
 
@@ -50,6 +54,26 @@ def test_event_with_its_disclosures():
     revealed = sdjwt.reveal(statement.payload, VECTORS["disclosures"].split())
     assert revealed.claims["event"] == {"type": "ObjectEvent", "epcList": ["e"]}
     assert revealed.hidden == 0
+
+
+def test_event_hash_and_what_it_is_over():
+    text, over, name = VECTORS["event-hash"].splitlines()
+    event = json_decode(text)
+    assert isinstance(event, dict)
+    context = read_context(EPCIS_CONTEXT, event["@context"])
+    assert prehash(event, context) == over
+    assert event_hash(event, context) == name
+
+
+def test_key_statements_each_by_its_signers():
+    first, second, registrar = (PrivateKey.from_seed(bytes([i]) * 32).public for i in (5, 6, 7))
+    signers, uri = Signers(), "https://node.example/stream/keys/party/0123456789abcdef"
+    for at_ms, line in enumerate(VECTORS["key-statements"].split()):
+        signers.check_voucher(signers.take(uri, line.encode("ascii"), at_ms), at_ms, registrar)
+    enrolled, rotated = signers.find(first.kid, 0), signers.find(second.kid, 1)
+    assert (enrolled.until_ms, enrolled.custody, rotated.until_ms, rotated.custody) == (1, "node", 2, "self")
+    assert rotated.revocation is not None
+    assert (rotated.revocation.reason, rotated.revocation.suspected_s) == ("lost", 1767323046)
 
 
 def test_record_and_its_hash():
