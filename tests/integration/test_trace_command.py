@@ -7,7 +7,9 @@ import json
 import os
 import re
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from sqlalchemy import select
@@ -46,22 +48,29 @@ class Trade:
         return self.made.store
 
 
-@pytest.fixture
-def world(tmp_path, monkeypatch):
-    for name in [n for n in os.environ if n.startswith("FT_")]:
-        monkeypatch.delenv(name)
-    url = f"sqlite:///{tmp_path / 'store.sqlite'}"
-    monkeypatch.setenv("FT_DATA", str(tmp_path / "node"))
-    monkeypatch.setenv("FT_DATABASE_URL", url)
-    monkeypatch.chdir(tmp_path)
-    made = make_world(tmp_path / "node", url)
+def trade(folder: Path) -> Iterator[Trade]:
+    made = make_world(folder / "node", f"sqlite:///{folder / 'store.sqlite'}")
     yield Trade(made, *chain(made))
     made.store.close()
 
 
 @pytest.fixture
-def cli(world, capsys):
+def world(tmp_path):
+    yield from trade(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def still(tmp_path_factory):
+    """The same for tests that change nothing."""
+    yield from trade(tmp_path_factory.mktemp("trade"))
+
+
+def command_line(made, monkeypatch, capsys):
     """Run a verb; returns its exit code, its output (parsed if it is JSON) and its complaints."""
+    for name in [n for n in os.environ if n.startswith("FT_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("FT_DATA", str(made.node.folder))
+    monkeypatch.setenv("FT_DATABASE_URL", made.store.url)
 
     def run(*words):
         capsys.readouterr()
@@ -72,6 +81,16 @@ def cli(world, capsys):
     return run
 
 
+@pytest.fixture
+def cli(world, monkeypatch, capsys):
+    return command_line(world, monkeypatch, capsys)
+
+
+@pytest.fixture
+def ask(still, monkeypatch, capsys):
+    return command_line(still, monkeypatch, capsys)
+
+
 def refuses(cli, code, *words):
     status, out, complaint = cli(*words)
     assert (status, out) == (1, "")
@@ -79,13 +98,13 @@ def refuses(cli, code, *words):
     return complaint
 
 
-def test_a_trace_is_a_table_indented_by_depth_with_what_is_to_be_looked_at(cli, world):
-    code, out, _ = cli("trace", LOT, "--forward")
+def test_a_trace_is_a_table_indented_by_depth_with_what_is_to_be_looked_at(ask, still):
+    code, out, _ = ask("trace", LOT, "--forward")
     lines = out.splitlines()
     assert (code, lines[0]) == (0, "forward: 4 things, 2 processes")
-    assert lines[1] == f"  {A}  batch  {world.packer}"
-    assert lines[2] == f"    {MIX}  batch  10 KGM  {world.dairy}"
-    assert lines[3] == f"      {YOGHURT}  batch  10 KGM  {world.dairy}  ! shipped, not received"
+    assert lines[1] == f"  {A}  batch  {still.packer}"
+    assert lines[2] == f"    {MIX}  batch  10 KGM  {still.dairy}"
+    assert lines[3] == f"      {YOGHURT}  batch  10 KGM  {still.dairy}  ! shipped, not received"
     assert PALLET in lines[4]
 
 
@@ -119,46 +138,46 @@ def test_a_trace_says_what_does_not_add_up_and_where_it_was_cut(cli, world):
         (["/01/09520000000011/10/A", "--forward", "--contact"], 4),
     ],
 )
-def test_a_trace_begins_and_ends_where_it_is_told(cli, words, wanted):
-    code, told, _ = cli("trace", *words, "--json")
+def test_a_trace_begins_and_ends_where_it_is_told(ask, words, wanted):
+    code, told, _ = ask("trace", *words, "--json")
     assert (code, len(told["things"])) == (0, wanted)
 
 
-def test_a_trace_begins_at_a_party_in_a_period(cli, world):
+def test_a_trace_begins_at_a_party_in_a_period(ask, still):
     period = ("--from", "2025-12-31T00:00Z", "--to", "2026-01-01T00:00Z")
-    _, told, _ = cli("trace", "--party", world.farm, *period, "--forward", "--json")
+    _, told, _ = ask("trace", "--party", still.farm, *period, "--forward", "--json")
     assert len(told["starts"]) == 2
-    assert "needs a period" in refuses(cli, "bad-query", "trace", "--party", world.farm, "--forward")
+    assert "needs a period" in refuses(ask, "bad-query", "trace", "--party", still.farm, "--forward")
 
 
 @pytest.mark.parametrize("kind", ["table", "json", "csv", "graphml", "svg"])
-def test_a_trace_is_written_in_every_form(cli, tmp_path, kind):
-    _, out, _ = cli("trace", LOT, "--forward", "--format", kind)
+def test_a_trace_is_written_in_every_form(ask, tmp_path, kind):
+    _, out, _ = ask("trace", LOT, "--forward", "--format", kind)
     path = tmp_path / "out"
-    code, said, _ = cli("trace", LOT, "--forward", "--format", kind, "--out", path)
+    code, said, _ = ask("trace", LOT, "--forward", "--format", kind, "--out", path)
     assert (code, said) == (0, f"wrote {path}: forward: 4 things, 2 processes\n")
     assert path.read_text("utf-8").splitlines() == out.splitlines()
 
 
-def test_a_trace_of_nothing_is_refused(cli, tmp_path):
-    refuses(cli, "bad-query", "trace", "--forward")
-    refuses(cli, "unknown-subject", "trace", "09520000000011/NONE", "--forward")
-    refuses(cli, "bad-identifier", "trace", "nothing", "--forward")
-    refuses(cli, "bad-setting", "trace", LOT, "--forward", "--out", tmp_path / "no" / "folder")
+def test_a_trace_of_nothing_is_refused(ask, tmp_path):
+    refuses(ask, "bad-query", "trace", "--forward")
+    refuses(ask, "unknown-subject", "trace", "09520000000011/NONE", "--forward")
+    refuses(ask, "bad-identifier", "trace", "nothing", "--forward")
+    refuses(ask, "bad-setting", "trace", LOT, "--forward", "--out", tmp_path / "no" / "folder")
     with pytest.raises(SystemExit):
-        cli("trace", LOT)
+        ask("trace", LOT)
 
 
-def test_a_preview_shows_the_scope_and_writes_it(cli, world, tmp_path):
-    code, out, _ = cli("recall", "preview", LOT, "--csv", tmp_path / "s.csv", "--svg", tmp_path / "s.svg")
+def test_a_preview_shows_the_scope_and_writes_it(ask, still, tmp_path):
+    code, out, _ = ask("recall", "preview", LOT, "--csv", tmp_path / "s.csv", "--svg", tmp_path / "s.svg")
     assert (code, out.splitlines()[0]) == (0, f"3 things are reached from {A}")
     assert "  step 1: 1 batch" in out
-    assert f"  with {world.dairy} at no known place: 2" in out
+    assert f"  with {still.dairy} at no known place: 2" in out
     assert f"  not traced: shipped, and never received (1): {YOGHURT}" in out
     assert "digest" not in out
     assert (tmp_path / "s.csv").read_text().startswith("uri,kind")
     assert (tmp_path / "s.svg").read_text().startswith("<svg")
-    assert "digest" in cli("recall", "preview", LOT, *SAID)[1]
+    assert "digest" in ask("recall", "preview", LOT, *SAID)[1]
 
 
 def test_a_recall_is_held_issued_extended_shown_and_closed(cli, world):
@@ -178,12 +197,12 @@ def test_a_recall_is_held_issued_extended_shown_and_closed(cli, world):
     refuses(cli, "conflict", "recall", "issue", held["id"], "--party", world.farm, "--yes")
 
 
-def test_a_scope_that_changed_is_refused_with_the_new_preview(cli, world):
-    code, out, _ = cli("recall", "issue", LOT, *SAID, "--party", world.farm, "--confirm", "0" * 64)
+def test_a_scope_that_changed_is_refused_with_the_new_preview(ask, still):
+    code, out, _ = ask("recall", "issue", LOT, *SAID, "--party", still.farm, "--confirm", "0" * 64)
     assert (code, "[scope-changed]" in out, "3 things are reached" in out) == (1, True, True)
-    code, told, _ = cli("recall", "issue", LOT, *SAID, "--party", world.farm, "--confirm", "0" * 64, "--json")
+    code, told, _ = ask("recall", "issue", LOT, *SAID, "--party", still.farm, "--confirm", "0" * 64, "--json")
     assert (code, told["error"], told["preview"]["things"]) == (1, "scope-changed", 3)
-    assert cli("recall", "list")[1] == "there are no recalls\n"
+    assert ask("recall", "list")[1] == "there are no recalls\n"
 
 
 @pytest.mark.parametrize(("typed", "signed"), [("yes\n", True), ("no\n", False), ("", False)])
@@ -198,14 +217,14 @@ def test_who_is_asked_sees_the_scope_first(cli, world, monkeypatch, typed, signe
     assert ("there are no recalls" in cli("recall", "list")[1]) is not signed
 
 
-def test_what_is_not_confirmed_or_not_said_is_not_issued(cli, world, monkeypatch):
+def test_what_is_not_confirmed_or_not_said_is_not_issued(ask, still, monkeypatch):
     monkeypatch.setattr(sys, "stdin", io.StringIO("yes\n"))
-    assert "--confirm " in refuses(cli, "refused", "recall", "issue", LOT, *SAID, "--party", world.farm)
-    refuses(cli, "refused", "recall", "issue", LOT, "--party", world.farm, "--yes")
-    refuses(cli, "bad-event", "recall", "issue", LOT, "--class", "9", "--party", world.farm, "--yes")
-    refuses(cli, "forbidden", "recall", "issue", LOT, *SAID, "--party", world.packer, "--yes")
-    refuses(cli, "unknown-subject", "recall", "show", "R-20260101-000000")
-    refuses(cli, "malformed", "recall", "issue", "R-20260101-000000", LOT, "--party", world.farm, "--yes")
+    assert "--confirm " in refuses(ask, "refused", "recall", "issue", LOT, *SAID, "--party", still.farm)
+    refuses(ask, "refused", "recall", "issue", LOT, "--party", still.farm, "--yes")
+    refuses(ask, "bad-event", "recall", "issue", LOT, "--class", "9", "--party", still.farm, "--yes")
+    refuses(ask, "forbidden", "recall", "issue", LOT, *SAID, "--party", still.packer, "--yes")
+    refuses(ask, "unknown-subject", "recall", "show", "R-20260101-000000")
+    refuses(ask, "malformed", "recall", "issue", "R-20260101-000000", LOT, "--party", still.farm, "--yes")
 
 
 def test_a_party_with_a_regulators_token_recalls_anything(cli, world):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -15,11 +15,20 @@ from traceability.operations.recall import new_id
 from traceability.operations.recallscope import Notice, Scope, read_notice, scope
 from traceability.operations.recallstatus import ID, find_recall, load_recall, named_things
 from traceability.operations.tracerequest import read_thing
+from traceability.supply.labels import ThingKind
 from traceability.supply.tracepicture import render_svg
 from traceability.supply.tracetables import render_csv
 
 TEXTS: Final = ("hazard", "advice")
 """What a recall says in both languages."""
+PLURALS: Final[Mapping[str, str]] = {
+    ThingKind.BATCH: "batches",
+    ThingKind.ITEM: "items",
+    ThingKind.UNIT: "logistic units",
+    ThingKind.ASSET: "assets",
+    ThingKind.PRODUCT: "products without lot",
+    ThingKind.OTHER: "others",
+}
 SHOWN: Final = 20
 """Holders that are shown."""
 
@@ -125,7 +134,9 @@ def confirmed(seen: Seen, notice: Notice, *, yes: bool) -> str:
 def _scope_lines(found: Scope, notice: Notice | None) -> Iterator[str]:
     yield f"{len(found.things)} things are reached from {', '.join(found.origins)}"
     for depth, kinds in found.steps:
-        counted = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
+        counted = ", ".join(
+            f"{count} {kind if count == 1 else PLURALS[kind]}" for kind, count in kinds.items()
+        )
         yield f"  step {depth}: {counted}"
     for product, amount, uom in found.quantities:
         yield f"  {amount} {uom or 'pieces'} of {product}"

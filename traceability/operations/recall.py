@@ -4,9 +4,9 @@
     issue    recalled: at once, or after a hold    the scope is traced anew, and may only have grown
     close    it was safe, or it was removed        the end: it is not reopened
 
-Each is one transaction. The scope is confirmed by its digest, so that nobody issues what they have not
-seen. A firm may recall what its own event made; what was made from that follows, whoever made it. A
-recall goes on by whoever opened it, or by a regulator.
+Each is one transaction. The scope is confirmed by its digest: nobody issues what they have not seen. A
+firm may recall what its own event made; what was made from that follows. Whoever opened a recall, or a
+regulator, goes on with it.
 
 Between the trace and the transaction something may be recorded that belongs to it, and later something
 may be made of what it names: so it begins stale, and ``extend_recalls`` traces stale ones again.
@@ -154,11 +154,7 @@ def close(
 
 
 def extend_recalls(store: Store, node: Node) -> Extended:
-    """Trace stale recalls again, and say the same of whatever they reach now.
-
-    Raises:
-        StoreUnavailableError: try again.
-    """
+    """Trace stale recalls again, and say the same of whatever they reach now."""
     with store.reading() as connection:
         query = select(Row.id).where(Row.stale, Row.state != State.CLOSED).order_by(Row.id)
         stale = connection.execute(query).scalars().all()
