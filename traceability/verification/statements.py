@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 from traceability import media
@@ -122,7 +123,7 @@ def _event(body: bytes, record: Record, disclosures: Sequence[str], signers: Sig
         raise SubjectMismatchError(
             f"issuer of record {record.seq}", expected=signer.subject, got=statement.iss
         )
-    revealed = sdjwt.reveal(statement.payload, disclosures)
+    revealed = _revealed(body, tuple(disclosures))
     event: Any = revealed.claims.get(EVENT_CLAIM)
     if not isinstance(event, dict) or not _shows_enough(revealed.claims, event, disclosures):
         raise BundleError(f"record {record.seq} of {record.stream} does not show what happened when")
@@ -141,6 +142,13 @@ def _event(body: bytes, record: Record, disclosures: Sequence[str], signers: Sig
         recorded_ms=record.time_ms,
         suspected=signer.suspected_at(record.time_ms),
     )
+
+
+@lru_cache(maxsize=16)
+def _revealed(body: bytes, disclosures: tuple[str, ...]) -> sdjwt.Revealed:
+    """What the disclosures show of a statement. An event stands in the stream of everything it names: of one
+    that names a thousand things this is asked a thousand times."""
+    return sdjwt.reveal(sdjwt.parse(body, typ=media.EVENT).payload, disclosures)
 
 
 def _shows_enough(claims: Mapping[str, Any], event: Mapping[str, Any], disclosures: Sequence[str]) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from itertools import groupby
+from typing import Final
 
 from sqlalchemy import and_, func, select
 
@@ -19,6 +20,9 @@ from traceability.operations.events import disclosures_of
 from traceability.store import models
 from traceability.store.engine import AnyRow
 from traceability.verification.statements import Content, open_statement
+
+RECENT: Final = 64
+"""Events whose disclosures are kept at hand."""
 
 
 def audit_chains(run: Run) -> Told:
@@ -89,8 +93,18 @@ def _open(run: Run, row: AnyRow, record: Record, where: str) -> Content:
         if row.statement not in run.disclosed:
             run.disclosed.add(row.statement)
             audit_disclosures(run, row.statement, row.body, where)
-        texts[row.statement] = tuple(disclosures_of(run.connection, row.statement))
+        texts[row.statement] = _disclosures(run, row.statement)
     return open_statement(row.body, row.statement, record, texts, run.signers)
+
+
+def _disclosures(run: Run, statement: bytes) -> tuple[str, ...]:
+    """The disclosures of an event, read once for many of the streams that it stands in."""
+    texts = run.recent.get(statement)
+    if texts is None:
+        texts = run.recent[statement] = tuple(disclosures_of(run.connection, statement))
+        if len(run.recent) > RECENT:
+            del run.recent[next(iter(run.recent))]
+    return texts
 
 
 def _audit_heads(run: Run, ends: dict[bytes, tuple[int, bytes, int]]) -> None:

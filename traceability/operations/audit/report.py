@@ -60,7 +60,7 @@ class Run:
     """One audit under way: where it reads, what it has found.
 
     ``disclosed`` are the statements, by SHA-256, whose disclosures were compared: an event may
-    stand in several streams.
+    stand in several streams. ``recent`` are the disclosures of some of them.
     """
 
     connection: Connection
@@ -70,6 +70,7 @@ class Run:
     counts: Counter[str] = field(default_factory=Counter)
     signers: Signers = field(default_factory=Signers)
     disclosed: set[bytes] = field(default_factory=set)
+    recent: dict[bytes, tuple[str, ...]] = field(default_factory=dict)
 
     def found(self, code: str, where: str, text: str) -> None:
         """Note that something is wrong."""
