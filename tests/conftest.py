@@ -32,8 +32,7 @@ settings.load_profile("suite")
 
 
 COUNTED: Final = ("unit", "conformance")
-"""Folders whose tests count for coverage: the core is to be tested by itself, and counting lines makes
-the long tests with real parts twice as slow."""
+"""Folders whose tests count for coverage: the core is to be tested by itself."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -15,14 +15,19 @@ from tests.support.world import START_MS, World, make_world
 from traceability.errors import ClockAheadError, ConflictError, UnknownSignerError
 from traceability.identifiers import asset_uri
 from traceability.operations.audit import audit
-from traceability.operations.draft import Given
+from traceability.operations.capture import record_drafts
+from traceability.operations.draft import Given, draft_event
+from traceability.operations.enrol import signing_key
 from traceability.operations.events import view_event
 from traceability.operations.export import export_bundle
+from traceability.operations.keyring import rotate_party_key
 from traceability.signing.disclosure import Audience
-from traceability.signing.strictjson import json_encode
+from traceability.signing.strictjson import b64url_decode, json_decode, json_encode
 from traceability.store import models, projections
+from traceability.supply.context import read_context
 from traceability.supply.epcis import CONTEXT, format_event_time
 from traceability.supply.lineage import LinkKind, thing_id
+from traceability.supply.recall import Recall, State, recall_events
 from traceability.verification.bundle import encode_bundle
 from traceability.verification.stays import NO_LIMITS
 from traceability.verification.verdict import check
@@ -202,3 +207,36 @@ def test_a_batch_of_which_only_the_use_is_known_has_no_limits_of_what_was_made_o
     assert journey.limits == NO_LIMITS
     assert journey.stays[0].closed is not None
     assert audit(world.store, world.node).ok
+
+
+def test_what_was_signed_by_a_key_that_is_gone_is_not_recorded(world):
+    farm = world.party("Farm")
+    with world.store.reading() as connection:
+        key = signing_key(connection, world.node, farm)
+    draft = draft_event(world.node.name, farm, key, given(quantityList=quantities(LOT)), world.now_ms)
+    rotate_party_key(world.store, world.node, farm)
+    before = counts(world)
+    with pytest.raises(ConflictError, match="at this very moment"), world.store.transaction() as tx:
+        record_drafts(tx, world.node, farm, [draft])
+    assert counts(world) == before
+
+
+@pytest.mark.parametrize("member", ["ft:recall", "bizStep", "ilmd"])
+def test_what_is_never_withheld_is_missed_when_a_bundle_leaves_it_out(world, member):
+    farm, text = world.party("Farm"), {"en": "Glass", "zh": "玻璃"}
+    send(world, farm, given(quantityList=quantities(LOT), action="ADD", bizStep="commissioning", ilmd={}))
+    recall = Recall("R-1", State.ISSUED, 1, (LOT,), text, text)
+    (event,) = recall_events(recall, [LOT], START_MS)
+    send(world, farm, Given(event, read_context(CONTEXT)))
+    world.publish()
+    with world.store.reading() as connection:
+        bundle = export_bundle(connection, world.node, LOT)
+    assert check(encode_bundle(bundle), world.node.policy).exit_code == 0
+
+    def others(texts: tuple[str, ...]) -> tuple[str, ...]:
+        held = {text: json_decode(b64url_decode(text)) for text in texts}
+        return tuple(t for t in texts if not (isinstance(p := held[t], list) and p[1:2] == [member]))
+
+    shown = {sha256: others(texts) for sha256, texts in bundle.disclosures.items()}
+    assert shown != bundle.disclosures
+    assert check(encode_bundle(replace(bundle, disclosures=shown)), world.node.policy).exit_code == 1

@@ -12,6 +12,7 @@ from traceability.supply.context import (
     MAX_ENTRIES,
     MAX_IRI,
     MAX_PREFIX,
+    NAMESPACE,
     PREFIXES,
     VOCABULARIES,
     read_context,
@@ -223,3 +224,9 @@ def test_bare_words_come_back(field, word):
 def test_a_value_with_white_space_is_never_taken_for_a_curie(text):
     value = f"ex:{text} {text}"
     assert STANDARD.expand_value(value) == value
+
+
+def test_the_projects_own_prefix_means_nothing_else():
+    assert read_context({"ft": NAMESPACE}).prefixes["ft"] == NAMESPACE
+    with pytest.raises(StatementError, match="the prefix ft"):
+        read_context({"ft": "https://example.com/ft/"})
