@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Generator, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -29,17 +29,6 @@ settings.register_profile(
     derandomize=bool(os.environ.get("CI")),
 )
 settings.load_profile("suite")
-
-
-COUNTED: Final = ("unit", "conformance")
-"""Folders whose tests count for coverage: the core is to be tested by itself."""
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let the other folders' tests run without counting lines."""
-    for item in items:
-        if item.path.relative_to(REPOSITORY / "tests").parts[0] not in COUNTED:
-            item.add_marker("no_cover")
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -20,7 +20,7 @@ from traceability import media
 from traceability.errors import ClockAheadError, ConflictError, TraceabilityError, UnknownSubjectError
 from traceability.identifiers import Kind, parse_stream
 from traceability.ledger.state import stream_hash
-from traceability.operations.chain import Entry, append, insert_new, lock_heads
+from traceability.operations.chain import Entry, Head, append, lock_heads
 from traceability.operations.draft import Draft, Given, Name, draft_event
 from traceability.operations.enrol import signing_key
 from traceability.operations.ingest import MAX_AHEAD_MS
@@ -29,6 +29,7 @@ from traceability.operations.node import Node
 from traceability.operations.project import Projection, insert_projections, project
 from traceability.store import models, projections
 from traceability.store.engine import Store, Transaction
+from traceability.store.rows import insert_new
 from traceability.supply.epcis import begins
 
 CHUNK: Final = 500
@@ -111,6 +112,8 @@ class _Run:
     typed: bool
     waiting: list[Draft] = field(default_factory=list)
     seqs: dict[bytes, dict[str, int]] = field(default_factory=dict)
+    heads: dict[bytes, Head] | None = None
+    unused: list[bytes] = field(default_factory=list)
 
     def record(self, drafts: Sequence[Draft]) -> list[Captured]:
         """Check and record events in their order; an answer for each."""
@@ -133,14 +136,15 @@ class _Run:
                 answer = Captured(draft.name[0], refused=error)
             answers.append(answer)
         self._flush()
-        self._forget_unused(drafts)
+        self._forget_unused()
         return self._with_records(answers)
 
     def _lock(self, drafts: Sequence[Draft]) -> None:
         """Lock all that is changed, devices first as ingest does: then check, then change."""
         moves = [draft.move for draft in drafts if draft.move]
         lock_devices(self.tx, sorted({device for move in moves for device in move.devices}))
-        lock_heads(self.tx, _touched(drafts))
+        self.heads = lock_heads(self.tx, _touched(drafts))
+        self.unused = [key for key, head in self.heads.items() if not head.count]
         key = signing_key(self.tx.connection, self.node, self.party)
         if any(draft.kid != key.public.kid for draft in drafts):
             raise ConflictError("the party's key was changed at this very moment: send it again")
@@ -172,12 +176,14 @@ class _Run:
         self.waiting.append(draft)
         self._flush()
         follow_move(self.tx, draft.move, self.seqs[draft.sha256])
+        self.heads = None  # which may have grown the same streams
 
     def _flush(self) -> None:
         """Write what was checked."""
         taken, self.waiting = self.waiting, []
         pairs = [(draft, uri) for draft in taken for uri in self._streams(draft)]
-        records = append(self.tx, [Entry(uri, media.EVENT, draft.issued.statement) for draft, uri in pairs])
+        entries = [Entry(uri, media.EVENT, draft.issued.statement) for draft, uri in pairs]
+        records = append(self.tx, entries, self.heads)
         times: dict[bytes, int] = {}
         for (draft, uri), record in zip(pairs, records, strict=True):
             self.seqs.setdefault(draft.sha256, {})[uri] = record.seq
@@ -227,11 +233,10 @@ class _Run:
             later = update(table).where(table.stream == bindparam("key"), table.begun.is_(False))
             self.tx.connection.execute(later.values(statement=bindparam("by"), begun=True), begun)
 
-    def _forget_unused(self, drafts: Sequence[Draft]) -> None:
+    def _forget_unused(self) -> None:
         """Take away the rows of streams that were locked for events that were refused."""
-        keys = [stream_hash(uri) for uri in _touched(drafts)]
-        for first in range(0, len(keys), CHUNK):
-            some = models.Stream.hash.in_(keys[first : first + CHUNK])
+        for first in range(0, len(self.unused), CHUNK):
+            some = models.Stream.hash.in_(self.unused[first : first + CHUNK])
             self.tx.connection.execute(delete(models.Stream).where(some, models.Stream.length == 0))
 
     def _with_records(self, answers: Sequence[Captured]) -> list[Captured]:

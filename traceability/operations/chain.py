@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import bindparam, func, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.sql.dml import Insert
+from sqlalchemy import bindparam, func, select, update
 
 from traceability.ledger.record import GENESIS, SALT_SIZE, Record, commit
 from traceability.ledger.state import stream_hash
 from traceability.store import models
 from traceability.store.engine import Transaction
+from traceability.store.rows import insert_all, insert_new
 
 CHUNK: Final = 1_000
 """Rows that are asked for at a time: databases limit the parameters of a query."""
@@ -49,8 +48,12 @@ class Head:
     time_ms: int
 
 
-def append(tx: Transaction, entries: Sequence[Entry]) -> list[Record]:
+def append(tx: Transaction, entries: Sequence[Entry], heads: dict[bytes, Head] | None = None) -> list[Record]:
     """Chain statements onto their streams, in the order given.
+
+    Args:
+        heads: of all these streams, locked by this transaction and unchanged since; brought forward
+            here. Without it they are locked now.
 
     The record time is the transaction's, or if that is later the newest of the stream, of the
     last checkpoint or of the keys that were brought in: times never decrease, in a stream and
@@ -60,13 +63,16 @@ def append(tx: Transaction, entries: Sequence[Entry]) -> list[Record]:
     Returns:
         One record an entry.
     """
-    heads = lock_heads(tx, (e.stream for e in entries))
+    if heads is None:
+        heads = lock_heads(tx, (e.stream for e in entries))
     newest = select(models.Checkpoint.time_ms).order_by(models.Checkpoint.size.desc()).limit(1)
     keyed = select(func.max(models.Key.from_ms))
     times = tx.connection.execute(select(newest.scalar_subquery(), keyed.scalar_subquery())).one()
     earliest = max(tx.now_ms, *(time_ms or 0 for time_ms in times))
     records: list[Record] = []
     rows = []
+    grown: dict[bytes, Head] = {}
+    names = {body: hashlib.sha256(body).digest() for body in {e.body for e in entries}}
     for entry in entries:
         key = stream_hash(entry.stream)
         head = heads[key]
@@ -77,23 +83,23 @@ def append(tx: Transaction, entries: Sequence[Entry]) -> list[Record]:
             prev=head.head,
             time_ms=max(earliest, head.time_ms),
             media_type=entry.media_type,
-            commitment=commit(entry.sha256, salt),
+            commitment=commit(names[entry.body], salt),
         )
         digest = record.hash
-        heads[key] = Head(entry.stream, head.count + 1, digest, record.time_ms)
+        heads[key] = grown[key] = Head(entry.stream, head.count + 1, digest, record.time_ms)
         records.append(record)
-        rows.append(_row(key, record, digest, entry.sha256, salt))
+        rows.append(_row(key, record, digest, names[entry.body], salt))
     if not rows:
         return records
-    insert_new(tx, models.Statement, ({"sha256": e.sha256, "body": e.body} for e in entries))
-    tx.connection.execute(insert(models.Record), rows)
+    insert_new(tx, models.Statement, ({"sha256": name, "body": body} for body, name in names.items()))
+    insert_all(tx, models.Record, rows)
     tx.connection.execute(
         update(models.Stream)
         .where(models.Stream.hash == bindparam("key"))
         .values(length=bindparam("new_count"), head=bindparam("new_head"), time_ms=bindparam("new_time")),
         [
             {"key": k, "new_count": h.count, "new_head": h.head, "new_time": h.time_ms}
-            for k, h in heads.items()
+            for k, h in grown.items()
         ],
     )
     return records
@@ -112,15 +118,6 @@ def lock_heads(tx: Transaction, uris: Iterable[str]) -> dict[bytes, Head]:
         for row in tx.connection.execute(some):
             heads[row.hash] = Head(wanted[row.hash], row.length, row.head, row.time_ms)
     return heads
-
-
-def insert_new(tx: Transaction, model: type[models.Base], rows: Iterable[Mapping[str, object]]) -> None:
-    """Insert the rows that are not there yet; those that are stay as they are."""
-    values = list(rows)
-    if values:
-        dialect = postgresql if tx.connection.dialect.name == "postgresql" else sqlite
-        statement: Insert = dialect.insert(model).on_conflict_do_nothing()
-        tx.connection.execute(statement, values)
 
 
 def _row(key: bytes, record: Record, digest: bytes, statement: bytes, salt: bytes) -> dict[str, object]:

@@ -21,7 +21,6 @@ from typing import Any, Final
 from sqlalchemy import Connection, bindparam, delete, func, insert, or_, select, update
 
 from traceability.errors import StatementError, UnknownSubjectError
-from traceability.operations.chain import insert_new
 from traceability.operations.events import disclosures_of
 from traceability.operations.node import Node
 from traceability.operations.project import OPAQUE, link_rows, projection_of, term_rows
@@ -31,6 +30,7 @@ from traceability.signing.parts import Part, format_part, parse_part, part_of, r
 from traceability.store import models, projections
 from traceability.store.access import Erasure
 from traceability.store.engine import Store, Transaction
+from traceability.store.rows import insert_new
 
 MAX_REASON: Final = 200
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")

@@ -9,9 +9,9 @@ from typing import Any
 
 from sqlalchemy import Connection, select, update
 
-from traceability.operations.chain import insert_new
 from traceability.store import models
 from traceability.store.engine import Store
+from traceability.store.rows import insert_new
 
 
 @dataclass(frozen=True, slots=True)

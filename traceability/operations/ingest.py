@@ -30,7 +30,7 @@ from traceability.errors import (
 from traceability.ledger.state import stream_hash
 from traceability.operations.admission import MAX_AHEAD_MS as MAX_AHEAD_MS
 from traceability.operations.admission import Admission, Known, decide, load_known
-from traceability.operations.chain import Entry, append, insert_new
+from traceability.operations.chain import Entry, append
 from traceability.operations.node import Node
 from traceability.operations.receipts import make_receipt, settle
 from traceability.operations.tally import ACCEPTED, REJECTED, UNKNOWN, Counted, count
@@ -38,6 +38,7 @@ from traceability.sensing import frame, receipt, topics
 from traceability.signing.keys import PublicKey, receipt_key
 from traceability.store import models
 from traceability.store.engine import Store, Transaction
+from traceability.store.rows import insert_new
 
 MAX_COUNTER: Final = 2**62
 """The largest counter that is taken: databases hold 63 bits, and reckon a little beyond it."""

@@ -7,12 +7,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, delete, exists, func, insert, or_, select
+from sqlalchemy import Connection, delete, exists, func, or_, select
 
 from traceability import media
 from traceability.errors import ChainMismatchError, IdentifierError
 from traceability.identifiers import canonical, parse_party
-from traceability.operations.chain import insert_new
 from traceability.operations.events import load_event, view_event
 from traceability.operations.recalled import Said, insert_recalls, mark_stale
 from traceability.signing import sdjwt
@@ -20,6 +19,7 @@ from traceability.signing.disclosure import Audience
 from traceability.signing.strictjson import json_encode
 from traceability.store import models, projections
 from traceability.store.engine import Store, Transaction
+from traceability.store.rows import insert_all, insert_new
 from traceability.supply.context import Context, read_context
 from traceability.supply.epcis import event_time_ms
 from traceability.supply.eventhash import event_hash
@@ -122,7 +122,7 @@ def insert_projections(tx: Transaction, node: str, new: Sequence[Projection]) ->
     """
     if not new:
         return
-    tx.connection.execute(insert(projections.Event), [dict(p.row) for p in new])
+    insert_all(tx, projections.Event, (p.row for p in new))
     annulled = _annulled(tx, [p for p in new if p.links])
     live = [p for p in new if p.id not in annulled]
     uris = {mention.uri for p in new for mention in p.mentions}

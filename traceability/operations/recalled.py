@@ -14,11 +14,11 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, select, update
 
-from traceability.operations.chain import insert_new
 from traceability.operations.graph import fetch
 from traceability.store.engine import Transaction
 from traceability.store.projections import Event, Link, Recalled
 from traceability.store.projections import Recall as Row
+from traceability.store.rows import insert_new
 from traceability.supply.lineage import Link as NewLink
 from traceability.supply.lineage import LinkKind, thing_id
 from traceability.supply.recall import Recall, State

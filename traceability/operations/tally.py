@@ -17,9 +17,9 @@ from typing import Final
 from sqlalchemy import bindparam, func, insert, select, update
 
 from traceability.errors import TraceabilityError
-from traceability.operations.chain import insert_new
 from traceability.store import models
 from traceability.store.engine import Transaction
+from traceability.store.rows import insert_new
 
 ACCEPTED: Final = "accepted"
 DUPLICATE: Final = "duplicate"

@@ -18,13 +18,13 @@ from typing import Final
 from sqlalchemy import Connection, select, update
 
 from traceability.errors import ConflictError, ForbiddenError, MalformedError, TokenError, UnknownSubjectError
-from traceability.operations.chain import insert_new
 from traceability.operations.enrol import find_party
 from traceability.operations.events import Reader
 from traceability.operations.node import Node
 from traceability.signing.strictjson import b64url
 from traceability.store import access
 from traceability.store.engine import AnyRow, Store
+from traceability.store.rows import insert_new
 
 SECRET_BYTES: Final = 32
 MAX_DAYS: Final = 3650

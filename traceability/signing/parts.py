@@ -185,6 +185,7 @@ _EVENT: Final = Rule(
 )
 
 
+@lru_cache(maxsize=4096)
 def kept(path: Path) -> bool:
     """Whether the part at ``path`` is never withheld from who may see the page, and never erased."""
     return all(rule.kept for rule in rules_on(path))

@@ -13,8 +13,10 @@ from __future__ import annotations
 
 import base64
 import json
+from binascii import b2a_base64
 from collections.abc import Mapping
 from decimal import Decimal
+from json.encoder import encode_basestring as _quoted
 from typing import Final, NoReturn, TypeAlias
 
 from traceability.errors import EncodingError, OversizeError
@@ -30,12 +32,12 @@ MAX_INTEGER: Final = 2**53 - 1
 MAX_NUMBER_CHARACTERS: Final = 64
 """As received and as written out plainly, without an exponent."""
 
-_quoted: Final = json.JSONEncoder(ensure_ascii=False).encode
+_URL_SAFE: Final = bytes.maketrans(b"+/", b"-_")
 
 
 def b64url(data: bytes) -> str:
     """Unpadded base64url (RFC 4648 5, RFC 7515 2)."""
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+    return b2a_base64(data, newline=False).translate(_URL_SAFE).rstrip(b"=").decode("ascii")
 
 
 def b64url_decode(text: str) -> bytes:
@@ -162,8 +164,8 @@ def _written(value: object, depth_left: int) -> str:
         raise EncodingError("nested too deeply for JSON")
     if isinstance(value, (list, tuple)):
         return "[" + ",".join([_written(item, depth_left - 1) for item in value]) + "]"
-    members = [f"{_quoted(name)}:{_written(value[name], depth_left - 1)}" for name in sorted_names(value)]
-    return "{" + ",".join(members) + "}"
+    names = sorted_names(value)
+    return "{" + ",".join([f"{_quoted(n)}:{_written(value[n], depth_left - 1)}" for n in names]) + "}"
 
 
 def sorted_names(value: Mapping[str, object]) -> list[str]:
