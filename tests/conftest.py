@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, settings
 
 from tests.support.broker import Broker
 from tests.support.browser import find_chromium, launched
+from tests.support.databases import migrate, prepare
 from tests.support.postgres import Postgres
 from tests.support.skips import CONFORMANCE_ABSENT, closing_lines, count_skips, refused_reasons
 
@@ -76,14 +77,24 @@ def postgres_url(postgres: Postgres) -> str:
     return postgres.url
 
 
+@pytest.fixture(scope="session")
+def postgres_tables(postgres: Postgres) -> Iterator[str]:
+    """The name of a database with all tables and no rows, to be copied."""
+    with postgres.fresh_database() as url:
+        migrate(url)
+        yield url.partition("@/")[2].partition("?")[0]
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """A fresh, empty database, once on SQLite and once on PostgreSQL."""
+    """A database with tables and no rows, once on SQLite and once on PostgreSQL."""
     if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'fresh.sqlite'}"
+        url = f"sqlite:///{tmp_path / 'fresh.sqlite'}"
+        prepare(url)
+        yield url
         return
     server: Postgres = request.getfixturevalue("postgres")
-    with server.fresh_database() as url:
+    with server.fresh_database(request.getfixturevalue("postgres_tables")) as url:
         yield url
 
 

@@ -106,7 +106,7 @@ def test_postgresql_answers(postgres_url):
 
 
 @pytest.mark.parametrize("turn", [1, 2])
-def test_each_test_gets_an_empty_database(database_url, turn):
+def test_each_test_gets_a_database_of_its_own(database_url, turn):
     engine = create_engine(database_url)
     with engine.begin() as connection:
         connection.execute(text("CREATE TABLE only_once (turn INTEGER)"))

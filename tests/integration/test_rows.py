@@ -16,7 +16,6 @@ LONG = "w" * 33
 @pytest.fixture
 def store(database_url):
     opened = Store(database_url)
-    opened.migrate()
     yield opened
     opened.close()
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, insert, select, update
 
+from tests.support.databases import prepare
 from tests.support.lineage import NODE, Chain, lot, minute, party, place, unit
 from tests.support.links import Graph
 from tests.support.postgres import Postgres
@@ -35,16 +36,17 @@ BACKWARD = Options(Direction.BACKWARD)
 def stores(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     """One database for all: what a test adds to it is rolled back."""
     if request.param == "sqlite":
-        yield from _opened(f"sqlite:///{tmp_path_factory.mktemp('trace') / 'store.sqlite'}")
+        url = f"sqlite:///{tmp_path_factory.mktemp('trace') / 'store.sqlite'}"
+        prepare(url)
+        yield from _opened(url)
         return
     server: Postgres = request.getfixturevalue("postgres")
-    with server.fresh_database() as url:
+    with server.fresh_database(request.getfixturevalue("postgres_tables")) as url:
         yield from _opened(url)
 
 
 def _opened(url: str) -> Iterator[Store]:
     opened = Store(url)
-    opened.migrate()
     yield opened
     opened.close()
 

@@ -118,11 +118,12 @@ class Postgres:
             shutil.rmtree(self.folder, ignore_errors=True)
 
     @contextmanager
-    def fresh_database(self) -> Iterator[str]:
-        """An empty database for one test, as SQLAlchemy's URL; dropped afterwards."""
+    def fresh_database(self, template: str = "template1") -> Iterator[str]:
+        """A database for one test, as SQLAlchemy's URL, empty or a copy of another; dropped afterwards."""
         name = f"test_{uuid.uuid4().hex}"
         with self._connect() as connection:
-            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+            create = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+            connection.execute(create.format(sql.Identifier(name), sql.Identifier(template)))
         try:
             yield self.database_url(name)
         finally:

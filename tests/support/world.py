@@ -24,6 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.support.databases import prepare
 from tests.support.supply import trade
 from traceability import identifiers
 from traceability.operations.capture import Captured
@@ -187,8 +188,10 @@ class World:
 def make_world(folder: Path, database_url: str, name: str | None = None) -> World:
     """A new node in ``folder`` with its tables and its first checkpoint."""
     now = [START_MS]
+    prepare(database_url)
     store = Store(database_url, clock=lambda: now[0], checkpoints=True)
-    store.migrate()
+    if not store.is_current():
+        store.migrate()
     world = World(init_node(folder, name), store, now)
     world.publish()
     return world
