@@ -14,28 +14,25 @@ COMPILE := CUSTOM_COMPILE_COMMAND="make lock" $(VENV)/bin/pip-compile --quiet --
 	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --strip-extras --allow-unsafe \
 	$(if $(UPGRADE),--upgrade)
 
-.PHONY: help setup run test lint bench soak lock clean
+.PHONY: help setup run test coverage lint bench soak lock clean
 
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: $(VENV)/run.stamp ## install what running needs, then start the whole node (Ctrl-C ends it)
 	@exec $(VENV)/bin/traceability run
 
 setup: $(VENV)/develop.stamp ## install everything that running, testing and linting need into .venv
 
-# The core is to be tested by its own tests, so lines are counted in these alone; the others run faster without.
-COUNTED := tests/unit tests/conformance
 TEST := $(PY) -m pytest -n $(WORKERS) --dist loadgroup
 
 test: $(VENV)/develop.stamp ## run the whole suite (WORKERS=2 processes), or ARGS="-k words" of it
 	@sh tests/prepare.sh
-ifdef ARGS
 	@$(TEST) $(ARGS)
-else
-	@$(TEST) --cov --cov-report=term $(COUNTED)
-	@$(TEST) $(filter-out $(COUNTED) tests/support,$(patsubst %/,%,$(filter %/,$(wildcard tests/*/))))
-endif
+
+# The core is to be tested by its own tests alone, and counting lines makes them take twice as long.
+coverage: $(VENV)/develop.stamp ## count the lines of the core that its own tests run
+	@$(TEST) --cov --cov-report=term tests/unit tests/conformance
 
 lint: $(VENV)/develop.stamp ## check style, types and import directions
 	@$(VENV)/bin/ruff check .
