@@ -31,7 +31,7 @@ from traceability.operations.draft import Given
 from traceability.operations.tokens import Scope, new_token
 from traceability.signing.keys import PrivateKey
 from traceability.store.engine import open_engine
-from traceability.supply.document import read_document
+from traceability.supply.epcis.document import read_document
 
 SIZE: Final = 100
 """Events in a document."""

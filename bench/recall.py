@@ -29,7 +29,7 @@ from traceability.identifiers import parse_stream
 from traceability.operations.recall import Issuer, Order, issue, new_id
 from traceability.operations.recallscope import Notice, Scope, scope
 from traceability.store.projections import Thing
-from traceability.supply.trace import Direction
+from traceability.supply.tracing.trace import Direction
 
 BATCHES: Final = 10_000
 PREVIEW_LIMIT_S: Final = 3

@@ -33,7 +33,7 @@ from traceability.operations.trace import Request, trace
 from traceability.store.engine import Store
 from traceability.store.projections import Link, Thing
 from traceability.supply.lineage import LinkKind
-from traceability.supply.trace import Direction, Options, Trace
+from traceability.supply.tracing.trace import Direction, Options, Trace
 
 SIZES: Final = (10, 100, 1_000, 10_000, 100_000, 1_000_000)
 """Answers are taken together up to each of these numbers of things."""

@@ -91,7 +91,7 @@ class Input:
 
 @dataclass(frozen=True, slots=True)
 class StepPlan:
-    """One event: ``step`` is one of ``STEPS`` in ``traceability.supply.epcis``.
+    """One event: ``step`` is one of ``STEPS`` in ``traceability.supply.epcis.events``.
 
     ``batch`` for what happens to a batch, with ``asset`` where it enters or leaves one, and
     ``inputs`` where it is made of others; ``device`` and ``asset`` for an installation.

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from bench.chains.happening import WORDS, Amount, Firm, Happening
 from traceability.gs1 import parse_digital_link
-from traceability.supply.epcis import CONTEXT, format_event_time
+from traceability.supply.epcis.events import CONTEXT, format_event_time
 
 PREFIX_LENGTH: Final = 8
 DAY_MS: Final = 86_400_000

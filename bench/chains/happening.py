@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Final
 
 from traceability.identifiers import check_digit
-from traceability.supply.epcis import STEPS, Step
+from traceability.supply.epcis.events import STEPS, Step
 
 HOST: Final = "https://id.gs1.org"
 WORDS: Final[Mapping[str, Step]] = {

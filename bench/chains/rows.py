@@ -21,7 +21,7 @@ from bench.chains.happening import WORDS, Amount, Happening
 from traceability.operations.project import event_number, process_name
 from traceability.store.engine import Store
 from traceability.store.models import Base
-from traceability.supply.cbv import BIZ_STEPS, DISPOSITIONS
+from traceability.supply.epcis.cbv import BIZ_STEPS, DISPOSITIONS
 from traceability.supply.lineage import LinkKind, thing_id
 
 HANDFUL: Final = 50_000

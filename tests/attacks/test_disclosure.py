@@ -30,8 +30,8 @@ from traceability.signing import sdjwt
 from traceability.signing.disclosure import Audience
 from traceability.signing.strictjson import b64url, b64url_decode, json_decode
 from traceability.store import models, projections
-from traceability.supply.context import read_context
-from traceability.supply.eventhash import event_hash
+from traceability.supply.epcis.context import read_context
+from traceability.supply.epcis.eventhash import event_hash
 
 PUBLIC, PARTNER, REGULATOR = Audience
 CONTEXT: list[Any] = [

@@ -13,9 +13,9 @@ from tests.support.world import make_world
 from traceability.errors import TamperError
 from traceability.operations.tokens import Scope, revoke_token
 from traceability.store import access, models, projections
-from traceability.supply import document as limits
-from traceability.supply.context import NAMESPACE
-from traceability.supply.vocabulary import check_vocabulary
+from traceability.supply.epcis import document as limits
+from traceability.supply.epcis.context import NAMESPACE
+from traceability.supply.epcis.vocabulary import check_vocabulary
 
 WRITES = (("POST", "/epcis/capture"), ("POST", "/epcis/events"), ("POST", "/epcis/queries"))
 OWN = (

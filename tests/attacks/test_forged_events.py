@@ -29,7 +29,7 @@ from traceability.signing.disclosure import EVENT_CLAIM, hide_claims
 from traceability.signing.keys import SMALL_ORDER, PrivateKey
 from traceability.signing.keystatement import device_request, party_statement, vouch
 from traceability.signing.strictjson import json_decode, json_encode
-from traceability.supply.epcis import CONTEXT
+from traceability.supply.epcis.events import CONTEXT
 from traceability.verification.bundle import Bundle, Link, encode_bundle
 from traceability.verification.policy import Policy
 from traceability.verification.verdict import check

@@ -14,7 +14,7 @@ from traceability.errors import ForbiddenError
 from traceability.operations.recall import Issuer, close, hold, issue
 from traceability.operations.tokens import Scope
 from traceability.store import models, projections
-from traceability.supply.context import NAMESPACE
+from traceability.supply.epcis.context import NAMESPACE
 from traceability.supply.recall import Outcome
 
 MARKUP = "<script>alert(1)</script>\"'&"

@@ -18,7 +18,7 @@ from traceability.operations.capture import capture
 from traceability.operations.draft import Given
 from traceability.operations.record import make_event, record_event
 from traceability.store import models
-from traceability.supply.context import read_context
+from traceability.supply.epcis.context import read_context
 from traceability.supply.recall import Recall, State, recall_events
 
 pytestmark = pytest.mark.browser

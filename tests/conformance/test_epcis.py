@@ -14,7 +14,7 @@ import pytest
 
 from traceability.errors import EventError, Problem
 from traceability.signing.strictjson import json_decode
-from traceability.supply.document import Document, read_document
+from traceability.supply.epcis.document import Document, read_document
 
 EVENTS: Final = "/epcisBody/eventList"
 WRONG: Final[Mapping[str, set[str]]] = {

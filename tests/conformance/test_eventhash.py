@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from traceability.signing.strictjson import json_decode
-from traceability.supply.context import read_context, require_epcis
-from traceability.supply.eventhash import event_hash
+from traceability.supply.epcis.context import read_context, require_epcis
+from traceability.supply.epcis.eventhash import event_hash
 
 DOCUMENTS = [
     "CertificationInfoAndSensorReportWithCRS",

@@ -24,8 +24,8 @@ from traceability.operations.keyring import rotate_party_key
 from traceability.signing.disclosure import Audience
 from traceability.signing.strictjson import b64url_decode, json_decode, json_encode
 from traceability.store import models, projections
-from traceability.supply.context import read_context
-from traceability.supply.epcis import CONTEXT, format_event_time
+from traceability.supply.epcis.context import read_context
+from traceability.supply.epcis.events import CONTEXT, format_event_time
 from traceability.supply.lineage import LinkKind, thing_id
 from traceability.supply.recall import Recall, State, recall_events
 from traceability.verification.bundle import encode_bundle

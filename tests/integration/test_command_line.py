@@ -29,7 +29,7 @@ from traceability.operations.heartbeat import newest_beats
 from traceability.signing.keys import PrivateKey, receipt_key
 from traceability.signing.keystatement import device_request
 from traceability.store.engine import Store
-from traceability.supply.epcis import STEPS
+from traceability.supply.epcis.events import STEPS
 
 NODE = "dali.example"
 TRUCK = f"https://{NODE}/8004/TRUCK-7"

@@ -14,9 +14,9 @@ from traceability.operations.events import Reader
 from traceability.operations.publish import publish
 from traceability.operations.query import run
 from traceability.running import demo
-from traceability.supply.context import read_context
-from traceability.supply.epcis import CONTEXT, inputs_of
-from traceability.supply.query import parse_query
+from traceability.supply.epcis.context import read_context
+from traceability.supply.epcis.events import CONTEXT, inputs_of
+from traceability.supply.queries.query import parse_query
 from traceability.verification.verdict import check
 
 

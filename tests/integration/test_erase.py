@@ -24,8 +24,8 @@ from traceability.settings import NodeSettings, load
 from traceability.signing.disclosure import Audience
 from traceability.store import models, projections
 from traceability.store.access import Erasure
-from traceability.supply.context import read_context
-from traceability.supply.epcis import CONTEXT
+from traceability.supply.epcis.context import read_context
+from traceability.supply.epcis.events import CONTEXT
 from traceability.verification.verdict import check
 
 PLACE = "https://id.gs1.org/414/9520000000103"

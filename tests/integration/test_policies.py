@@ -32,8 +32,8 @@ from traceability.signing import sdjwt
 from traceability.signing.disclosure import DEFAULT, Audience, Policy
 from traceability.signing.parts import parse_part
 from traceability.store import models
-from traceability.supply.context import read_context
-from traceability.supply.epcis import CONTEXT
+from traceability.supply.epcis.context import read_context
+from traceability.supply.epcis.events import CONTEXT
 
 PUBLIC, PARTNER, REGULATOR = Audience
 APPLES, PEARS = "09520000000011", "09520000000028"

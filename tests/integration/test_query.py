@@ -22,9 +22,9 @@ from traceability.operations.policies import set_exception
 from traceability.operations.query import Page, run
 from traceability.signing.disclosure import Audience
 from traceability.store.projections import Event, Term
-from traceability.supply.context import read_context
-from traceability.supply.epcis import CONTEXT, format_event_time
-from traceability.supply.query import Query, matches, parse_query
+from traceability.supply.epcis.context import read_context
+from traceability.supply.epcis.events import CONTEXT, format_event_time
+from traceability.supply.queries.query import Query, matches, parse_query
 
 CONTEXTS = [*CONTEXT, {"ext": "https://ext.example/ns/"}]
 PRODUCT = "https://id.gs1.org/01/09521141123454"

@@ -58,7 +58,7 @@ from traceability.operations.tokens import new_token
 from traceability.settings import NodeSettings, load
 from traceability.store import models, projections
 from traceability.supply import recall as supply_recall
-from traceability.supply.epcis import format_event_time
+from traceability.supply.epcis.events import format_event_time
 from traceability.supply.recall import Outcome, State
 
 

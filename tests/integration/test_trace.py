@@ -21,13 +21,13 @@ from traceability.operations.node import Node
 from traceability.operations.trace import Request, trace
 from traceability.store.engine import Store
 from traceability.store.projections import Link, Thing
-from traceability.supply import trace as supply_trace
-from traceability.supply.balance import Verdict
-from traceability.supply.cbv import BIZ_STEPS
+from traceability.supply.epcis.cbv import BIZ_STEPS
 from traceability.supply.lineage import LinkKind, thing_id
-from traceability.supply.trace import Direction, Flag, Options
-from traceability.supply.tracetables import render_csv, to_json
-from traceability.supply.walk import walk
+from traceability.supply.tracing import trace as supply_trace
+from traceability.supply.tracing.balance import Verdict
+from traceability.supply.tracing.tables import render_csv, to_json
+from traceability.supply.tracing.trace import Direction, Flag, Options
+from traceability.supply.tracing.walk import walk
 
 BACKWARD = Options(Direction.BACKWARD)
 

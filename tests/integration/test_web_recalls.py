@@ -22,8 +22,8 @@ from traceability.operations.node import load_node
 from traceability.operations.record import make_event
 from traceability.store import models
 from traceability.store.engine import Store
-from traceability.supply.context import read_context
-from traceability.supply.epcis import CONTEXT
+from traceability.supply.epcis.context import read_context
+from traceability.supply.epcis.events import CONTEXT
 from traceability.supply.recall import Outcome, Recall, State, recall_events
 from webapp.consumer.ingredients import LISTED, MOST
 from webapp.consumer.journeys import Journeys

@@ -14,8 +14,8 @@ from flask import Flask
 from tests.support.web import site_of
 from tests.support.world import START_MS, World
 from traceability.operations.tokens import Scope, new_token
-from traceability.supply.context import EPCIS_CONTEXT
-from traceability.supply.epcis import format_event_time
+from traceability.supply.epcis.context import EPCIS_CONTEXT
+from traceability.supply.epcis.events import format_event_time
 from webapp.api.epcis.resource import Bounds
 
 ALL = (Scope.CAPTURE, Scope.QUERY)

@@ -22,8 +22,8 @@ from traceability.gs1 import check_digit
 from traceability.store.models import Statement
 from traceability.store.projections import Event, Link, Mention, Term, Thing
 from traceability.supply import lineage
-from traceability.supply.cbv import BIZ_STEPS
-from traceability.supply.epcis import event_time_ms, format_event_time
+from traceability.supply.epcis.cbv import BIZ_STEPS
+from traceability.supply.epcis.events import event_time_ms, format_event_time
 from traceability.supply.lineage import links_of, mentions_of, thing_id
 
 NODE = "node.example"

@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from traceability.supply.lineage import LinkKind
-from traceability.supply.packing import LinkRow, WeighedRow, insides
-from traceability.supply.trace import Direction, End, Options, Part
+from traceability.supply.tracing.packing import LinkRow, WeighedRow, insides
+from traceability.supply.tracing.trace import Direction, End, Options, Part
 
 State = tuple[str, int, int]
 """``affected``, ``carrying`` or ``working``; a thing or process; a time."""

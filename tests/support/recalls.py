@@ -14,8 +14,8 @@ from traceability.operations.recall import Order, new_id
 from traceability.operations.recallscope import Notice, scope
 from traceability.operations.recallstatus import named_things
 from traceability.operations.tokens import Scope, new_token
-from traceability.supply.context import read_context
-from traceability.supply.epcis import CONTEXT, format_event_time
+from traceability.supply.epcis.context import read_context
+from traceability.supply.epcis.events import CONTEXT, format_event_time
 
 LOT = "https://id.gs1.org/01/09520000000011/10/"
 A, B, MIX, YOGHURT, LATE = (LOT + lot for lot in ("A", "B", "MIX", "Y", "LATE"))

@@ -15,8 +15,8 @@ from traceability.operations.tokens import Scope, new_token
 from traceability.signing.disclosure import Audience
 from traceability.store import access
 from traceability.store.engine import Store
-from traceability.supply.context import read_context
-from traceability.supply.epcis import CONTEXT, format_event_time
+from traceability.supply.epcis.context import read_context
+from traceability.supply.epcis.events import CONTEXT, format_event_time
 from traceability.supply.recall import Recall, State, recall_events
 
 if TYPE_CHECKING:

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from tests.support.links import Graph
-from traceability.supply.balance import balance
 from traceability.supply.lineage import LinkKind, thing_id
-from traceability.supply.packing import WeighedRow
-from traceability.supply.trace import Detail, Options, Trace
-from traceability.supply.walk import walk
+from traceability.supply.tracing.balance import balance
+from traceability.supply.tracing.packing import WeighedRow
+from traceability.supply.tracing.trace import Detail, Options, Trace
+from traceability.supply.tracing.walk import walk
 
 Linked = tuple[str, LinkKind, int, str, str]
 """From, kind, time, to, kilograms."""

@@ -14,8 +14,8 @@ from traceability.sensing import frame, receipt
 from traceability.signing import sdjwt
 from traceability.signing.keys import PrivateKey
 from traceability.signing.strictjson import json_decode
-from traceability.supply.context import EPCIS_CONTEXT, read_context
-from traceability.supply.eventhash import event_hash, prehash
+from traceability.supply.epcis.context import EPCIS_CONTEXT, read_context
+from traceability.supply.epcis.eventhash import event_hash, prehash
 from traceability.verification.signers import Signers
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "formats.md").read_text("utf-8")

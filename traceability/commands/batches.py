@@ -28,7 +28,7 @@ from traceability.ledger.state import stream_hash
 from traceability.operations.record import make_event, record_event
 from traceability.settings import WebSettings, load
 from traceability.store import models
-from traceability.supply.epcis import STEPS
+from traceability.supply.epcis.events import STEPS
 
 BATCH_STEPS: Final = tuple(
     name

@@ -15,9 +15,9 @@ from traceability.operations.recall import new_id
 from traceability.operations.recallscope import Notice, Scope, read_notice, scope
 from traceability.operations.recallstatus import ID, find_recall, load_recall, named_things
 from traceability.operations.tracerequest import read_thing
-from traceability.supply.labels import ThingKind
-from traceability.supply.tracepicture import render_svg
-from traceability.supply.tracetables import render_csv
+from traceability.supply.tracing.labels import ThingKind
+from traceability.supply.tracing.picture import render_svg
+from traceability.supply.tracing.tables import render_csv
 
 TEXTS: Final = ("hazard", "advice")
 """What a recall says in both languages."""

@@ -14,10 +14,10 @@ from traceability.errors import SettingsError
 from traceability.operations.describe import describe
 from traceability.operations.trace import trace
 from traceability.operations.tracerequest import Asked
-from traceability.supply.balance import Verdict
-from traceability.supply.trace import MAX_DEPTH, Direction, Trace
-from traceability.supply.tracepicture import render_svg
-from traceability.supply.tracetables import lines, render_csv, render_graphml, to_json
+from traceability.supply.tracing.balance import Verdict
+from traceability.supply.tracing.picture import render_svg
+from traceability.supply.tracing.tables import lines, render_csv, render_graphml, to_json
+from traceability.supply.tracing.trace import MAX_DEPTH, Direction, Trace
 
 
 def add(verbs: Verbs) -> None:

@@ -30,7 +30,7 @@ from traceability.operations.project import Projection, insert_projections, proj
 from traceability.store import models, projections
 from traceability.store.engine import Store, Transaction
 from traceability.store.rows import insert_new
-from traceability.supply.epcis import begins
+from traceability.supply.epcis.events import begins
 
 CHUNK: Final = 500
 """Rows that are asked for at a time."""

@@ -22,9 +22,9 @@ from traceability.operations.draft import Given
 from traceability.operations.node import Node
 from traceability.store.access import Capture
 from traceability.store.engine import AnyRow, Store
-from traceability.supply.document import CapturedEvent, Document
+from traceability.supply.epcis.document import CapturedEvent, Document
+from traceability.supply.epcis.vocabulary import check_vocabulary
 from traceability.supply.recall import MEMBER
-from traceability.supply.vocabulary import check_vocabulary
 
 CHUNK: Final = 500
 """Events that are recorded at a time where some may be refused."""

@@ -14,12 +14,12 @@ from sqlalchemy import Connection, func, select
 from traceability.operations.graph import StoredLinks, fetch, standing
 from traceability.operations.trace import uris_of
 from traceability.store.projections import Event, Mention
-from traceability.supply.balance import balance
-from traceability.supply.cbv import BIZ_STEPS
-from traceability.supply.labels import ThingKind, kind_of
+from traceability.supply.epcis.cbv import BIZ_STEPS
 from traceability.supply.lineage import LinkKind
-from traceability.supply.packing import WeighedRow
-from traceability.supply.trace import Detail, Flag, Trace, chunks
+from traceability.supply.tracing.balance import balance
+from traceability.supply.tracing.labels import ThingKind, kind_of
+from traceability.supply.tracing.packing import WeighedRow
+from traceability.supply.tracing.trace import Detail, Flag, Trace, chunks
 
 HELD: Final = BIZ_STEPS.web + "holding"
 """What is said of a recall, by whoever said it: that moves nothing."""

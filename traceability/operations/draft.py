@@ -14,9 +14,9 @@ from traceability.signing import sdjwt
 from traceability.signing.disclosure import CONTEXT_CLAIM, EVENT_CLAIM, hide_claims
 from traceability.signing.kept import KEPT_CLAIM, kept_members
 from traceability.signing.keys import PrivateKey
-from traceability.supply.context import Context
-from traceability.supply.epcis import event_time_ms, streams_for
-from traceability.supply.eventhash import event_hash
+from traceability.supply.epcis.context import Context
+from traceability.supply.epcis.eventhash import event_hash
+from traceability.supply.epcis.events import event_time_ms, streams_for
 
 Name: TypeAlias = tuple[str, bool]
 """An event's name among those of its party: ``eventID``, and whether it is an error declaration."""
@@ -24,7 +24,7 @@ Name: TypeAlias = tuple[str, bool]
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """An event as it came, checked by ``supply.model``; ``document`` is the context around it, if any."""
+    """An event as it came, checked by ``supply.epcis.model``; ``document`` is the context around it."""
 
     event: Mapping[str, Any]
     context: Context

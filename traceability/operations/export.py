@@ -22,7 +22,7 @@ from traceability.signing.disclosure import EVENT_CLAIM, Audience
 from traceability.signing.keystatement import parse_key_statement
 from traceability.store import models
 from traceability.store.engine import AnyRow
-from traceability.supply.epcis import begins
+from traceability.supply.epcis.events import begins
 from traceability.verification.bundle import Bundle, Link, Place, Stretch
 
 PUBLIC: Final = Audience.PUBLIC

@@ -30,8 +30,8 @@ from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from traceability.store.projections import Event, Link, Mention
 from traceability.supply.lineage import LinkKind
-from traceability.supply.packing import LinkRow, WeighedRow
-from traceability.supply.trace import End, Part
+from traceability.supply.tracing.packing import LinkRow, WeighedRow
+from traceability.supply.tracing.trace import End, Part
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Stops:
 
 
 class StoredLinks:
-    """``supply.trace.Links`` over the tables."""
+    """``supply.tracing.trace.Links`` over the tables."""
 
     def __init__(self, connection: Connection, stops: Stops | None = None) -> None:
         self._connection = connection

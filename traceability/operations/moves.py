@@ -22,7 +22,7 @@ from traceability.operations.stays import open_stay
 from traceability.operations.tally import ACCEPTED
 from traceability.store import models
 from traceability.store.engine import Transaction
-from traceability.supply.epcis import devices_of, entered_asset
+from traceability.supply.epcis.events import devices_of, entered_asset
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ from traceability.operations.node import Node
 from traceability.signing.strictjson import Json, json_decode, json_encode
 from traceability.store.access import NamedQuery
 from traceability.store.engine import AnyRow, Store
-from traceability.supply.context import EPCIS_CONTEXT, Context, read_context
-from traceability.supply.query import Query, parse_query
+from traceability.supply.epcis.context import EPCIS_CONTEXT, Context, read_context
+from traceability.supply.queries.query import Query, parse_query
 
 MAX_QUERIES: Final = 100
 """Of one party."""

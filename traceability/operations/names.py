@@ -11,7 +11,7 @@ from traceability.ledger.state import stream_hash
 from traceability.operations.events import load_event
 from traceability.signing.keystatement import parse_key_statement
 from traceability.store import models
-from traceability.supply.labels import ThingKind, kind_of, product_of
+from traceability.supply.tracing.labels import ThingKind, kind_of, product_of
 
 MOST: Final = 200
 """Products and parties that are looked up for one page."""

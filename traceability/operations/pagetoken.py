@@ -18,7 +18,7 @@ from traceability.operations.events import Reader
 from traceability.operations.node import Node
 from traceability.signing.keys import hkdf
 from traceability.signing.strictjson import b64url, b64url_decode
-from traceability.supply.query import Query
+from traceability.supply.queries.query import Query
 
 LIFE_MS: Final = 3_600_000
 _LAYOUT: Final = struct.Struct(">32sQqqIQ")

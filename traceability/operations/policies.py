@@ -36,7 +36,7 @@ from traceability.signing.strictjson import Json, b64url_decode, json_decode
 from traceability.store import models
 from traceability.store.access import DisclosurePolicy
 from traceability.store.engine import Store
-from traceability.supply.epcis import subjects
+from traceability.supply.epcis.events import subjects
 
 MAX_NAME: Final = 128
 """Characters of the name of a part for which there is an exception."""

@@ -19,7 +19,7 @@ from traceability.signing.disclosure import Audience, kept
 from traceability.store.engine import AnyRow
 from traceability.store.projections import Event, Mention, Term, Thing
 from traceability.supply.lineage import thing_id
-from traceability.supply.query import Narrowing, Query, narrow
+from traceability.supply.queries.query import Narrowing, Query, narrow
 
 READER: Final = "reader"
 """Name of the terms that say which parties may read an event as partners."""

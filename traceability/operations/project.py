@@ -20,9 +20,9 @@ from traceability.signing.strictjson import json_encode
 from traceability.store import models, projections
 from traceability.store.engine import Store, Transaction
 from traceability.store.rows import insert_all, insert_new
-from traceability.supply.context import Context, read_context
-from traceability.supply.epcis import event_time_ms
-from traceability.supply.eventhash import event_hash
+from traceability.supply.epcis.context import Context, read_context
+from traceability.supply.epcis.eventhash import event_hash
+from traceability.supply.epcis.events import event_time_ms
 from traceability.supply.lineage import Link, Mention, links_of, mentions_of, thing_id
 from traceability.supply.recall import Recall, recall_of
 

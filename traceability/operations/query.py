@@ -30,8 +30,8 @@ from traceability.signing.strictjson import Json
 from traceability.store import models
 from traceability.store.engine import AnyRow
 from traceability.store.projections import Event
-from traceability.supply.context import Context, read_context
-from traceability.supply.query import MAX_PER_PAGE, Query, matches, parse_query, sort_key
+from traceability.supply.epcis.context import Context, read_context
+from traceability.supply.queries.query import MAX_PER_PAGE, Query, matches, parse_query, sort_key
 
 MAX_PASSED: Final = 5_000
 """Rows of events that a page looks at."""

@@ -52,8 +52,8 @@ from traceability.store import access, models
 from traceability.store.engine import Store, Transaction
 from traceability.store.projections import Event
 from traceability.store.projections import Recall as Row
-from traceability.supply.context import read_context
-from traceability.supply.epcis import CONTEXT
+from traceability.supply.epcis.context import read_context
+from traceability.supply.epcis.events import CONTEXT
 from traceability.supply.recall import Outcome, Recall, State, recall_events
 
 Progress: TypeAlias = Callable[[int, int], None]

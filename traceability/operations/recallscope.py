@@ -22,10 +22,10 @@ from traceability.operations.describe import describe
 from traceability.operations.node import Node
 from traceability.operations.trace import Request, trace
 from traceability.signing.strictjson import json_encode
-from traceability.supply.labels import kind_of, product_of
+from traceability.supply.epcis.vocabulary import check_vocabulary
 from traceability.supply.recall import MEMBER, State
-from traceability.supply.trace import Detail, Flag, Mode, Options, Reached, Trace
-from traceability.supply.vocabulary import check_vocabulary
+from traceability.supply.tracing.labels import kind_of, product_of
+from traceability.supply.tracing.trace import Detail, Flag, Mode, Options, Reached, Trace
 
 MAX_THINGS: Final = 100_000
 """Things that one recall names: a hundred events of a thousand."""

@@ -10,10 +10,10 @@ from traceability.operations.capture import Captured, capture
 from traceability.operations.draft import Given
 from traceability.operations.node import Node
 from traceability.store.engine import Store
-from traceability.supply.context import read_context
-from traceability.supply.epcis import CONTEXT, STEPS, format_event_time
-from traceability.supply.model import check_event
-from traceability.supply.vocabulary import check_vocabulary
+from traceability.supply.epcis.context import read_context
+from traceability.supply.epcis.events import CONTEXT, STEPS, format_event_time
+from traceability.supply.epcis.model import check_event
+from traceability.supply.epcis.vocabulary import check_vocabulary
 
 
 def make_event(step: str, at_ms: int, *, offset: str = "+00:00", **members: Any) -> dict[str, Any]:

@@ -30,7 +30,7 @@ from traceability.sensing.coldchain import Limits
 from traceability.sensing.frame import DeviceStatement, parse_statement
 from traceability.store import models
 from traceability.store.engine import AnyRow, Transaction
-from traceability.supply.epcis import devices_of
+from traceability.supply.epcis.events import devices_of
 from traceability.verification.stays import NO_LIMITS, curves, limits_of, series_of
 
 SILENT_MS: Final = 30 * 60 * 1000

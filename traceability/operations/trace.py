@@ -19,10 +19,10 @@ from traceability.identifiers import canonical
 from traceability.operations.graph import Stops, StoredLinks, fetch, standing
 from traceability.operations.node import Node
 from traceability.store.projections import Event, Mention, Term, Thing
-from traceability.supply.labels import ThingKind, kind_of
 from traceability.supply.lineage import thing_id
-from traceability.supply.trace import Direction, Options, Trace, chunks
-from traceability.supply.walk import walk
+from traceability.supply.tracing.labels import ThingKind, kind_of
+from traceability.supply.tracing.trace import Direction, Options, Trace, chunks
+from traceability.supply.tracing.walk import walk
 
 MAX_STARTS: Final = 10_000
 _URIS: Final = select(Thing.id, Thing.uri)

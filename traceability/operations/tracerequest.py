@@ -12,9 +12,9 @@ from traceability.identifiers import GS1_HOST, Batch, canonical, parse_gtin, par
 from traceability.operations.graph import Stops
 from traceability.operations.node import Node
 from traceability.operations.trace import Request
-from traceability.supply.cbv import BIZ_STEPS
-from traceability.supply.packing import BEGINNING, FOREVER
-from traceability.supply.trace import MAX_DEPTH, MAX_THINGS, Direction, Options
+from traceability.supply.epcis.cbv import BIZ_STEPS
+from traceability.supply.tracing.packing import BEGINNING, FOREVER
+from traceability.supply.tracing.trace import MAX_DEPTH, MAX_THINGS, Direction, Options
 
 MAX_STOPS: Final = 100
 _BATCH: Final = re.compile(r"([0-9]{8,14})/(.+)", re.DOTALL)

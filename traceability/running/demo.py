@@ -30,7 +30,7 @@ from traceability.signing.keys import receipt_key
 from traceability.signing.keystatement import parse_key_statement
 from traceability.store import models
 from traceability.store.engine import Store
-from traceability.supply.epcis import STEPS, format_event_time
+from traceability.supply.epcis.events import STEPS, format_event_time
 
 SITE: Final = "demo"
 OFFSET: Final = "+08:00"

@@ -1,1 +1,1 @@
-"""What people say: EPCIS 2.0 events about batches, assets and devices."""
+"""What people say: events (``epcis``), the graph they make (``lineage``), and what is asked of both."""

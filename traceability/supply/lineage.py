@@ -38,7 +38,7 @@ from typing import Any, Final
 
 from traceability.errors import StatementError
 from traceability.identifiers import canonical, encode_value
-from traceability.supply.epcis import event_time_ms
+from traceability.supply.epcis.events import event_time_ms
 
 MAX_DIGITS: Final = 30
 """Of a quantity, and the largest power of ten in it: beyond that it is no amount of food."""

@@ -24,7 +24,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from traceability.errors import StatementError
-from traceability.supply.epcis import CONTEXT, format_event_time
+from traceability.supply.epcis.events import CONTEXT, format_event_time
 
 MEMBER: Final = "ft:recall"
 PER_EVENT: Final = 1000

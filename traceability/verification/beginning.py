@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from traceability.errors import BundleError
 from traceability.sensing.coldchain import Limits
-from traceability.supply.epcis import begins
+from traceability.supply.epcis.events import begins
 from traceability.verification.journey import Happening
 from traceability.verification.statements import Checked
 from traceability.verification.stays import NO_LIMITS, limits_of

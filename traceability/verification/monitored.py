@@ -10,7 +10,7 @@ from traceability.errors import BundleError, ChainMismatchError, TamperError
 from traceability.ledger.stay import DELIVERED, StayAmend, StayClose, StayDevice, StayOpen
 from traceability.sensing.coldchain import Limits
 from traceability.sensing.frame import Clock, DeviceStatement
-from traceability.supply.epcis import devices_of, entered_asset
+from traceability.supply.epcis.events import devices_of, entered_asset
 from traceability.verification.beginning import limits_before
 from traceability.verification.journey import Happening, StayView
 from traceability.verification.statements import Checked

@@ -23,7 +23,7 @@ from traceability.signing import sdjwt
 from traceability.signing.disclosure import EVENT_CLAIM
 from traceability.signing.kept import KEPT_CLAIM, kept_members
 from traceability.signing.strictjson import b64url_decode, json_decode
-from traceability.supply.epcis import entered_asset, event_time_ms, streams_for
+from traceability.supply.epcis.events import entered_asset, event_time_ms, streams_for
 from traceability.supply.recall import recall_of
 from traceability.verification.bundle import Stretch
 from traceability.verification.journey import Happening

@@ -13,10 +13,10 @@ from traceability.errors import QueryError, StatementError
 from traceability.operations.describe import describe as describe_trace
 from traceability.operations.trace import trace
 from traceability.operations.tracerequest import Asked
-from traceability.supply.epcis import event_time_ms
-from traceability.supply.trace import MAX_DEPTH, Direction, Trace
-from traceability.supply.tracepicture import render_svg
-from traceability.supply.tracetables import render_csv, render_graphml, to_json
+from traceability.supply.epcis.events import event_time_ms
+from traceability.supply.tracing.picture import render_svg
+from traceability.supply.tracing.tables import render_csv, render_graphml, to_json
+from traceability.supply.tracing.trace import MAX_DEPTH, Direction, Trace
 from webapp.api.access import node, regulator
 from webapp.api.epcis.describing import Answer, describe
 from webapp.api.epcis.exchange import media_type, taking

@@ -10,7 +10,7 @@ from typing import Final
 
 from traceability.errors import MalformedError, NotPublishedError, TamperError, UnknownSubjectError
 from traceability.identifiers import Batch, Kind, parse_stream, stream_of
-from traceability.supply.epcis import begins, inputs_of
+from traceability.supply.epcis.events import begins, inputs_of
 from traceability.verification.journey import Journey
 from webapp.consumer.journeys import Checked
 

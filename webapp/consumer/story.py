@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from traceability import media
 from traceability.sensing.coldchain import Limits
-from traceability.supply.epcis import begins
+from traceability.supply.epcis.events import begins
 from traceability.supply.recall import Outcome, Recall, State
 from traceability.verification.journey import Happening, Journey
 from traceability.verification.stays import NO_LIMITS

@@ -29,10 +29,10 @@ from traceability.operations.names import party_names, product_names
 from traceability.operations.tokens import Access, Scope, find_token
 from traceability.operations.trace import trace
 from traceability.operations.tracerequest import Asked
-from traceability.supply.balance import Verdict
-from traceability.supply.labels import ThingKind, kind_of, label_of, product_of
-from traceability.supply.trace import Detail, Direction, Flag, Mode, Reached, Trace
-from traceability.supply.tracepicture import Words, render_svg
+from traceability.supply.tracing.balance import Verdict
+from traceability.supply.tracing.labels import ThingKind, kind_of, label_of, product_of
+from traceability.supply.tracing.picture import Words, render_svg
+from traceability.supply.tracing.trace import Detail, Direction, Flag, Mode, Reached, Trace
 from webapp.api.access import node, require_regulator, store
 from webapp.api.epcis.exchange import taking
 from webapp.api.epcis.resource import bounds

@@ -18,9 +18,9 @@ from bench.chains.rows import fill, rows_of, statement_of
 from traceability.operations.project import Projection, link_rows, mention_rows, project
 from traceability.store import projections
 from traceability.store.engine import Store
-from traceability.supply.context import read_context
-from traceability.supply.document import read_document
-from traceability.supply.epcis import CONTEXT
+from traceability.supply.epcis.context import read_context
+from traceability.supply.epcis.document import read_document
+from traceability.supply.epcis.events import CONTEXT
 from traceability.supply.lineage import thing_id
 
 NODE = "node.example"

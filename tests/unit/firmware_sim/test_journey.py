@@ -22,7 +22,7 @@ from traceability.identifiers import asset_uri, parse_gln, parse_gtin, parse_lot
 from traceability.sensing.coldchain import Limits, exposure, sample_of
 from traceability.sensing.frame import parse_statement
 from traceability.signing.keys import PrivateKey
-from traceability.supply.epcis import STEPS
+from traceability.supply.epcis.events import STEPS
 
 NODE = "node.example"
 NOW_MS = 1_764_000_000_000 + 12_345

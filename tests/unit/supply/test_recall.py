@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from traceability.errors import StatementError
-from traceability.supply.context import read_context
-from traceability.supply.epcis import CONTEXT
-from traceability.supply.model import check_event
+from traceability.supply.epcis.context import read_context
+from traceability.supply.epcis.events import CONTEXT
+from traceability.supply.epcis.model import check_event
+from traceability.supply.epcis.vocabulary import check_vocabulary
 from traceability.supply.recall import (
     PER_EVENT,
     Answer,
@@ -21,7 +22,6 @@ from traceability.supply.recall import (
     recall_events,
     recall_of,
 )
-from traceability.supply.vocabulary import check_vocabulary
 
 LOT = "https://id.gs1.org/01/09520000000011/10/L{}"
 PALLET = "https://id.gs1.org/00/095200000000000011"

@@ -9,7 +9,7 @@ import pytest
 from tests.support.world import make_world
 from traceability.operations.capture import capture
 from traceability.operations.draft import Given
-from traceability.supply.context import read_context
+from traceability.supply.epcis.context import read_context
 from traceability.supply.recall import Answer, Outcome, Recall, State, recall_events
 from traceability.verification.standing import standing_of
 from traceability.verification.verdict import check

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from traceability.operations.query import Found
-from traceability.supply.context import EPCIS_CONTEXT, read_context
+from traceability.supply.epcis.context import EPCIS_CONTEXT, read_context
 from webapp.api.epcis.documents import MAX_PREFIXES, query_document
 
 RED, BLUE, OTHER = ({"ext": f"https://{name}.example/"} for name in ("red", "blue", "other"))

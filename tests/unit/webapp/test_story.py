@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from traceability.supply.epcis import STEPS
+from traceability.supply.epcis.events import STEPS
 from webapp.consumer.story import STEP_WORDS
 from webapp.i18n import catalog
 

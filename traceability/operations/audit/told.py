@@ -19,7 +19,7 @@ from traceability.operations.tally import ACCEPTED
 from traceability.sensing.frame import Clock, DeviceStatement
 from traceability.store import models
 from traceability.store.engine import AnyRow
-from traceability.supply.epcis import begins, devices_of, entered_asset
+from traceability.supply.epcis.events import begins, devices_of, entered_asset
 from traceability.verification.journey import Happening
 from traceability.verification.statements import Content
 

@@ -11,8 +11,8 @@ from traceability.errors import QueryError
 from traceability.ledger.record import format_time
 from traceability.operations.captures import Behaviour, Job, capture_document, find_job, list_jobs
 from traceability.operations.tokens import Scope
-from traceability.supply.document import MAX_BYTES, read_document
-from traceability.supply.query import MAX_PER_PAGE, PER_PAGE
+from traceability.supply.epcis.document import MAX_BYTES, read_document
+from traceability.supply.queries.query import MAX_PER_PAGE, PER_PAGE
 from webapp.api.access import bearer, node, sender, store
 from webapp.api.epcis.describing import Answer, describe
 from webapp.api.epcis.exchange import answer, list_paging, read_body, taking

@@ -14,7 +14,7 @@ from typing import Any, Final
 from traceability.ledger.record import format_time
 from traceability.operations.query import Found
 from traceability.signing.strictjson import Json, json_encode
-from traceability.supply.context import EPCIS_CONTEXT, EPCIS_CONTEXTS
+from traceability.supply.epcis.context import EPCIS_CONTEXT, EPCIS_CONTEXTS
 
 MAX_PREFIXES: Final = 48
 """Of a document that is put together; a reader may stop at 64."""

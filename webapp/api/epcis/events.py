@@ -19,8 +19,8 @@ from traceability.operations.proof import Place, prove
 from traceability.operations.publication import wait_until_published
 from traceability.operations.query import find, run
 from traceability.operations.tokens import Access, Scope
-from traceability.supply.document import CapturedEvent, Document, read_document
-from traceability.supply.query import parse_query, url_parameters
+from traceability.supply.epcis.document import CapturedEvent, Document, read_document
+from traceability.supply.queries.query import parse_query, url_parameters
 from webapp.api.access import node, reader, sender, store
 from webapp.api.epcis.capture import job_json, job_path
 from webapp.api.epcis.describing import Answer, describe

@@ -33,8 +33,8 @@ from traceability.ledger.record import format_time
 from traceability.operations.namedqueries import query_context
 from traceability.operations.pagetoken import LIFE_MS
 from traceability.signing.strictjson import json_encode
-from traceability.supply.context import NAMESPACE, Context
-from traceability.supply.document import MAX_BYTES, MAX_EVENTS
+from traceability.supply.epcis.context import NAMESPACE, Context
+from traceability.supply.epcis.document import MAX_BYTES, MAX_EVENTS
 
 VERSION: Final = (2, 0)
 JSON_TYPES: Final = ("application/json", "application/ld+json")

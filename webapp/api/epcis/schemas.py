@@ -1,7 +1,7 @@
 """The API's messages as JSON schemas, and its parameters and headers: what the OpenAPI document says.
 
 Events are described as far as every event goes; the whole rules are GS1's, and those of
-``traceability.supply.model``.
+``traceability.supply.epcis.model``.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Any, Final
 
 from traceability.operations.captures import Behaviour
-from traceability.supply.queryfields import EVENT_TYPES, FIELDS
+from traceability.supply.epcis.shapes import EVENTS
+from traceability.supply.queries.fields import EVENT_TYPES, FIELDS
 from traceability.supply.recall import Outcome, State
-from traceability.supply.shapes import EVENTS
 from webapp.api.problems import TITLES
 
 TEXT: Final = {"type": "string"}

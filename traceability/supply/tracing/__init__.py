@@ -1,0 +1,1 @@
+"""Traces through the lineage graph: walks that respect time, and what is shown of them."""
