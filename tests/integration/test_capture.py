@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +10,7 @@ from sqlalchemy import func, select
 
 from tests.support import supply
 from tests.support.supply import BLEND, LOT, OTHER, PALLET, quantities, send
-from tests.support.world import START_MS, World, make_world
+from tests.support.world import START_MS, World
 from traceability.errors import ClockAheadError, ConflictError, UnknownSignerError
 from traceability.identifiers import asset_uri
 from traceability.operations.audit import audit
@@ -33,13 +32,6 @@ from traceability.verification.stays import NO_LIMITS
 from traceability.verification.verdict import check
 
 TABLES = (models.Record, models.Statement, models.Stream, models.Disclosure, models.Batch)
-
-
-@pytest.fixture
-def world(tmp_path, database_url) -> Iterator[World]:
-    made = make_world(tmp_path / "node", database_url)
-    yield made
-    made.store.close()
 
 
 def given(kind: str = "ObjectEvent", at_ms: int = START_MS, **members: Any) -> Given:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, insert, select, update
 
-from tests.support.world import World, make_world
+from tests.support.world import World
 from traceability.commands.publisher import Publisher
 from traceability.commands.verb import Opened
 from traceability.errors import ConflictError, StatementError, UnknownSubjectError
@@ -30,20 +29,6 @@ from traceability.verification.verdict import check
 
 PLACE = "https://id.gs1.org/414/9520000000103"
 DOCUMENT = "urn:epcglobal:cbv:bt:9520000000103:PO-1"
-
-
-@pytest.fixture
-def world(tmp_path: Path, database_url: str) -> Iterator[World]:
-    made = make_world(tmp_path / "node", database_url)
-    yield made
-    made.store.close()
-
-
-@pytest.fixture
-def lone(tmp_path: Path) -> Iterator[World]:
-    made = make_world(tmp_path / "node", f"sqlite:///{tmp_path}/store.sqlite")
-    yield made
-    made.store.close()
 
 
 def record(world: World, party: str, event: dict[str, Any]) -> Captured:

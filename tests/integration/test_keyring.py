@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from sqlalchemy import select
 
-from tests.support.world import MINUTE_MS, World, make_world
+from tests.support.world import MINUTE_MS, World
 from traceability import media
 from traceability.errors import (
     ConflictError,
@@ -36,21 +34,6 @@ from traceability.store import models
 from traceability.verification.journey import Journey
 from traceability.verification.signers import Signers
 from traceability.verification.verdict import check
-
-
-@pytest.fixture
-def world(tmp_path: Path, database_url: str) -> Iterator[World]:
-    made = make_world(tmp_path / "node", database_url)
-    yield made
-    made.store.close()
-
-
-@pytest.fixture
-def lone(tmp_path: Path) -> Iterator[World]:
-    """For what does not depend on the database."""
-    made = make_world(tmp_path / "node", f"sqlite:///{tmp_path}/store.sqlite")
-    yield made
-    made.store.close()
 
 
 def current(world: World, party: str) -> bytes:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import select, update
 
-from tests.support.world import MINUTE_MS, World, make_world, tell_story
+from tests.support.world import MINUTE_MS, World, tell_story
 from traceability.errors import (
     ChainMismatchError,
     ClockAheadError,
@@ -37,21 +36,6 @@ from traceability.signing.keystatement import device_request, vouch
 from traceability.store import models
 from traceability.verification.journey import Journey
 from traceability.verification.verdict import check
-
-
-@pytest.fixture
-def world(tmp_path: Path, database_url: str) -> Iterator[World]:
-    made = make_world(tmp_path / "node", database_url)
-    yield made
-    made.store.close()
-
-
-@pytest.fixture
-def lone(tmp_path: Path) -> Iterator[World]:
-    """For what does not depend on the database."""
-    made = make_world(tmp_path / "node", f"sqlite:///{tmp_path}/store.sqlite")
-    yield made
-    made.store.close()
 
 
 def texts_of(world: World, batch: str) -> list[str]:

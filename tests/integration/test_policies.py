@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 
-from tests.support.world import World, make_world
+from tests.support.world import World
 from traceability.errors import ConflictError, IdentifierError, StatementError
 from traceability.operations import policies
 from traceability.operations.capture import capture
@@ -38,20 +36,6 @@ from traceability.supply.epcis.events import CONTEXT
 PUBLIC, PARTNER, REGULATOR = Audience
 APPLES, PEARS = "09520000000011", "09520000000028"
 PLACE = {"id": "https://id.gs1.org/414/9520000000103"}
-
-
-@pytest.fixture
-def world(tmp_path: Path, database_url: str) -> Iterator[World]:
-    made = make_world(tmp_path / "node", database_url)
-    yield made
-    made.store.close()
-
-
-@pytest.fixture
-def lone(tmp_path: Path) -> Iterator[World]:
-    made = make_world(tmp_path / "node", f"sqlite:///{tmp_path}/store.sqlite")
-    yield made
-    made.store.close()
 
 
 def lot(gtin: str) -> dict[str, Any]:

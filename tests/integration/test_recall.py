@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -25,7 +25,7 @@ from tests.support.recalls import (
     order,
     say,
 )
-from tests.support.world import World, make_world
+from tests.support.world import World
 from traceability.commands.publisher import Publisher
 from traceability.commands.verb import Opened
 from traceability.errors import (
@@ -62,20 +62,6 @@ from traceability.supply.epcis.events import format_event_time
 from traceability.supply.recall import Outcome, State
 
 
-@pytest.fixture
-def world(tmp_path, database_url) -> Iterator[World]:
-    made = make_world(tmp_path / "node", database_url)
-    yield made
-    made.store.close()
-
-
-@pytest.fixture
-def small(tmp_path) -> Iterator[World]:
-    made = make_world(tmp_path / "node", f"sqlite:///{tmp_path / 'small.sqlite'}")
-    yield made
-    made.store.close()
-
-
 def status(world: World, recall_id: str) -> Any:
     with world.store.reading() as connection:
         return find_recall(connection, recall_id)
@@ -109,11 +95,11 @@ def sound(world: World) -> bool:
     return report.ok
 
 
-def test_a_preview_shows_what_is_reached_who_has_it_and_what_is_not_known_and_writes_nothing(small):
-    _, packer, dairy = chain(small)
-    before = counts(small)
-    with small.store.reading() as connection:
-        found = scope(connection, small.node, [A]).described(connection)
+def test_a_preview_shows_what_is_reached_who_has_it_and_what_is_not_known_and_writes_nothing(lone):
+    _, packer, dairy = chain(lone)
+    before = counts(lone)
+    with lone.store.reading() as connection:
+        found = scope(connection, lone.node, [A]).described(connection)
     assert found.things == (A, MIX, YOGHURT)
     assert found.steps == [(0, {"batch": 1}), (1, {"batch": 1}), (2, {"batch": 1})]
     assert [(h.party, h.things) for h in found.holders] == sorted(
@@ -124,7 +110,7 @@ def test_a_preview_shows_what_is_reached_who_has_it_and_what_is_not_known_and_wr
     assert lost[Lost.NOT_RECEIVED] == (YOGHURT,)
     assert lost[Lost.NO_QUANTITY] == (A,)
     assert Lost.CUT not in lost
-    assert counts(small) == before
+    assert counts(lone) == before
 
 
 def test_a_hold_is_issued_and_closed_on_everything_that_is_reached(world):
@@ -151,73 +137,73 @@ def test_a_hold_is_issued_and_closed_on_everything_that_is_reached(world):
     assert sound(world)
 
 
-def test_the_same_order_again_changes_nothing_and_another_under_its_id_is_refused(small):
-    farm, _, _ = chain(small)
-    wanted = order(small, A)
-    first = issue(small.store, small.node, Issuer(farm), wanted)
-    before = counts(small)
-    assert issue(small.store, small.node, Issuer(farm), wanted) == first
-    assert counts(small) == before
+def test_the_same_order_again_changes_nothing_and_another_under_its_id_is_refused(lone):
+    farm, _, _ = chain(lone)
+    wanted = order(lone, A)
+    first = issue(lone.store, lone.node, Issuer(farm), wanted)
+    before = counts(lone)
+    assert issue(lone.store, lone.node, Issuer(farm), wanted) == first
+    assert counts(lone) == before
     with pytest.raises(ConflictError, match="other words"):
-        issue(small.store, small.node, Issuer(farm), replace(wanted, notice=replace(NOTICE, recall_class=3)))
+        issue(lone.store, lone.node, Issuer(farm), replace(wanted, notice=replace(NOTICE, recall_class=3)))
     with pytest.raises(ConflictError, match="other lots"):
-        issue(small.store, small.node, Issuer(farm), replace(wanted, origins=(B,)))
+        issue(lone.store, lone.node, Issuer(farm), replace(wanted, origins=(B,)))
     with pytest.raises(ConflictError, match="cannot become hold"):
-        hold(small.store, small.node, Issuer(farm), wanted)
-    closed = close(small.store, small.node, Issuer(farm), wanted.id, Outcome.SAFE)
-    assert close(small.store, small.node, Issuer(farm), wanted.id, Outcome.SAFE) == closed
+        hold(lone.store, lone.node, Issuer(farm), wanted)
+    closed = close(lone.store, lone.node, Issuer(farm), wanted.id, Outcome.SAFE)
+    assert close(lone.store, lone.node, Issuer(farm), wanted.id, Outcome.SAFE) == closed
     with pytest.raises(ConflictError, match="closed as safe"):
-        close(small.store, small.node, Issuer(farm), wanted.id, Outcome.REMOVED)
+        close(lone.store, lone.node, Issuer(farm), wanted.id, Outcome.REMOVED)
     with pytest.raises(ConflictError, match="cannot become issued"):
-        issue(small.store, small.node, Issuer(farm), wanted)
+        issue(lone.store, lone.node, Issuer(farm), wanted)
 
 
-def test_what_was_not_seen_is_not_issued(small):
-    farm, packer, _ = chain(small)
-    wanted = order(small, A)
-    make(small, packer, [MIX], LATE, 60)
-    before = counts(small)
+def test_what_was_not_seen_is_not_issued(lone):
+    farm, packer, _ = chain(lone)
+    wanted = order(lone, A)
+    make(lone, packer, [MIX], LATE, 60)
+    before = counts(lone)
     with pytest.raises(ScopeChangedError):
-        issue(small.store, small.node, Issuer(farm), wanted)
-    other = replace(order(small, A), notice=replace(NOTICE, advice={"en": "Eat it", "zh": "可以食用"}))
+        issue(lone.store, lone.node, Issuer(farm), wanted)
+    other = replace(order(lone, A), notice=replace(NOTICE, advice={"en": "Eat it", "zh": "可以食用"}))
     with pytest.raises(ScopeChangedError):
-        issue(small.store, small.node, Issuer(farm), other)
-    assert counts(small) == before
+        issue(lone.store, lone.node, Issuer(farm), other)
+    assert counts(lone) == before
 
 
-def test_a_firm_recalls_what_it_made_and_goes_on_with_its_own_only(small):
-    farm, packer, _ = chain(small)
-    authority = small.party("Authority")
+def test_a_firm_recalls_what_it_made_and_goes_on_with_its_own_only(lone):
+    farm, packer, _ = chain(lone)
+    authority = lone.party("Authority")
     for issuer, lot in ((packer, A), (farm, MIX)):
         with pytest.raises(ForbiddenError):
-            hold(small.store, small.node, Issuer(issuer), order(small, lot))
-    held = hold(small.store, small.node, Issuer(packer), order(small, MIX))
+            hold(lone.store, lone.node, Issuer(issuer), order(lone, lot))
+    held = hold(lone.store, lone.node, Issuer(packer), order(lone, MIX))
     with pytest.raises(ForbiddenError):
-        issue(small.store, small.node, Issuer(farm), order(small, MIX, recall_id=held.id))
+        issue(lone.store, lone.node, Issuer(farm), order(lone, MIX, recall_id=held.id))
     with pytest.raises(ForbiddenError):
-        close(small.store, small.node, Issuer(farm), held.id, Outcome.SAFE)
+        close(lone.store, lone.node, Issuer(farm), held.id, Outcome.SAFE)
     done = issue(
-        small.store, small.node, Issuer(authority, regulator=True), order(small, MIX, recall_id=held.id)
+        lone.store, lone.node, Issuer(authority, regulator=True), order(lone, MIX, recall_id=held.id)
     )
     assert (done.party, done.by) == (packer, authority)
-    assert close(small.store, small.node, Issuer(packer), held.id, Outcome.REMOVED).by == packer
-    publish(small)
-    assert sound(small)
+    assert close(lone.store, lone.node, Issuer(packer), held.id, Outcome.REMOVED).by == packer
+    publish(lone)
+    assert sound(lone)
 
 
-def test_a_party_is_a_regulator_while_a_token_says_so(small):
-    party = small.party("Authority")
+def test_a_party_is_a_regulator_while_a_token_says_so(lone):
+    party = lone.party("Authority")
 
     def regulator() -> bool:
-        with small.store.reading() as connection:
-            return issuer_of(connection, party, small.now_ms).regulator
+        with lone.store.reading() as connection:
+            return issuer_of(connection, party, lone.now_ms).regulator
 
     scopes = [TokenScope.QUERY]
-    new_token(small.store, small.node, party=party, scopes=scopes, days=1, name="firm")
+    new_token(lone.store, lone.node, party=party, scopes=scopes, days=1, name="firm")
     assert not regulator()
-    new_token(small.store, small.node, party=party, scopes=scopes, days=1, name="office", regulator=True)
+    new_token(lone.store, lone.node, party=party, scopes=scopes, days=1, name="office", regulator=True)
     assert regulator()
-    small.wait(minutes=24 * 60)
+    lone.wait(minutes=24 * 60)
     assert not regulator()
 
 
@@ -238,49 +224,49 @@ def test_what_is_made_later_is_reached_one_publish_later_and_a_closed_recall_no_
     assert sound(world)
 
 
-def test_what_is_unrelated_wakes_no_recall(small):
-    farm, packer, _ = chain(small)
-    issue(small.store, small.node, Issuer(farm), order(small, A))
-    publish(small)
-    make(small, packer, [LOT + "C", LOT + "D"], LOT + "E", 60)
-    say(small, packer, minutes=70, bizStep="shipping", quantityList=lots(MIX))
-    assert publish(small) == {}
+def test_what_is_unrelated_wakes_no_recall(lone):
+    farm, packer, _ = chain(lone)
+    issue(lone.store, lone.node, Issuer(farm), order(lone, A))
+    publish(lone)
+    make(lone, packer, [LOT + "C", LOT + "D"], LOT + "E", 60)
+    say(lone, packer, minutes=70, bizStep="shipping", quantityList=lots(MIX))
+    assert publish(lone) == {}
 
 
-def test_what_is_packed_into_a_recalled_unit_later_is_reached(small):
-    _, _, dairy = chain(small)
-    done = issue(small.store, small.node, Issuer(dairy), order(small, PALLET))
-    publish(small)
-    assert named(small, done.id) == {PALLET, YOGHURT}
-    say(small, dairy, "AggregationEvent", 60, action="ADD", parentID=PALLET, childQuantityList=lots(LATE))
-    assert publish(small) == {done.id: 1}
-    assert LATE in named(small, done.id)
+def test_what_is_packed_into_a_recalled_unit_later_is_reached(lone):
+    _, _, dairy = chain(lone)
+    done = issue(lone.store, lone.node, Issuer(dairy), order(lone, PALLET))
+    publish(lone)
+    assert named(lone, done.id) == {PALLET, YOGHURT}
+    say(lone, dairy, "AggregationEvent", 60, action="ADD", parentID=PALLET, childQuantityList=lots(LATE))
+    assert publish(lone) == {done.id: 1}
+    assert LATE in named(lone, done.id)
 
 
-def test_what_was_held_is_issued_even_if_a_correction_took_its_link_away(small):
-    farm, _, dairy = chain(small)
+def test_what_was_held_is_issued_even_if_a_correction_took_its_link_away(lone):
+    farm, _, dairy = chain(lone)
     made: dict[str, Any] = {
         "inputQuantityList": lots(MIX),
         "outputQuantityList": lots(LATE),
         "eventID": "urn:uuid:wrong",
     }
-    say(small, dairy, "TransformationEvent", 60, **made)
-    held = hold(small.store, small.node, Issuer(farm), order(small, A))
-    declared = {"declarationTime": format_event_time(small.now_ms), "reason": "did_not_occur"}
-    say(small, dairy, "TransformationEvent", 60, **made, errorDeclaration=declared)
-    done = issue(small.store, small.node, Issuer(farm), order(small, A, recall_id=held.id))
+    say(lone, dairy, "TransformationEvent", 60, **made)
+    held = hold(lone.store, lone.node, Issuer(farm), order(lone, A))
+    declared = {"declarationTime": format_event_time(lone.now_ms), "reason": "did_not_occur"}
+    say(lone, dairy, "TransformationEvent", 60, **made, errorDeclaration=declared)
+    done = issue(lone.store, lone.node, Issuer(farm), order(lone, A, recall_id=held.id))
     assert (done.state, done.things) == (State.ISSUED, 4)
-    with small.store.reading() as connection:
+    with lone.store.reading() as connection:
         query = select(models.Stream.length).where(models.Stream.uri == LATE)
         assert connection.execute(query).scalar_one() == len(["made", "held", "declared", "issued"])
 
 
-def test_who_says_a_recall_does_not_become_the_holder(small):
-    _, packer, dairy = chain(small)
-    authority = small.party("Authority")
-    hold(small.store, small.node, Issuer(authority, regulator=True), order(small, A))
-    with small.store.reading() as connection:
-        found = scope(connection, small.node, [A]).described(connection)
+def test_who_says_a_recall_does_not_become_the_holder(lone):
+    _, packer, dairy = chain(lone)
+    authority = lone.party("Authority")
+    hold(lone.store, lone.node, Issuer(authority, regulator=True), order(lone, A))
+    with lone.store.reading() as connection:
+        found = scope(connection, lone.node, [A]).described(connection)
     assert {holder.party for holder in found.holders} == {packer, dairy}
 
 
@@ -302,53 +288,53 @@ LATER: Mapping[str, Sequence[tuple[str, int, Mapping[str, Any]]]] = {
 
 
 @pytest.mark.parametrize("what", LATER)
-def test_whatever_becomes_known_later_is_reached_in_whatever_order_it_comes(small, what):
+def test_whatever_becomes_known_later_is_reached_in_whatever_order_it_comes(lone, what):
     """A publisher that works between any two events ends with the same things as one trace at the end."""
-    farm, _, dairy = chain(small)
-    done = issue(small.store, small.node, Issuer(farm), order(small, A))
-    publish(small)
+    farm, _, dairy = chain(lone)
+    done = issue(lone.store, lone.node, Issuer(farm), order(lone, A))
+    publish(lone)
     for kind, minutes, members in LATER[what]:
-        say(small, dairy, kind, minutes, **members)
-        publish(small)
-    with small.store.reading() as connection:
-        wanted = set(scope(connection, small.node, [A]).things)
-    assert named(small, done.id) == wanted
+        say(lone, dairy, kind, minutes, **members)
+        publish(lone)
+    with lone.store.reading() as connection:
+        wanted = set(scope(connection, lone.node, [A]).things)
+    assert named(lone, done.id) == wanted
     assert wanted & {LATE, ITEM}
 
 
-def test_what_a_correction_brings_to_light_is_reached_and_what_it_takes_away_stays_recalled(small):
+def test_what_a_correction_brings_to_light_is_reached_and_what_it_takes_away_stays_recalled(lone):
     """Y left the pallet before the pallet was repacked; the event that said so is declared an error."""
-    farm, _, dairy = chain(small)
+    farm, _, dairy = chain(lone)
     out = {"action": "DELETE", "parentID": PALLET, "childQuantityList": [{"epcClass": YOGHURT}]}
-    say(small, dairy, "AggregationEvent", 55, **out, eventID="urn:uuid:left")
-    say(small, dairy, "TransformationEvent", 60, inputEPCList=[PALLET], outputQuantityList=lots(LATE))
-    done = issue(small.store, small.node, Issuer(farm), order(small, A))
-    publish(small)
-    assert LATE not in named(small, done.id)
-    declared = {"declarationTime": format_event_time(small.now_ms), "reason": "did_not_occur"}
-    say(small, dairy, "AggregationEvent", 55, **out, eventID="urn:uuid:left", errorDeclaration=declared)
-    publish(small)
-    assert LATE in named(small, done.id)
-    say(small, dairy, "AggregationEvent", 56, **out)
-    publish(small)
-    assert LATE in named(small, done.id)
-    assert sound(small)
+    say(lone, dairy, "AggregationEvent", 55, **out, eventID="urn:uuid:left")
+    say(lone, dairy, "TransformationEvent", 60, inputEPCList=[PALLET], outputQuantityList=lots(LATE))
+    done = issue(lone.store, lone.node, Issuer(farm), order(lone, A))
+    publish(lone)
+    assert LATE not in named(lone, done.id)
+    declared = {"declarationTime": format_event_time(lone.now_ms), "reason": "did_not_occur"}
+    say(lone, dairy, "AggregationEvent", 55, **out, eventID="urn:uuid:left", errorDeclaration=declared)
+    publish(lone)
+    assert LATE in named(lone, done.id)
+    say(lone, dairy, "AggregationEvent", 56, **out)
+    publish(lone)
+    assert LATE in named(lone, done.id)
+    assert sound(lone)
 
 
-def test_what_is_recorded_between_trace_and_transaction_is_reached(small, monkeypatch):
-    farm, packer, _ = chain(small)
-    wanted, drafts = order(small, A), recalling._drafts
+def test_what_is_recorded_between_trace_and_transaction_is_reached(lone, monkeypatch):
+    farm, packer, _ = chain(lone)
+    wanted, drafts = order(lone, A), recalling._drafts
 
     def meanwhile(*arguments: Any) -> Any:
         monkeypatch.setattr(recalling, "_drafts", drafts)
-        make(small, packer, [MIX], LATE, 60)
+        make(lone, packer, [MIX], LATE, 60)
         return drafts(*arguments)
 
     monkeypatch.setattr(recalling, "_drafts", meanwhile)
-    done = issue(small.store, small.node, Issuer(farm), wanted)
-    assert LATE not in named(small, done.id)
-    assert publish(small) == {done.id: 1}
-    assert LATE in named(small, done.id)
+    done = issue(lone.store, lone.node, Issuer(farm), wanted)
+    assert LATE not in named(lone, done.id)
+    assert publish(lone) == {done.id: 1}
+    assert LATE in named(lone, done.id)
 
 
 def test_a_recall_that_went_on_meanwhile_is_not_overtaken(world, monkeypatch):
@@ -367,56 +353,56 @@ def test_a_recall_that_went_on_meanwhile_is_not_overtaken(world, monkeypatch):
     assert status(world, held.id).state is State.CLOSED
 
 
-def test_a_recall_of_many_things_is_all_or_nothing(small, monkeypatch):
+def test_a_recall_of_many_things_is_all_or_nothing(lone, monkeypatch):
     """Three events; one of them cannot be recorded."""
     monkeypatch.setattr(supply_recall, "PER_EVENT", 10)
-    farm = small.party("Farm")
-    say(small, farm, action="ADD", quantityList=lots(A))
+    farm = lone.party("Farm")
+    say(lone, farm, action="ADD", quantityList=lots(A))
     many = [{"epcClass": f"{LOT}P{number}"} for number in range(24)]
-    say(small, farm, "TransformationEvent", 10, inputQuantityList=lots(A), outputQuantityList=many)
-    before, wanted = counts(small), order(small, A)
+    say(lone, farm, "TransformationEvent", 10, inputQuantityList=lots(A), outputQuantityList=many)
+    before, wanted = counts(lone), order(lone, A)
     real = supply_recall.recall_events
 
     def ahead(*arguments: Any) -> Any:
         events = real(*arguments)
-        events[1]["eventTime"] = format_event_time(small.now_ms + 10**9)
+        events[1]["eventTime"] = format_event_time(lone.now_ms + 10**9)
         return events
 
     monkeypatch.setattr(recalling, "recall_events", ahead)
     with pytest.raises(ClockAheadError):
-        issue(small.store, small.node, Issuer(farm), wanted)
-    assert counts(small) == before
+        issue(lone.store, lone.node, Issuer(farm), wanted)
+    assert counts(lone) == before
     monkeypatch.setattr(recalling, "recall_events", real)
     told: list[tuple[int, int]] = []
-    done = issue(small.store, small.node, Issuer(farm), wanted, lambda *share: told.append(share))
+    done = issue(lone.store, lone.node, Issuer(farm), wanted, lambda *share: told.append(share))
     assert (done.things, told) == (25, [(1, 3), (2, 3), (3, 3)])
-    publish(small)
-    assert sound(small)
+    publish(lone)
+    assert sound(lone)
 
 
-def test_whose_key_is_gone_keeps_the_recall_waiting_and_the_others_are_extended(small):
-    farm, packer, dairy = chain(small)
-    lost = issue(small.store, small.node, Issuer(farm), order(small, A))
-    kept = issue(small.store, small.node, Issuer(packer), order(small, MIX))
-    publish(small)
-    with small.store.reading() as connection:
+def test_whose_key_is_gone_keeps_the_recall_waiting_and_the_others_are_extended(lone):
+    farm, packer, dairy = chain(lone)
+    lost = issue(lone.store, lone.node, Issuer(farm), order(lone, A))
+    kept = issue(lone.store, lone.node, Issuer(packer), order(lone, MIX))
+    publish(lone)
+    with lone.store.reading() as connection:
         kid = connection.execute(select(models.Key.kid).where(models.Key.subject == farm)).scalar_one()
-    revoke_key(small.store, small.node, kid, None, "closed its business")
-    make(small, dairy, [YOGHURT], LATE, 60)
-    done = extend_recalls(small.store, small.node)
+    revoke_key(lone.store, lone.node, kid, None, "closed its business")
+    make(lone, dairy, [YOGHURT], LATE, 60)
+    done = extend_recalls(lone.store, lone.node)
     assert (done.added, [e.code for e in done.failed.values()]) == ({kept.id: 1}, ["unknown-signer"])
-    assert (status(small, lost.id).stale, status(small, kept.id).stale) == (True, False)
-    publisher = Publisher(Opened(load(NodeSettings, {"FT_DATA": "."}), small.node, small.store))
-    small.wait(ms=1000)
+    assert (status(lone, lost.id).stale, status(lone, kept.id).stale) == (True, False)
+    publisher = Publisher(Opened(load(NodeSettings, {"FT_DATA": "."}), lone.node, lone.store))
+    lone.wait(ms=1000)
     publisher.turn()
-    with small.store.reading() as connection:
+    with lone.store.reading() as connection:
         assert newest_beats(connection)["publisher"].detail["error"] == "unknown-signer"
         unpublished = select(func.count()).where(models.Record.log_index.is_(None))
         assert connection.execute(unpublished).scalar_one() == 0
 
 
-def test_a_recall_begins_with_lots_that_are_known(small):
-    small.party("Farm")
+def test_a_recall_begins_with_lots_that_are_known(lone):
+    lone.party("Farm")
     refused: Sequence[tuple[Sequence[str], type[TraceabilityError]]] = [
         ([LOT + "UNKNOWN"], UnknownSubjectError),
         (["https://id.gs1.org/01/09520000000011"], IdentifierError),
@@ -425,10 +411,10 @@ def test_a_recall_begins_with_lots_that_are_known(small):
         ([], MalformedError),
         ([f"{LOT}{number}" for number in range(101)], MalformedError),
     ]
-    with small.store.reading() as connection:
+    with lone.store.reading() as connection:
         for origins, error in refused:
             with pytest.raises(error):
-                scope(connection, small.node, origins)
+                scope(connection, lone.node, origins)
 
 
 @pytest.mark.parametrize(
@@ -452,11 +438,11 @@ def test_texts_that_cannot_be_said_are_refused_with_their_place(changes, pointer
     assert [problem.pointer for problem in refused.value.problems] == [pointer]
 
 
-def test_an_audit_finds_rows_of_recalls_that_no_event_gives(small):
-    farm, _, _ = chain(small)
-    done = issue(small.store, small.node, Issuer(farm), order(small, A))
-    publish(small)
-    assert sound(small)
+def test_an_audit_finds_rows_of_recalls_that_no_event_gives(lone):
+    farm, _, _ = chain(lone)
+    done = issue(lone.store, lone.node, Issuer(farm), order(lone, A))
+    publish(lone)
+    assert sound(lone)
     changes = [
         update(projections.Recall).values(state="closed"),
         update(projections.Recall).values(party="https://id.gs1.org/417/9520000000004"),
@@ -466,8 +452,8 @@ def test_an_audit_finds_rows_of_recalls_that_no_event_gives(small):
     ]
     codes = []
     for change in changes:
-        with small.store.engine.connect() as connection, connection.begin() as rolled_back:
+        with lone.store.engine.connect() as connection, connection.begin() as rolled_back:
             connection.execute(change)
-            codes.append({f.code for f in audit_connection(connection, small.node).findings})
+            codes.append({f.code for f in audit_connection(connection, lone.node).findings})
             rolled_back.rollback()
     assert codes == [{"recall"}, {"recall"}, {"recall"}, {"recalled"}, set()]
