@@ -27,6 +27,7 @@ from traceability.supply.lineage import LinkKind
 
 PACK, UNPACK, TAKE = int(LinkKind.PACK), int(LinkKind.UNPACK), int(LinkKind.TAKE)
 OUT: Final = frozenset({UNPACK, TAKE})
+_IN_AND_OUT: Final = 2
 BEGINNING: Final = -(1 << 62)
 """Before all times: since when is not known."""
 FOREVER: Final = 1 << 62
@@ -70,6 +71,9 @@ def insides(rows: Iterable[WeighedRow]) -> Iterator[Inside]:
             yield Inside(child, parent, own[0][2], FOREVER)
             continue
         own.sort(key=itemgetter(2))
+        if not ends and _is_usual(own):
+            yield Inside(child, parent, own[0][2], own[1][2])
+            continue
         for start, end in _stays(own, ends):
             yield Inside(child, parent, start, end)
 
@@ -97,6 +101,15 @@ def _stays(rows: Sequence[WeighedRow], emptied: Sequence[int]) -> Iterator[tuple
             known = True
     if stay is not None:
         yield stay.start, _next(emptied, stay.start)
+
+
+def _is_usual(rows: Sequence[WeighedRow]) -> bool:
+    """Whether it was put in once, and later taken out as it was: nothing to be worked out."""
+    if len(rows) != _IN_AND_OUT or rows[0][1] in OUT or rows[0][2] == rows[1][2]:
+        return False
+    if rows[1][1] == TAKE:
+        return rows[1][4] is not None and rows[0][4:] == rows[1][4:]
+    return rows[1][1] == UNPACK
 
 
 def _next(times: Sequence[int], after: int) -> int:
