@@ -105,7 +105,7 @@ def _stays(rows: Sequence[WeighedRow], emptied: Sequence[int]) -> Iterator[tuple
 
 def _is_usual(rows: Sequence[WeighedRow]) -> bool:
     """Whether it was put in once, and later taken out as it was: nothing to be worked out."""
-    if len(rows) != _IN_AND_OUT or rows[0][1] in OUT or rows[0][2] == rows[1][2]:
+    if len(rows) != _IN_AND_OUT or rows[0][1] in OUT:
         return False
     if rows[1][1] == TAKE:
         return rows[1][4] is not None and rows[0][4:] == rows[1][4:]

@@ -43,6 +43,7 @@ def stays(*rows):
         ([row(PACK, 1), empty(5), row(UNPACK, 6)], [(1, 5)]),
         ([empty(1), row(PACK, 3)], [(3, FOREVER)]),
         ([row(UNPACK, 5)], [(BEGINNING, 5)]),
+        ([row(UNPACK, 5), row(UNPACK, 8)], [(BEGINNING, 5)]),
         ([row(TAKE, 5, "1")], [(BEGINNING, 5)]),
         ([row(SEEN, 3)], [(3, FOREVER)]),
         ([row(PACK, 1), row(SEEN, 3), row(UNPACK, 5)], [(1, 5)]),
