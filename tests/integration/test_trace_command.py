@@ -65,6 +65,11 @@ def still(tmp_path_factory):
     yield from trade(tmp_path_factory.mktemp("trade"))
 
 
+def called(party: str, name: str) -> str:
+    """A party as a line of the answer names it."""
+    return f"{name} ({party.rpartition('/')[2]})"
+
+
 def command_line(made, monkeypatch, capsys):
     """Run a verb; returns its exit code, its output (parsed if it is JSON) and its complaints."""
     for name in [n for n in os.environ if n.startswith("FT_")]:
@@ -102,9 +107,9 @@ def test_a_trace_is_a_table_indented_by_depth_with_what_is_to_be_looked_at(ask, 
     code, out, _ = ask("trace", LOT, "--forward")
     lines = out.splitlines()
     assert (code, lines[0]) == (0, "forward: 4 things, 2 processes")
-    assert lines[1] == f"  {A}  batch  {still.packer}"
-    assert lines[2] == f"    {MIX}  batch  10 KGM  {still.dairy}"
-    assert lines[3] == f"      {YOGHURT}  batch  10 KGM  {still.dairy}  ! shipped, not received"
+    assert lines[1] == f"  {A}  batch  {called(still.packer, 'Packer')}"
+    assert lines[2] == f"    {MIX}  batch  10 KGM  {called(still.dairy, 'Dairy')}"
+    assert lines[3] == f"      {YOGHURT}  batch  10 KGM  {called(still.dairy, 'Dairy')}  ! shipped, not received"
     assert PALLET in lines[4]
 
 
@@ -172,7 +177,7 @@ def test_a_preview_shows_the_scope_and_writes_it(ask, still, tmp_path):
     code, out, _ = ask("recall", "preview", LOT, "--csv", tmp_path / "s.csv", "--svg", tmp_path / "s.svg")
     assert (code, out.splitlines()[0]) == (0, f"3 things are reached from {A}")
     assert "  step 1: 1 batch" in out
-    assert f"  with {still.dairy} at no known place: 2" in out
+    assert f"  with {called(still.dairy, 'Dairy')} at no known place: 2" in out
     assert f"  not traced: shipped, and never received (1): {YOGHURT}" in out
     assert "digest" not in out
     assert (tmp_path / "s.csv").read_text().startswith("uri,kind")

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from traceability.commands.verb import Opened, progress
 from traceability.errors import MalformedError, RefusedError, SettingsError
+from traceability.operations.names import Called, called_in
 from traceability.operations.recall import new_id
 from traceability.operations.recallscope import Notice, Scope, read_notice, scope
 from traceability.operations.recallstatus import ID, find_recall, load_recall, named_things
@@ -63,11 +64,12 @@ def add_files(verb: argparse.ArgumentParser) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What is shown before anything is said: under which id, what it says so far, and the scope."""
+    """What is shown before anything is said: under which id, what it says so far, the scope, and names."""
 
     id: str
     notice: Notice | None
     scope: Scope
+    called: Called
 
     @property
     def data(self) -> dict[str, Any]:
@@ -77,7 +79,7 @@ class Seen:
     @property
     def lines(self) -> tuple[str, ...]:
         """For people."""
-        return tuple(_scope_lines(self.scope, self.notice))
+        return tuple(_scope_lines(self.scope, self.notice, self.called))
 
 
 def look(here: Opened, args: argparse.Namespace) -> Seen:
@@ -95,10 +97,12 @@ def look(here: Opened, args: argparse.Namespace) -> Seen:
             origins, named = said.origin, named_things(connection, recall_id)
             notice = notice or Notice(said.recall_class, said.hazard, said.advice, said.contact)
         found = scope(connection, here.node, [read_thing(here.node, lot) for lot in origins], named=named)
-        seen = Seen(recall_id, notice, found.described(connection))
-    for path, render in ((args.csv, render_csv), (args.svg, render_svg)):
-        if path is not None:
-            _write(path, render(seen.scope.trace))
+        found = found.described(connection)
+        seen = Seen(recall_id, notice, found, called_in(connection, found.trace))
+    if args.csv is not None:
+        _write(args.csv, render_csv(found.trace))
+    if args.svg is not None:
+        _write(args.svg, render_svg(found.trace, names=seen.called.products))
     return seen
 
 
@@ -131,7 +135,7 @@ def confirmed(seen: Seen, notice: Notice, *, yes: bool) -> str:
     return digest
 
 
-def _scope_lines(found: Scope, notice: Notice | None) -> Iterator[str]:
+def _scope_lines(found: Scope, notice: Notice | None, called: Called) -> Iterator[str]:
     yield f"{len(found.things)} things are reached from {', '.join(found.origins)}"
     for depth, kinds in found.steps:
         counted = ", ".join(
@@ -139,10 +143,11 @@ def _scope_lines(found: Scope, notice: Notice | None) -> Iterator[str]:
         )
         yield f"  step {depth}: {counted}"
     for product, amount, uom in found.quantities:
-        yield f"  {amount} {uom or 'pieces'} of {product}"
+        name = called.products.get(product)
+        yield f"  {amount} {uom or 'pieces'} of {f'{name} ({product})' if name else product}"
     for holder in found.holders[:SHOWN]:
-        party, place = holder.party or "nobody known", holder.place or "no known place"
-        yield f"  with {party} at {place}: {holder.things}"
+        party = called.party(holder.party) if holder.party else "nobody known"
+        yield f"  with {party} at {holder.place or 'no known place'}: {holder.things}"
     if (more := len(found.holders) - SHOWN) > 0:
         yield f"  and {more} more holders (--csv FILE has them all)"
     for why, which in found.lost:

@@ -12,6 +12,7 @@ from traceability.commands.verb import Answer, Verbs, add_verb, opened, progress
 from traceability.commands.words import parse_moment
 from traceability.errors import SettingsError
 from traceability.operations.describe import describe
+from traceability.operations.names import Called, called_in
 from traceability.operations.trace import trace
 from traceability.operations.tracerequest import Asked
 from traceability.supply.tracing.balance import Verdict
@@ -54,7 +55,7 @@ def add(verbs: Verbs) -> None:
         metavar="STEP|PLACE|PARTY",
         help="not further than there: a CBV business step, a GLN or a URI (again for each)",
     )
-    verb.add_argument("--format", choices=["table", *_FORMATS], default="table", help="default: table")
+    verb.add_argument("--format", choices=[*_FORMATS], default="table", help="default: table")
     verb.add_argument("--out", type=Path, metavar="FILE", help="write it there")
 
 
@@ -64,11 +65,9 @@ def _trace(args: argparse.Namespace) -> Answer:
         progress("tracing")
         with here.store.reading() as connection:
             found = describe(connection, trace(connection, here.node, request))
+            called = called_in(connection, found)
     data = to_json(found)
-    if args.format == "table":
-        text = "\n".join(table(found))
-    else:
-        text = _FORMATS[args.format](found).removesuffix("\n")
+    text = _FORMATS[args.format](found, called).removesuffix("\n")
     if args.out is None:
         return Answer(data, (text,))
     try:
@@ -92,7 +91,7 @@ def _asked(args: argparse.Namespace) -> Asked:
     )
 
 
-def table(found: Trace) -> Iterator[str]:
+def table(found: Trace, called: Called) -> Iterator[str]:
     """A trace for people: a line a thing, indented by depth; then what does not add up."""
     yield _count(found)
     for line in lines(found):
@@ -101,7 +100,7 @@ def table(found: Trace) -> Iterator[str]:
             line.uri,
             line.kind,
             amount,
-            line.last_place or line.last_party,
+            line.last_place or called.party(line.last_party),
             line.flags and f"! {line.flags}",
         ]
         yield "  " * (int(line.depth) + 1) + "  ".join(part for part in told if part)
@@ -121,9 +120,10 @@ def _count(found: Trace) -> str:
     )
 
 
-_FORMATS: Final[Mapping[str, Callable[[Trace], str]]] = {
-    "json": lambda found: json.dumps(to_json(found), ensure_ascii=False, indent=2),
-    "csv": render_csv,
-    "graphml": render_graphml,
-    "svg": render_svg,
+_FORMATS: Final[Mapping[str, Callable[[Trace, Called], str]]] = {
+    "table": lambda found, called: "\n".join(table(found, called)),
+    "json": lambda found, _: json.dumps(to_json(found), ensure_ascii=False, indent=2),
+    "csv": lambda found, _: render_csv(found),
+    "graphml": lambda found, _: render_graphml(found),
+    "svg": lambda found, called: render_svg(found, names=called.products),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from sqlalchemy import Connection, select
@@ -12,9 +13,33 @@ from traceability.operations.events import load_event
 from traceability.signing.keystatement import parse_key_statement
 from traceability.store import models
 from traceability.supply.tracing.labels import ThingKind, kind_of, product_of
+from traceability.supply.tracing.trace import Trace
 
 MOST: Final = 200
 """Products and parties that are looked up for one page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """What the products (by GTIN-14) and parties (by URI) of an answer are called, in one language."""
+
+    products: Mapping[str, str] = field(default_factory=dict)
+    parties: Mapping[str, str] = field(default_factory=dict)
+
+    def party(self, uri: str) -> str:
+        """A party as people know it: its name and number, or its URI if it has no name here."""
+        name = self.parties.get(uri)
+        return f"{name} ({uri.rpartition('/')[2]})" if name else uri
+
+
+def called_in(connection: Connection, found: Trace, language: str = "en") -> Called:
+    """The names in a trace that was described."""
+    uris = (found.name(thing.id) for thing in found.walked.things)
+    parties = {detail.last_party for detail in found.details.values() if detail.last_party}
+    named = (product_names(connection, uris), party_names(connection, parties))
+    return Called(
+        *({key: each[language] for key, each in some.items() if language in each} for some in named)
+    )
 
 
 def product_names(connection: Connection, uris: Iterable[str]) -> dict[str, Mapping[str, Any]]:
