@@ -331,6 +331,25 @@ def test_a_page_looks_at_so_many_events_and_goes_on(lone, monkeypatch):
     assert [numbers(page) for page in pages] == [[3], [], [7]]
 
 
+def test_a_page_holds_so_many_characters_and_goes_on(lone, monkeypatch):
+    order = {"orderBy": "eventTime", "orderDirection": "ASC"}
+    whole = numbers(lone.everything(REGULATOR, **order))
+    monkeypatch.setattr(querying, "MAX_SHOWN", 1)
+    pages = lone.pages(REGULATOR, **order)
+    assert [n for page in pages for n in numbers(page)] == whole
+    assert max(map(len, pages)) == 1
+    with pytest.raises(QueryTooLargeError, match="to order by"):
+        lone.page(REGULATOR, orderBy="ext:rank")
+
+
+def test_what_a_page_holds_goes_by_what_its_reader_sees(lone, monkeypatch):
+    every = {"orderBy": "eventTime", "orderDirection": "ASC"}
+    shown = [len(page) for page in lone.pages(ANYBODY, **every)]
+    monkeypatch.setattr(querying, "MAX_SHOWN", 1_500)
+    more, fewer = (len(lone.pages(reader, **every)) for reader in (REGULATOR, ANYBODY))
+    assert len(shown) < fewer < more
+
+
 def test_rows_that_cannot_match_are_passed_over_unopened_and_only_so_many(lone, monkeypatch):
     monkeypatch.setattr(querying, "MAX_PASSED", 4)
     monkeypatch.setattr(querying, "WINDOW", 3)

@@ -36,11 +36,13 @@ class View:
 
     ``context`` is the JSON-LD context of the document that it came in, if it had one; ``hidden``
     counts the digests without a disclosure, which is all that is to be known of what is withheld.
+    ``size`` is that of the disclosures that are shown, in characters.
     """
 
     event: Mapping[str, Json]
     context: Json
     hidden: int
+    size: int
 
 
 def disclosures_of(connection: Connection, statement: bytes) -> list[str]:
@@ -77,9 +79,12 @@ def _view(statement: sdjwt.SdJwt, texts: list[str], audience: Audience, policies
     revealed = sdjwt.reveal(statement.payload, texts)
     shown = policies.shown(statement.iss, revealed, audience)
     if len(shown) < len(texts):
-        revealed = sdjwt.reveal(statement.payload, [text for text in texts if sdjwt.digest_of(text) in shown])
+        texts = [text for text in texts if sdjwt.digest_of(text) in shown]
+        revealed = sdjwt.reveal(statement.payload, texts)
     event = revealed.claims.get(EVENT_CLAIM)
-    return View(event if isinstance(event, dict) else {}, revealed.claims.get(CONTEXT_CLAIM), revealed.hidden)
+    size = sum(map(len, texts))
+    context = revealed.claims.get(CONTEXT_CLAIM)
+    return View(event if isinstance(event, dict) else {}, context, revealed.hidden, size)
 
 
 def load_event(connection: Connection, statement: bytes) -> dict[str, Any]:

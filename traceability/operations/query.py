@@ -37,6 +37,8 @@ MAX_PASSED: Final = 5_000
 """Rows of events that a page looks at."""
 MAX_OPENED: Final = 500
 """Events that a page opens; those whose row says that they cannot match are not opened."""
+MAX_SHOWN: Final = 8_388_608
+"""Characters of the events that a page opens, as their reader sees them: what it takes in memory and time."""
 MAX_SORTED: Final = 2_000
 """Events that are opened in order to sort by an extension."""
 CHUNK: Final = 50
@@ -108,6 +110,7 @@ class _Seen:
 
     found: Found
     context: Context
+    size: int
 
 
 class _Search:
@@ -137,9 +140,10 @@ class _Search:
         ``maxEventCount`` as far as it may, to say at once that there are too many.
         """
         events: list[Found] = []
-        behind, matched, opened, ended = self.start, 0, 0, True
+        behind, matched, opened, shown, ended = self.start, 0, 0, 0, True
         for passed, (row, seen) in enumerate(self._rows(self.start, self.query.order.descending), 1):
-            opened += seen is not None
+            if seen is not None:
+                opened, shown = opened + 1, shown + seen.size
             if seen is not None and self._matches(seen):
                 matched += 1
                 self._require_few(matched)
@@ -149,7 +153,8 @@ class _Search:
                 behind = self._behind(row, len(events))
             if matched > self.wanted and self.most is None:
                 break
-            if len(events) == self.left or passed == MAX_PASSED or opened == MAX_OPENED:
+            full = passed == MAX_PASSED or opened == MAX_OPENED or shown >= MAX_SHOWN
+            if len(events) == self.left or full:
                 ended = False
                 break
         ended = len(events) == self.left or (ended and matched == len(events))
@@ -162,11 +167,12 @@ class _Search:
         """
         ranked: list[tuple[Any, Found]] = []
         others: list[Found] = []
-        opened = 0
+        opened, shown = 0, 0
         for passed, (_, seen) in enumerate(self._rows(Position(self.start.size, 0, 0, 0), descending=False)):
-            if passed == MAX_PASSED or opened == MAX_SORTED:
+            if passed == MAX_PASSED or opened == MAX_SORTED or shown >= MAX_SHOWN:
                 raise QueryTooLargeError(f"more than {passed} events to order by {self.query.order.by[:128]}")
-            opened += seen is not None
+            if seen is not None:
+                opened, shown = opened + 1, shown + seen.size
             if seen is not None and self._matches(seen):
                 key = sort_key(self.query, seen.found.event, seen.context)
                 others.append(seen.found) if key is None else ranked.append((key, seen.found))
@@ -226,4 +232,6 @@ class _Search:
 
 def _seen(row: AnyRow, view: View) -> _Seen:
     event = {**view.event, "recordTime": format_time(row.recorded_ms)}
-    return _Seen(Found(event, view.context), read_context(view.context, view.event.get("@context")))
+    return _Seen(
+        Found(event, view.context), read_context(view.context, view.event.get("@context")), view.size
+    )
