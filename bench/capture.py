@@ -5,6 +5,8 @@
 
 The documents are those of a generated chain: the events of many firms, by time. One party captures
 them all. A document is one transaction, and every event stands in the stream of each thing it names.
+Two processes share the documents as two workers of the web site do: they draft beside one another, and
+take turns in writing where the database lets only one write.
 """
 
 from __future__ import annotations
@@ -13,7 +15,9 @@ import json
 import secrets
 from collections import defaultdict
 from collections.abc import Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
 from itertools import islice
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Final
 
@@ -28,13 +32,15 @@ from tests.support.web import site_of
 from tests.support.world import World, make_world
 from traceability.operations.capture import capture
 from traceability.operations.draft import Given
+from traceability.operations.node import Node, load_node
 from traceability.operations.tokens import Scope, new_token
 from traceability.signing.keys import PrivateKey
-from traceability.store.engine import open_engine
+from traceability.store.engine import Store, open_engine
 from traceability.supply.epcis.document import read_document
 
 SIZE: Final = 100
 """Events in a document."""
+PROCESSES: Final = 2
 STAGES: Final[dict[str, tuple[str, ...]]] = {
     "parse": ("strictjson.py:json_decode",),
     "validate": ("model.py:check_event",),
@@ -61,14 +67,17 @@ def measure(full: bool, folder: Path) -> Iterator[Table]:
             world = make_world(folder / name, url)
             party = world.party("Platform")
             took: Rounds = defaultdict(list)
-            for _ in range(rounds):
-                _one_round(world, party, list(islice(source, count)), took)
-                took["http"].append(_over_http(world, party, list(islice(source, count))))
+            with ProcessPoolExecutor(PROCESSES, get_context("spawn")) as pool:
+                _together(pool, world, party, list(islice(source, PROCESSES)))  # which takes in the modules
+                for _ in range(rounds):
+                    _one_round(world, party, list(islice(source, count)), took)
+                    took["two"].append(_together(pool, world, party, list(islice(source, count))))
+                    took["http"].append(_over_http(world, party, list(islice(source, count))))
             columns.append(_column(took, count * SIZE))
             profiles.append(_profile(world, party, list(islice(source, count))))
             world.store.close()
     names = (
-        *("events/s, captured", "events/s, by the API, without a socket"),
+        *("events/s, captured", "events/s, by two processes", "events/s, by the API, without a socket"),
         *("signatures/s (limit)", "events/s, json.loads and one insert (peer)"),
         *(
             "captured / signatures",
@@ -89,18 +98,33 @@ def _documents() -> Iterator[bytes]:
 
 def _one_round(world: World, party: str, given: list[bytes], took: Rounds) -> None:
     """Everything that is compared, one after the other, so that the machine's mood is the same."""
-    took["capture"].append(timed(lambda: _capture(world, party, given)))
+    took["capture"].append(timed(lambda: _capture(world.store, world.node, party, given)))
     took["read"].append(timed(lambda: [read_document(document) for document in given]))
     took["sign"].append(_sign(given))
     took["bare"].append(_bare(world.store.url, given))
 
 
-def _capture(world: World, party: str, given: list[bytes]) -> None:
+def _together(pool: Executor, world: World, party: str, given: list[bytes]) -> Took:
+    """Shared out among processes, each with connections of its own."""
+    shares = [given[first::PROCESSES] for first in range(PROCESSES)]
+    here = (world.store.url, world.node.folder, party)
+    return timed(lambda: list(pool.map(_capture_apart, *zip(*((*here, s) for s in shares), strict=True))))
+
+
+def _capture_apart(url: str, folder: Path, party: str, given: list[bytes]) -> None:
+    store = Store(url)
+    try:
+        _capture(store, load_node(folder), party, given)
+    finally:
+        store.close()
+
+
+def _capture(store: Store, node: Node, party: str, given: list[bytes]) -> None:
     """What the API does with documents, but for HTTP."""
     for data in given:
         document = read_document(data)
         events = [Given(each.event, each.context, document.context or None) for each in document.events]
-        answers = capture(world.store, world.node, party, events)
+        answers = capture(store, node, party, events)
         if any(answer.refused or answer.known for answer in answers):
             raise RuntimeError(f"not every event was recorded: {answers[0]}")
 
@@ -152,8 +176,7 @@ def _keep(engine: Engine, given: list[bytes]) -> None:
 def _column(took: Rounds, events: int) -> list[str]:
     rate = {name: [events / t.wall_s for t in rounds] for name, rounds in took.items()}
     return [
-        median(rate["capture"]),
-        median(rate["http"]),
+        *(median(rate[name]) for name in ("capture", "two", "http")),
         median(rate["sign"]),
         median(rate["bare"]),
         ratio(rate["capture"], rate["sign"]),
@@ -165,7 +188,7 @@ def _column(took: Rounds, events: int) -> list[str]:
 
 def _profile(world: World, party: str, given: list[bytes]) -> dict[str, str]:
     """The share of each stage in the time of capturing."""
-    found = spent(lambda: _capture(world, party, given))
+    found = spent(lambda: _capture(world.store, world.node, party, given))
     seconds = {f"{Path(each.file).name}:{each.function}": each.whole_s for each in found}
     stages = {stage: sum(seconds[name] for name in names) for stage, names in STAGES.items()}
     stages["conceal"] -= stages["sign"]  # which is inside it, as are those that follow
