@@ -14,7 +14,8 @@ from gateway.log import log_to_stderr
 from gateway.service import Gateway
 from traceability.errors import TraceabilityError
 from traceability.operations.ingest import Ingest
-from traceability.operations.node import Node, check_mode, load_node
+from traceability.operations.node import Node, load_node
+from traceability.secretfiles import check_mode
 from traceability.settings import GatewaySettings, load
 from traceability.store.engine import Store
 

@@ -23,11 +23,12 @@ from traceability.commands import (
     running,
     token,
     trace,
+    witness,
 )
 from traceability.commands.verb import Answer
 from traceability.errors import TraceabilityError
 
-MODULES = (running, node, keys, token, batches, trace, recall, disclosure, publisher, proof, doctor)
+MODULES = (running, node, keys, token, batches, trace, recall, disclosure, publisher, proof, witness, doctor)
 """In the order in which ``--help`` lists their verbs."""
 
 

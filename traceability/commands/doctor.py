@@ -19,7 +19,8 @@ from traceability.commands.verb import Answer, Verbs, add_verb
 from traceability.errors import SettingsError, TraceabilityError
 from traceability.ledger.record import format_time
 from traceability.operations.ingest import MAX_AHEAD_MS
-from traceability.operations.node import check_mode, load_node, secret_files
+from traceability.operations.node import load_node, secret_files
+from traceability.secretfiles import check_mode
 from traceability.settings import GatewaySettings, load
 from traceability.signing.keys import check_library
 from traceability.store import models

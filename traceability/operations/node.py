@@ -11,9 +11,7 @@ lock.sqlite      the newest signed checkpoint; never restored from a backup
 from __future__ import annotations
 
 import json
-import os
 import secrets
-import stat
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +20,7 @@ from typing import Final
 from traceability import identifiers
 from traceability.errors import ConflictError, SettingsError
 from traceability.ledger import note
+from traceability.secretfiles import read_secret, write_new
 from traceability.signing.keys import PrivateKey
 from traceability.verification.policy import Policy, format_policy, parse_policy
 
@@ -48,17 +47,17 @@ class Node:
     @cached_property
     def log_key(self) -> PrivateKey:
         """Signs checkpoints."""
-        return PrivateKey.from_pem(_read_secret(self.folder / "keys" / "log.pem"), None)
+        return PrivateKey.from_pem(read_secret(self.folder / "keys" / "log.pem"), None)
 
     @cached_property
     def registrar_key(self) -> PrivateKey:
         """Signs parties' key statements."""
-        return PrivateKey.from_pem(_read_secret(self.folder / "keys" / "registrar.pem"), None)
+        return PrivateKey.from_pem(read_secret(self.folder / "keys" / "registrar.pem"), None)
 
     @cached_property
     def secret(self) -> bytes:
         """32 bytes from which receipt keys and the custody key are derived."""
-        return bytes.fromhex(_read_secret(self.folder / "keys" / "secret").decode("ascii"))
+        return bytes.fromhex(read_secret(self.folder / "keys" / "secret").decode("ascii"))
 
     @cached_property
     def policy_text(self) -> str:
@@ -92,16 +91,16 @@ def init_node(folder: Path, name: str | None = None) -> Node:
     keys = folder / "keys"
     keys.mkdir(mode=0o700, parents=True, exist_ok=True)
     log, registrar = PrivateKey.generate(), PrivateKey.generate()
-    _write(keys / "log.pem", log.to_pem(None), 0o600)
-    _write(keys / "registrar.pem", registrar.to_pem(None), 0o600)
-    _write(keys / "secret", secrets.token_bytes(32).hex().encode("ascii"), 0o600)
+    write_new(keys / "log.pem", log.to_pem(None), 0o600)
+    write_new(keys / "registrar.pem", registrar.to_pem(None), 0o600)
+    write_new(keys / "secret", secrets.token_bytes(32).hex().encode("ascii"), 0o600)
     origin = identifiers.log_origin(chosen)
     policy = Policy(
         log=note.VerifierKey(origin, note.ED25519, log.public),
         registrar=note.VerifierKey(f"{chosen}/registrar", note.ED25519, registrar.public),
     )
-    _write(folder / "policy", format_policy(policy).encode("ascii"), 0o644)
-    _write(
+    write_new(folder / "policy", format_policy(policy).encode("ascii"), 0o644)
+    write_new(
         folder / "node.json", json.dumps({"format": FORMAT, "name": chosen}).encode("ascii") + b"\n", 0o644
     )
     return Node(folder, chosen)
@@ -125,30 +124,3 @@ def load_node(folder: Path) -> Node:
 def secret_files(folder: Path) -> list[Path]:
     """The files that only the node's own user may read."""
     return [folder / "keys" / name for name in ("log.pem", "registrar.pem", "secret")]
-
-
-def check_mode(path: Path) -> None:
-    """Refuse a secret that others could read.
-
-    Raises:
-        SettingsError: it is missing, or its mode lets others in.
-    """
-    try:
-        mode = stat.S_IMODE(path.stat().st_mode)
-    except FileNotFoundError:
-        raise SettingsError(f"{path} is missing: restore it from your copy of the keys") from None
-    if mode & 0o077:
-        raise SettingsError(f"{path} has mode {mode:04o}: others can read it; run chmod 600 {path}")
-
-
-def _read_secret(path: Path) -> bytes:
-    check_mode(path)
-    return path.read_bytes()
-
-
-def _write(path: Path, data: bytes, mode: int) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())

@@ -1,0 +1,89 @@
+"""A witness's folder, made once by ``traceability witness init``.
+
+witness.pem      its key: whoever reads it can cosign anything in its name
+witness.sqlite   its memory; never restored from a copy (see memory.py)
+witness.lock     held while it runs
+"""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from traceability.errors import ConflictError, SettingsError
+from traceability.ledger.note import COSIGNATURE_V1, VerifierKey
+from traceability.secretfiles import read_secret, write_new
+from traceability.signing.keys import PrivateKey
+from traceability.witness import memory
+
+_KEY: Final = "witness.pem"
+_MEMORY: Final = "witness.sqlite"
+_LOCK: Final = "witness.lock"
+
+
+def init_witness(folder: Path, name: str) -> VerifierKey:
+    """Make a witness: a key of its own, and an empty memory.
+
+    Args:
+        folder: made with mode 0700 if it is not there.
+        name: a URL without its scheme, ``witness.example/w1``; need not be reachable.
+
+    Raises:
+        MalformedError: the name cannot stand in a note.
+        ConflictError: the folder holds a witness, or what is left of one; a key is never used twice.
+    """
+    key = PrivateKey.generate()
+    verifier = VerifierKey(name, COSIGNATURE_V1, key.public)
+    if left := [path for path in (folder / _KEY, folder / _MEMORY) if path.exists()]:
+        raise ConflictError(f"{left[0]} is there already", remedy="Choose another folder for a new witness.")
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    write_new(folder / _KEY, key.to_pem(None), 0o600)
+    memory.create(folder / _MEMORY, name)
+    return verifier
+
+
+def load_key(folder: Path) -> PrivateKey:
+    """The witness's key.
+
+    Raises:
+        SettingsError: there is none, or others can read it.
+    """
+    if not (folder / _KEY).exists():
+        raise SettingsError(
+            f"{folder} holds no witness", remedy="Make one, once: traceability witness init --help."
+        )
+    return PrivateKey.from_pem(read_secret(folder / _KEY), None)
+
+
+@contextmanager
+def open_memory(folder: Path, *, checkpoints: bool = False) -> Iterator[memory.Memory]:
+    """The witness's memory; the running witness alone opens it with ``checkpoints``.
+
+    Raises:
+        SettingsError: it is missing, or of another version.
+    """
+    opened = memory.Memory(folder / _MEMORY, checkpoints=checkpoints)
+    try:
+        yield opened
+    finally:
+        opened.close()
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Hold the folder: two witnesses never run on one memory.
+
+    Raises:
+        SettingsError: another one does.
+    """
+    with (folder / _LOCK).open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise SettingsError(
+                f"another witness runs on {folder}", remedy="End that one first, or choose another folder."
+            ) from None
+        yield
