@@ -281,6 +281,11 @@ class BrokerUnavailableError(SurroundingsError):
     advice = "Start the broker, or check FT_MQTT_URL; devices keep their readings until then."
 
 
+class WitnessError(SurroundingsError):
+    code = "witness"
+    advice = "What is published stays so; the witness is asked again in a minute."
+
+
 class ClockError(SurroundingsError):
     code = "clock-stuck"
     advice = "Set this machine's clock; nothing is signed until it moves on."

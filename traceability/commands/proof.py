@@ -14,8 +14,9 @@ from traceability.identifiers import encode_value
 from traceability.operations.audit import audit
 from traceability.operations.export import export_bundle
 from traceability.signing.disclosure import Audience
+from traceability.store.engine import system_clock
 from traceability.verification.bundle import encode_bundle
-from traceability.verification.policy import MAX_BYTES, parse_policy
+from traceability.verification.policy import parse_policy
 from traceability.verification.verdict import check
 
 AUDIENCES: Final = tuple(audience.value for audience in Audience)
@@ -64,9 +65,9 @@ def _audit(_: argparse.Namespace) -> Answer:
 
 def _verify(args: argparse.Namespace) -> Answer:
     bundle = _read(args.bundle)
-    policy = None if args.policy is None else parse_policy(_text(args.policy))
+    policy = None if args.policy is None else parse_policy(_read(args.policy))
     progress(f"checking {len(bundle):,} bytes")
-    verdict = check(bundle, policy)
+    verdict = check(bundle, policy, system_clock())
     return Answer(verdict.to_json(), tuple(verdict.lines()), verdict.exit_code)
 
 
@@ -93,10 +94,3 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise BundleError(f"{path} cannot be read: {error.strerror}") from error
-
-
-def _text(path: Path) -> str:
-    data = _read(path)
-    if len(data) > MAX_BYTES or not data.isascii():
-        raise BundleError(f"{path} is not a policy: ASCII of at most {MAX_BYTES} bytes")
-    return data.decode("ascii")

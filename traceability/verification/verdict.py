@@ -3,7 +3,7 @@
     signed       who said it, and whose word that is
     unchanged    every byte is what the chains and the log commit to
     complete     nothing is left out or held back, as of a time, for a named log
-    fresh        as of when
+    fresh        as of when, and whether that is recent enough
     not proven   what no signature can prove
 
 An answer ``holds``, is ``unknown`` (it needs a policy that the verifier did not bring, or a
@@ -26,6 +26,7 @@ from traceability.ledger.record import GENESIS, Record, check_chain, format_time
 from traceability.ledger.state import StateLeaf, parse_state_leaf, stream_hash, verify_presence
 from traceability.verification.beginning import beginning, limits_before
 from traceability.verification.bundle import Bundle, Stretch, parse_bundle
+from traceability.verification.freshness import Freshness, FreshnessCode, check_checkpoint
 from traceability.verification.journey import Happening, Journey, RecordView
 from traceability.verification.monitored import check_loggers, check_stays
 from traceability.verification.policy import Policy
@@ -63,11 +64,12 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The five answers; ``journey`` is there when nothing failed."""
+    """The five answers; ``journey`` is there when nothing failed, ``freshness`` if there is a quorum."""
 
     parts: tuple[Part, ...]
     journey: Journey | None
     failure: TraceabilityError | None = None
+    freshness: Freshness | None = None
 
     @property
     def exit_code(self) -> int:
@@ -94,6 +96,7 @@ class Verdict:
     def to_json(self) -> dict[str, Any]:
         """The verdict for programs, record by record."""
         records = self.journey.records if self.journey else ()
+        asked = {} if self.freshness is None else {"freshness": self.freshness.to_json()}
         return {
             "parts": {p.name: {"status": p.status.value, "text": p.text} for p in self.parts},
             "recall": self.standing.to_json(),
@@ -110,31 +113,33 @@ class Verdict:
                 for r in records
             ],
             "exit_code": self.exit_code,
-        }
+        } | asked
 
 
-def check(data: bytes, policy: Policy | None) -> Verdict:
+def check(data: bytes, policy: Policy | None, now_ms: int | None = None) -> Verdict:
     """Check a bundle against the verifier's own policy; never raises for a bad bundle.
 
     Args:
         data: the bundle's bytes.
         policy: pinned keys; without them signers and completeness stay unknown.
+        now_ms: the verifier's clock, milliseconds since 1970; without it a quorum stays unknown.
     """
-    run = _Run(policy)
+    run = _Run(policy, now_ms)
     try:
         journey = run.check(parse_bundle(data))
     except TraceabilityError as failure:
         return Verdict(_failed(run.part, failure), None, failure)
-    return Verdict(run.answers(journey), journey)
+    return Verdict(run.answers(journey), journey, freshness=run.freshness)
 
 
 class _Run:
     """One check; ``part`` says which question is being asked."""
 
-    def __init__(self, policy: Policy | None) -> None:
-        self.policy = policy
+    def __init__(self, policy: Policy | None, now_ms: int | None) -> None:
+        self.policy, self.now_ms = policy, now_ms
         self.part = "unchanged"
         self.signers = Signers()
+        self.freshness: Freshness | None = None
 
     def check(self, bundle: Bundle) -> Journey:
         """All questions in order; raises at the first that fails."""
@@ -144,7 +149,8 @@ class _Run:
         records = {id(s): _chain(s, leaf) for s in bundle.streams}
         self.part = "signed"
         if self.policy is not None:
-            note.verify(note.parse_note(bundle.checkpoint), [self.policy.log])
+            signed = note.parse_note(bundle.checkpoint)
+            self.freshness = check_checkpoint(signed, self.policy, self.now_ms)
             if checkpoint.origin != self.policy.log.name:
                 raise TamperError(
                     "another log than the pinned one", expected=self.policy.log.name, got=checkpoint.origin
@@ -167,6 +173,9 @@ class _Run:
             "unchanged", Status.HOLDS, f"{len(journey.records)} records, every byte as chained and logged"
         )
         fresh = Part("fresh", Status.HOLDS, f"as of {at} by the operator's clock")
+        if self.freshness is not None:
+            recent = self.freshness.code is FreshnessCode.FRESH
+            fresh = Part("fresh", Status.HOLDS if recent else Status.UNKNOWN, self.freshness.text)
         last = Part("not proven", Status.HOLDS, NOT_PROVEN)
         if self.policy is None:
             text = "bring a policy (--policy): no key here is vouched for by anyone you know"
