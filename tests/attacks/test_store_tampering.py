@@ -67,6 +67,10 @@ CLASSIFICATION: dict[str, dict[str, str]] = {
         ),
         PROTECTED,
     ),
+    "cosignatures": dict.fromkeys(
+        ("size", "witness", "time_s", "line"),
+        "not evidence: another machine's word, which whoever reads it checks against a key of their own",
+    ),
     "checkpoints": dict.fromkeys(("size", "time_ms", "leaf", "note", "published"), PROTECTED),
     "tiles": dict.fromkeys(("level", "number", "hashes"), PROTECTED),
     "tallies": dict.fromkeys(

@@ -105,11 +105,11 @@ def refuses(cli, code, *words):
 
 def test_a_trace_is_a_table_indented_by_depth_with_what_is_to_be_looked_at(ask, still):
     code, out, _ = ask("trace", LOT, "--forward")
-    lines = out.splitlines()
+    lines, dairy = out.splitlines(), called(still.dairy, "Dairy")
     assert (code, lines[0]) == (0, "forward: 4 things, 2 processes")
     assert lines[1] == f"  {A}  batch  {called(still.packer, 'Packer')}"
-    assert lines[2] == f"    {MIX}  batch  10 KGM  {called(still.dairy, 'Dairy')}"
-    assert lines[3] == f"      {YOGHURT}  batch  10 KGM  {called(still.dairy, 'Dairy')}  ! shipped, not received"
+    assert lines[2] == f"    {MIX}  batch  10 KGM  {dairy}"
+    assert lines[3] == f"      {YOGHURT}  batch  10 KGM  {dairy}  ! shipped, not received"
     assert PALLET in lines[4]
 
 

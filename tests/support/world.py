@@ -24,10 +24,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.support.cosigned import Cosigner
 from tests.support.databases import prepare
 from tests.support.supply import trade
 from traceability import identifiers
 from traceability.operations.capture import Captured
+from traceability.operations.cosign import cosign
 from traceability.operations.enrol import enrol_device, enrol_party
 from traceability.operations.export import export_bundle
 from traceability.operations.heartbeat import beat
@@ -44,6 +46,7 @@ from traceability.signing.keys import PrivateKey
 from traceability.signing.keystatement import device_request
 from traceability.store.engine import Store
 from traceability.verification.bundle import encode_bundle
+from traceability.verification.quorum import Witness
 
 START_MS = 1_767_225_600_000
 """2026-01-01T00:00:00Z, where every world begins."""
@@ -197,6 +200,10 @@ def make_world(folder: Path, database_url: str, name: str | None = None) -> Worl
     return world
 
 
+EAST = Cosigner("east")
+"""The neighbour of ``tell_story``."""
+
+
 @dataclass(frozen=True)
 class Story:
     """What ``tell_story`` made: a small node in which every table has rows."""
@@ -225,6 +232,7 @@ def tell_story(world: World) -> Story:
     second = world.harvest(farm, "L2")
     _drive(world, carrier, probe, batch, truck)
     world.publish()
+    cosign(world.store, Witness("east", EAST.verifier, "http://east.example"), post=EAST.answer)
     rotate_party_key(world.store, world.node, carrier)
     former = enrol_party(world.store, world.node, {"en": "Former", "zh": "从前"})
     revoke_key(world.store, world.node, former.kid, None, "gave up its business")

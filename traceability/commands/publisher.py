@@ -7,12 +7,15 @@ import json
 import signal
 import sys
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from traceability.commands.cosigner import Cosigner, cosigners
 from traceability.commands.verb import Answer, Opened, Verbs, add_verb, opened
 from traceability.errors import ClockError, StoreUnavailableError, TamperError, TraceabilityError
 from traceability.ledger.record import format_time
+from traceability.operations.cosign import Cosigned
 from traceability.operations.erase import newest_erasure
 from traceability.operations.heartbeat import beat
 from traceability.operations.publish import Published, publish
@@ -39,23 +42,26 @@ def add(verbs: Verbs) -> None:
 
 def _publish(args: argparse.Namespace) -> Answer:
     with opened(checkpoints=True) as here:
+        neighbours = cosigners(here.store, here.node, _log)
         if args.once:
             extended = extend_recalls(here.store, here.node)
-            return _answer(publish(here.store, here.node), extended)
+            done = publish(here.store, here.node)
+            signed = [each for each in (neighbour.turn() for neighbour in neighbours) if each]
+            return _answer(done, extended, signed)
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
-        publisher = Publisher(here)
-        while not stop.is_set():
-            publisher.turn()
-            stop.wait(INTERVAL_S)
+        publisher = Publisher(here, neighbours)
+        publisher.run(stop)
     return Answer({"published": publisher.published}, ())
 
 
-def _answer(done: Published | None, extended: Extended) -> Answer:
+def _answer(done: Published | None, extended: Extended, signed: Sequence[Cosigned]) -> Answer:
     failed = {recall: error.code for recall, error in extended.failed.items()}
     lines = [f"{recall} could not be extended: {error}" for recall, error in extended.failed.items()]
+    lines += [f"{each.witness} cosigned {each.size} entries" for each in signed]
     data: dict[str, Any] = {"published": 0, "recalls_not_extended": failed}
+    data["cosigned"] = {each.witness: each.size for each in signed}
     if done is None:
         lines.insert(0, "nothing is new")
     else:
@@ -69,11 +75,22 @@ class Publisher:
     """One publisher's life: a turn a second; what hinders it is said, kept in its heartbeat and retried."""
 
     here: Opened
+    neighbours: Sequence[Cosigner] = ()
     published: int = 0
     size: int | None = None
     hindered: str | None = None
     _beat_ms: int = field(default=0)
     _scrubbed: int | None = field(default=None)
+
+    def run(self, stop: threading.Event) -> None:
+        """A turn a second until it is to stop."""
+        for neighbour in self.neighbours:
+            neighbour.start()
+        while not stop.is_set():
+            self.turn()
+            stop.wait(INTERVAL_S)
+        for neighbour in self.neighbours:
+            neighbour.end()
 
     def turn(self) -> None:
         """Publish what is new, and say so."""
@@ -97,6 +114,8 @@ class Publisher:
             self.published += done.records
             self.size = done.size
             _log("info", "published", records=done.records, size=done.size)
+            for neighbour in self.neighbours:
+                neighbour.wake()
 
     def _extend(self) -> TraceabilityError | None:
         """Let open recalls reach what was made since; whatever hinders one does not keep others from it."""

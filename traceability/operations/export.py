@@ -13,6 +13,7 @@ from traceability.identifiers import stream_of
 from traceability.ledger.record import GENESIS
 from traceability.ledger.state import Presence, stream_hash
 from traceability.ledger.stay import StayOpen, parse_stay_amend, parse_stay_close, parse_stay_open
+from traceability.operations.cosign import checkpoint_note
 from traceability.operations.log import latest_checkpoint, read_tiles, state_tree
 from traceability.operations.node import Node
 from traceability.operations.policies import released_all
@@ -73,7 +74,7 @@ class _Exporter:
         return Bundle(
             subject=self.batch,
             audience=self.audience,
-            checkpoint=self.latest.note.encode("utf-8"),
+            checkpoint=checkpoint_note(self.connection, self.latest),
             state_leaf=self.latest.leaf.encode("ascii"),
             state_proof=tuple(tiles.inclusion_proof(self.latest.size - 1, self.latest.size)),
             streams=(subject, *assets, *keys),

@@ -171,6 +171,19 @@ class Checkpoint(Base):
     published: Mapped[bool]
 
 
+class Cosignature(Base):
+    """A witness's line under a checkpoint; whoever reads it checks it. Not evidence of this node's.
+
+    ``witness`` is its vkey; only the newest of each under each checkpoint is kept.
+    """
+
+    __tablename__ = "cosignatures"
+    size: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    witness: Mapped[str] = mapped_column(String(512), primary_key=True)
+    time_s: Mapped[int]
+    line: Mapped[str]
+
+
 class Tile(Base):
     """The longest known version of one hash tile: up to 256 hashes of 32 bytes."""
 

@@ -7,6 +7,7 @@ from sqlalchemy import select
 
 from traceability.errors import MalformedError
 from traceability.ledger.tiles import TilePath, encode_bundle, parse_tile_path
+from traceability.operations.cosign import checkpoint_note
 from traceability.operations.log import latest_checkpoint, log_entries
 from traceability.store import models
 from webapp.database import snapshot
@@ -17,11 +18,11 @@ IMMUTABLE = 365 * 86_400
 
 @log.get("/checkpoint")
 def checkpoint() -> Response:
-    """The newest published checkpoint, a signed note."""
+    """The newest published checkpoint, a signed note, with the cosignatures of witnesses so far."""
     latest = latest_checkpoint(snapshot())
     if latest is None:
         abort(404)
-    response = Response(latest.note, mimetype="text/plain")
+    response = Response(checkpoint_note(snapshot(), latest), mimetype="text/plain")
     response.cache_control.no_cache = True
     return response
 

@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 from traceability.operations.export import export_bundle
 from traceability.operations.log import latest_checkpoint
 from traceability.operations.node import Node
+from traceability.store.engine import system_clock
 from traceability.verification.bundle import encode_bundle
 from traceability.verification.verdict import Verdict, check
 
@@ -102,7 +103,7 @@ class Journeys:
         """Do the check; what failed is answered to those who wait, and not kept."""
         try:
             bundle = encode_bundle(export_bundle(connection, self.node, key[0]))
-            checked = Checked(bundle, check(bundle, self.node.policy), entry.begun_s + KEPT_S)
+            checked = Checked(bundle, check(bundle, self.node.policy, system_clock()), entry.begun_s + KEPT_S)
         except BaseException as error:
             entry.result.set_exception(error)
             self._forget(key, entry)

@@ -1,0 +1,220 @@
+"""Neighbours cosign what a node publishes: with a real witness, and with peers that misbehave."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from sqlalchemy import delete, select
+
+from tests.support.web import site_of
+from tests.support.witness import NAME, Log, call, make_witness, serving
+from traceability.errors import LogConflictError, WitnessError
+from traceability.ledger import note
+from traceability.ledger.note import VerifierKey
+from traceability.operations import cosign as cosigning
+from traceability.operations.cosign import Cosigned, asked, checkpoint_note, cosign
+from traceability.operations.log import latest_checkpoint
+from traceability.store import models
+from traceability.verification.bundle import parse_bundle
+from traceability.verification.policy import parse_policy
+from traceability.verification.quorum import Witness
+from traceability.witness import protocol
+
+
+class _Known(Log):
+    """A node's log, of which a witness is told no more than the key."""
+
+    def __init__(self, verifier: VerifierKey) -> None:
+        super().__init__(verifier.name)
+        self._own = verifier
+
+    @property
+    def verifier(self) -> VerifierKey:
+        return self._own
+
+
+@pytest.fixture
+def witness(lone, tmp_path):
+    """A listening witness that watches the node's log, as a line of a policy would name it."""
+    (tmp_path / "witness").mkdir()
+    with serving(tmp_path / "witness", _Known(lone.node.policy.log)) as served:
+        yield Witness("east", served.service.verifier, served.address)
+
+
+def lines(world):
+    """The names under the newest checkpoint, all of them signatures of known keys."""
+    with world.store.reading() as connection:
+        latest = latest_checkpoint(connection)
+        assert latest is not None
+        signed = note.parse_note(checkpoint_note(connection, latest))
+    return [signature.name for signature in signed.signatures]
+
+
+def ask(world, witness) -> Cosigned:
+    """The witness signs; there is a checkpoint."""
+    done = cosign(world.store, witness)
+    assert done is not None
+    return done
+
+
+def harvest(world, farm, lot):
+    world.harvest(farm, lot)
+    world.publish()
+
+
+def test_every_checkpoint_is_cosigned_with_a_proof_from_the_one_before(lone, witness):
+    farm = lone.party("Farm")
+    for lot in ("L1", "L2", "L3"):
+        harvest(lone, farm, lot)
+        assert ask(lone, witness).size > 1
+        assert lines(lone) == [lone.node.origin, NAME]
+    with lone.store.reading() as connection:
+        assert len(connection.execute(select(models.Cosignature.size)).all()) == 3
+
+
+def test_the_log_and_bundles_show_the_cosignature_and_any_verifier_checks_it(lone, witness):
+    farm = lone.party("Farm")
+    batch = lone.harvest(farm, "L1")
+    lone.publish()
+    signed = ask(lone, witness)
+    with site_of(lone) as site:
+        shown = site.test_client().get("/log/checkpoint").data
+    assert shown == parse_bundle(lone.bundle(batch)).checkpoint
+    checked = note.verify(note.parse_note(shown), [lone.node.policy.log, witness.key])
+    assert [(each.by.name, each.time_s) for each in checked] == [
+        (lone.node.origin, None),
+        (NAME, signed.time_s),
+    ]
+
+
+def test_asking_again_keeps_the_newer_time_alone(lone, witness):
+    times = [ask(lone, witness).time_s for _ in range(3)]
+    assert times == sorted(times)
+    assert lines(lone) == [lone.node.origin, NAME]
+    with lone.store.reading() as connection:
+        assert connection.execute(select(models.Cosignature.time_s)).scalars().all() == [times[-1]]
+
+
+def test_what_the_node_forgot_of_a_witness_is_learnt_from_its_answer(lone, witness):
+    farm = lone.party("Farm")
+    cosign(lone.store, witness)
+    with lone.store.transaction() as tx:
+        tx.connection.execute(delete(models.Cosignature))
+    harvest(lone, farm, "L1")
+    assert ask(lone, witness).size > 1
+    assert lines(lone) == [lone.node.origin, NAME]
+
+
+def test_a_store_from_yesterday_is_told_that_a_witness_saw_more(lone, witness, tmp_path):
+    farm = lone.party("Farm")
+    harvest(lone, farm, "L1")
+    lone.store.scrub()
+    shutil.copy(tmp_path / "store.sqlite", tmp_path / "yesterday.sqlite")
+    harvest(lone, farm, "L2")
+    cosign(lone.store, witness)
+    with pytest.raises(LogConflictError, match="another history") as caught:
+        cosign(type(lone.store)(f"sqlite:///{tmp_path / 'yesterday.sqlite'}"), witness)
+    assert "restored from a backup" in caught.value.remedy()
+
+
+def test_only_witnesses_with_an_address_are_asked(lone, witness):
+    pinned = lone.node.policy_text.removesuffix("quorum none\n")
+    policy = f"{pinned}witness east {witness.key.vkey()} {witness.url}\nquorum east\n"
+    (lone.node.folder / "policy").write_text(policy)
+    assert [each.url for each in parse_policy(policy).quorum.witnesses] == [witness.url]
+    fresh = type(lone.node)(**{f: getattr(lone.node, f) for f in lone.node.__dataclass_fields__})
+    assert [each.name for each in asked(fresh)] == ["east"]
+    assert asked(lone.node) == ()
+
+
+def test_who_is_not_there_is_said_and_nothing_is_kept(lone, witness):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        gone = Witness("gone", witness.key, f"http://127.0.0.1:{taken.getsockname()[1]}")
+    with pytest.raises(WitnessError, match="does not answer"):
+        cosign(lone.store, gone)
+    assert lines(lone) == [lone.node.origin]
+
+
+@contextmanager
+def answering(*answers: bytes) -> Iterator[str]:
+    """A peer that sends these bytes, one to each connection, whatever it is asked."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            for answer in answers:
+                connection, _ = server.accept()
+                with connection:
+                    asking = connection.makefile("rb")
+                    length = 0
+                    while (line := asking.readline()) not in {b"\r\n", b""}:
+                        if line.lower().startswith(b"content-length:"):
+                            length = int(line.split(b":")[1])
+                    asking.read(length)
+                    connection.sendall(answer)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+        thread.join(5)
+
+
+def http(status: int, body: bytes, *more: str) -> bytes:
+    head = "\r\n".join((f"HTTP/1.1 {status} x", f"Content-Length: {len(body)}", *more, "", ""))
+    return head.encode() + body
+
+
+@pytest.mark.parametrize(
+    ("answers", "message"),
+    [
+        ([http(200, b"")], "without its signature"),
+        ([http(200, "\u2014 someone.example AAAAAAA=\n".encode())], "without its signature"),
+        ([http(200, b"x" * 20_000)], "more than 16384 bytes"),
+        ([http(302, b"", "Location: http://192.0.2.1/")], "refused with 302"),
+        ([http(403, b"no\n")], "refused with 403: 'no'"),
+        ([http(409, b"many\n")], "answered with no size"),
+        ([b"nonsense\r\n\r\n"], "does not answer"),
+        ([b""], "does not answer"),
+    ],
+)
+def test_a_peer_that_answers_badly_is_refused_and_nothing_is_kept(lone, witness, answers, message):
+    with answering(*answers) as address, pytest.raises(WitnessError, match=message):
+        cosign(lone.store, Witness("east", witness.key, address))
+    assert lines(lone) == [lone.node.origin]
+
+
+def test_a_proof_that_a_witness_does_not_accept_is_an_alarm(lone, witness):
+    with answering(http(422, b"no\n")) as address, pytest.raises(LogConflictError, match="another root"):
+        cosign(lone.store, Witness("east", witness.key, address))
+
+
+def test_a_signature_by_another_key_or_of_another_checkpoint_is_refused(lone, witness, tmp_path):
+    cosign(lone.store, witness)
+    with lone.store.reading() as connection:
+        old = connection.execute(select(models.Cosignature.line)).scalar_one()
+    harvest(lone, lone.party("Farm"), "L1")
+    with answering(http(200, old.encode())) as address, pytest.raises(WitnessError, match="its signature"):
+        cosign(lone.store, Witness("east", witness.key, address))
+    stranger = make_witness(tmp_path / "stranger", [_Known(lone.node.policy.log)])
+    with pytest.raises(WitnessError, match="its signature"):
+        cosign(lone.store, Witness("east", stranger, witness.url))
+    assert lines(lone) == [lone.node.origin]
+
+
+def test_a_slow_peer_is_left(lone, witness, monkeypatch):
+    monkeypatch.setattr(cosigning, "TIMEOUT_S", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        with pytest.raises(WitnessError, match="timed out"):
+            cosign(lone.store, Witness("east", witness.key, address))
+
+
+def test_a_witness_of_one_history_does_not_sign_the_other(lone, witness):
+    """What the node sends is what the witness judges: another log's checkpoint is not its own."""
+    body = protocol.encode_request(0, [], b"other.example/log\n1\nAAAA\n\n\xe2\x80\x94 x AAAAAAAA\n")
+    assert call(str(witness.url), "POST", "/add-checkpoint", body).status in {400, 404}

@@ -1,0 +1,155 @@
+"""Cosignatures: the witnesses of the node's own policy are asked to sign its newest checkpoint too.
+
+A witness says that it has seen one history only. Asking needs no trust: what comes back is checked
+against the key that the policy pins, and kept beside the checkpoint. One witness that is slow, gone or
+wrong keeps nothing from the others, and nothing from being published.
+
+Source: C2SP tlog-witness; docs/witness.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from typing import Final
+from urllib.parse import urlsplit
+
+from sqlalchemy import Connection, delete, select
+
+from traceability.errors import LogConflictError, TraceabilityError, WitnessError
+from traceability.ledger import note
+from traceability.operations.log import latest_checkpoint, read_tiles
+from traceability.operations.node import Node
+from traceability.store import models
+from traceability.store.engine import AnyRow, Store
+from traceability.store.rows import insert_new
+from traceability.verification.quorum import Witness
+from traceability.witness import protocol
+
+TIMEOUT_S: Final = 5.0
+"""For each step on the network."""
+MAX_ANSWER: Final = 16_384
+"""Bytes of an answer that are read: 16 cosignatures are about 3 KiB."""
+OK, CONFLICT, DISPROVED = 200, 409, 422
+
+Post = Callable[[str, bytes], tuple[int, bytes]]
+"""From an address and a body to status and body of the answer; raises WitnessError."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cosigned:
+    """A witness signed the checkpoint of this size, at this time (seconds since 1970)."""
+
+    witness: str
+    size: int
+    time_s: int
+
+
+def asked(node: Node) -> tuple[Witness, ...]:
+    """The witnesses that can be asked: those of the node's own policy with an address."""
+    return tuple(witness for witness in node.policy.quorum.witnesses if witness.url)
+
+
+def cosign(store: Store, witness: Witness, post: Post | None = None) -> Cosigned | None:
+    """Ask one witness to sign the newest checkpoint; None before there is one.
+
+    It is asked again although it signed this very checkpoint before: its newer time tells that the
+    checkpoint is still the newest.
+
+    Raises:
+        WitnessError: it does not answer, refuses, or answers what is no signature of its own.
+        LogConflictError: it has signed a tree that is larger than this one, or another of its size.
+        StoreUnavailableError: try again.
+    """
+    post = post or send
+    with store.reading() as connection:
+        latest, old_size = latest_checkpoint(connection), _cosigned_size(connection, witness)
+    if latest is None:
+        return None
+    address = f"{(witness.url or '').rstrip('/')}{protocol.PATH}"
+    status, body = post(address, _request(store, latest, old_size))
+    if status == CONFLICT:  # it knows better than we do how far it came
+        size = _size_of(witness, body)
+        if size > latest.size or size == old_size:
+            raise LogConflictError(
+                f"witness {witness.name} has signed another history", expected=latest.size, got=size
+            )
+        status, body = post(address, _request(store, latest, size))
+    if status == DISPROVED:
+        raise LogConflictError(f"witness {witness.name} has another root, or does not accept the proof")
+    if status != OK:
+        said = body[:200].decode("utf-8", "replace").strip()
+        raise WitnessError(f"witness {witness.name} refused with {status}: {said!r}")
+    return _keep(store, witness, latest, body)
+
+
+def checkpoint_note(connection: Connection, checkpoint: AnyRow) -> bytes:
+    """A checkpoint as it is handed out: signed by the log, and by the witnesses so far."""
+    table = models.Cosignature
+    lines = select(table.line).where(table.size == checkpoint.size).order_by(table.witness)
+    return "".join([checkpoint.note, *connection.execute(lines).scalars()]).encode("utf-8")
+
+
+def _cosigned_size(connection: Connection, witness: Witness) -> int:
+    """The size of the newest checkpoint that this witness is known to have signed."""
+    table = models.Cosignature
+    newest = (
+        select(table.size).where(table.witness == witness.key.vkey()).order_by(table.size.desc()).limit(1)
+    )
+    return connection.execute(newest).scalar_one_or_none() or 0
+
+
+def _request(store: Store, latest: AnyRow, old_size: int) -> bytes:
+    with store.reading() as connection:
+        proof = read_tiles(connection).consistency_proof(old_size, latest.size) if old_size else []
+    return protocol.encode_request(old_size, proof, latest.note.encode("utf-8"))
+
+
+def _size_of(witness: Witness, body: bytes) -> int:
+    try:
+        return protocol.parse_size(body)
+    except TraceabilityError as error:
+        raise WitnessError(f"witness {witness.name} answered with no size: {error}") from error
+
+
+def _keep(store: Store, witness: Witness, latest: AnyRow, body: bytes) -> Cosigned:
+    """Check what came, and keep it in the place of an older one of this checkpoint."""
+    try:
+        signatures = protocol.parse_cosignatures(body)
+        text = note.parse_note(latest.note.encode("utf-8")).text
+        (verified,) = note.verify(note.Note(text, signatures), [witness.key])
+        (own,) = (s for s in signatures if (s.name, s.key_id) == (witness.key.name, witness.key.key_id))
+    except (TraceabilityError, ValueError) as error:
+        raise WitnessError(f"witness {witness.name} answered without its signature: {error}") from error
+    time_s = verified.time_s or 0
+    row = {"size": latest.size, "witness": witness.key.vkey(), "time_s": time_s}
+    row["line"] = own.line().decode("utf-8")
+    table = models.Cosignature
+    with store.transaction() as tx:
+        this = (table.size == latest.size, table.witness == row["witness"])
+        tx.connection.execute(delete(table).where(*this, table.time_s < time_s))
+        insert_new(tx, table, [row])
+    return Cosigned(witness.name, latest.size, time_s)
+
+
+def send(address: str, body: bytes) -> tuple[int, bytes]:
+    """POST, without following redirects or going through a proxy.
+
+    Raises:
+        WitnessError: nobody answers there, or not in time, or at too great a length.
+    """
+    parts = urlsplit(address)
+    kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
+    connection = kind(parts.hostname or "", parts.port, timeout=TIMEOUT_S)
+    try:
+        connection.request("POST", parts.path, body, {"Content-Type": protocol.TEXT_TYPE})
+        response = connection.getresponse()
+        answer = response.read(MAX_ANSWER + 1)
+    except (OSError, HTTPException) as error:
+        raise WitnessError(f"{address} does not answer: {error}") from error
+    finally:
+        connection.close()
+    if len(answer) > MAX_ANSWER:
+        raise WitnessError(f"{address} answers with more than {MAX_ANSWER} bytes")
+    return response.status, answer
