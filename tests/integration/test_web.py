@@ -541,7 +541,7 @@ def test_the_proof_is_verified_offline_with_the_nodes_policy(site, told):
     assert proof.headers["Content-Disposition"] == f"attachment; filename={GTIN}-L1.bundle.json"
     assert check(proof.data, parse_policy(site.get("/policy").text)).exit_code == 0
     page = get(site, PATH).text
-    assert f"traceability verify {GTIN}-L1.bundle.json --policy policy.txt" in page
+    assert f"traceability verify {GTIN}-L1.bundle.json --policy policy" in page
 
 
 # The log.

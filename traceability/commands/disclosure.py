@@ -93,7 +93,10 @@ def _add_set(policy: Verbs) -> None:
         "--part", required=True, help="readPoint, ilmd/cbvmda:netWeight, quantityList/quantity, ..."
     )
     verb.add_argument(
-        "--audience", required=True, choices=tuple(Audience), help="who sees it, and with them those after"
+        "--audience",
+        required=True,
+        choices=[str(each) for each in Audience],
+        help="who sees it, and with them those after",
     )
 
 

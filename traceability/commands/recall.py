@@ -20,6 +20,7 @@ from traceability.errors import RefusedError, ScopeChangedError
 from traceability.ledger.record import format_time
 from traceability.operations.recall import Issuer, Order, close, hold, issue, issuer_of
 from traceability.operations.recallstatus import (
+    ID,
     Status,
     find_recall,
     list_recalls,
@@ -91,16 +92,16 @@ def _add_close(recall: Verbs) -> None:
     verb.add_argument(
         "--outcome",
         required=True,
-        type=Outcome,
-        choices=list(Outcome),
-        metavar="OUTCOME",
+        choices=[outcome.value for outcome in Outcome],
         help="safe: nothing was wrong with it; removed: it was taken off the shelves, and the warning stays",
     )
     _add_party(verb)
 
 
 def _add_party(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("--party", help="who says so: GLN, pseudonym or URI (default: the only party)")
+    verb.add_argument(
+        "--party", help="who says so: GLN, pseudonym or URI (default: who opened it, or the only party)"
+    )
 
 
 def _preview(args: argparse.Namespace) -> Answer:
@@ -112,7 +113,7 @@ def _preview(args: argparse.Namespace) -> Answer:
 def _announce(args: argparse.Namespace) -> Answer:
     say = {"hold": hold, "issue": issue}[args.verb]
     with opened() as here:
-        issuer, seen = _issuer(here, args), look(here, args)
+        issuer, seen = _issuer(here, args, "".join(args.lots)), look(here, args)
         if seen.notice is None:
             raise RefusedError(
                 "nothing is said of what is wrong", remedy="Add --class, --hazard-..., --advice-..."
@@ -130,7 +131,9 @@ def _announce(args: argparse.Namespace) -> Answer:
 
 def _close(args: argparse.Namespace) -> Answer:
     with opened() as here:
-        done = close(here.store, here.node, _issuer(here, args), args.id, args.outcome, _sharing)
+        done = close(
+            here.store, here.node, _issuer(here, args, args.id), args.id, Outcome(args.outcome), _sharing
+        )
     return _done(done)
 
 
@@ -155,9 +158,11 @@ def _show(args: argparse.Namespace) -> Answer:
     return Answer(_told(found, said) | {"named": list(things)}, lines)
 
 
-def _issuer(here: Opened, args: argparse.Namespace) -> Issuer:
+def _issuer(here: Opened, args: argparse.Namespace, recall: str) -> Issuer:
+    """Who says so; of a recall that is there, whoever opened it if nobody is named."""
     with here.store.reading() as connection:
-        party = read_party(connection, here.node, args.party)
+        opener = find_recall(connection, recall).party if ID.fullmatch(recall) else None
+        party = read_party(connection, here.node, args.party or opener)
         return issuer_of(connection, party, here.store.clock())
 
 

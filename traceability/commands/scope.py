@@ -74,7 +74,8 @@ class Seen:
     @property
     def data(self) -> dict[str, Any]:
         """For programs."""
-        return {"id": self.id, **self.scope.to_json(self.notice)}
+        data = {"id": self.id, **self.scope.to_json(self.notice)}
+        return data if self.notice is None else data | {"digest": self.scope.digest(self.notice)}
 
     @property
     def lines(self) -> tuple[str, ...]:

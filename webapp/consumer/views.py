@@ -217,5 +217,5 @@ def _image(data: bytes, mimetype: str) -> Response:
 
 def _file_name(found: Batch) -> str:
     """A name that is safe in every file system and shell."""
-    plain = "".join(c if c.isalnum() else "_" for c in found.lot)
+    plain = "".join(c if c.isalnum() or c in "-." else "_" for c in found.lot)
     return f"{found.gtin}-{plain}.bundle.json"
