@@ -94,6 +94,8 @@ def _refuse_other_hosts(app: Flask, base_url: str) -> None:
             asked = None
         if asked not in known:
             abort(400, "This site does not answer to that host name.")
+        if "\0" in request.path or b"%00" in request.query_string:
+            abort(400, "An address has no NUL characters.")
 
 
 def _install_errors(app: Flask) -> None:

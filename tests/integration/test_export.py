@@ -32,6 +32,8 @@ def world(tmp_path_factory):
     made.event("retrieve", farm, *(made.batch(f"AAA{n}") for n in (1, 2, 3)), asset=room)
     made.wait(minutes=1)
     made.measure(probe, 3.0)
+    # An asset that others name does not make its own records dubious: a truck on a ferry.
+    record_event(made.store, made.node, farm, make_event("ship", made.now_ms, epcList=[room]))
     mixed: dict[str, Any] = {
         "inputQuantityList": [{"epcClass": made.batch(f"AAA{n}"), "quantity": n} for n in (1, 2)],
         "outputQuantityList": [{"epcClass": made.batch(f"BBB{n}"), "quantity": 1} for n in (1, 2)],

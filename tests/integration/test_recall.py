@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -40,6 +41,7 @@ from traceability.errors import (
     UnknownSubjectError,
 )
 from traceability.operations import recall as recalling
+from traceability.operations import recallscope
 from traceability.operations.audit import audit, audit_connection
 from traceability.operations.heartbeat import newest_beats
 from traceability.operations.keyring import revoke_key
@@ -60,6 +62,7 @@ from traceability.store import models, projections
 from traceability.supply import recall as supply_recall
 from traceability.supply.epcis.events import format_event_time
 from traceability.supply.recall import Outcome, State
+from traceability.supply.tracing.trace import Options
 
 
 def status(world: World, recall_id: str) -> Any:
@@ -189,6 +192,35 @@ def test_a_firm_recalls_what_it_made_and_goes_on_with_its_own_only(lone):
     assert close(lone.store, lone.node, Issuer(packer), held.id, Outcome.REMOVED).by == packer
     publish(lone)
     assert sound(lone)
+
+
+def test_a_regulator_says_that_nothing_was_wrong_where_a_firm_closed_its_lie_as_removed(lone):
+    farm, packer, _ = chain(lone)
+    office = Issuer(lone.party("Authority"), regulator=True)
+    done = issue(lone.store, lone.node, Issuer(farm), order(lone, A))
+    close(lone.store, lone.node, Issuer(farm), done.id, Outcome.REMOVED)
+    for firm in (farm, packer):
+        with pytest.raises((ConflictError, ForbiddenError)):
+            close(lone.store, lone.node, Issuer(firm), done.id, Outcome.SAFE)
+    lone.wait(minutes=1)
+    assert close(lone.store, lone.node, office, done.id, Outcome.SAFE).by == office.party
+    with lone.store.reading() as connection:
+        assert load_recall(connection, find_recall(connection, done.id)).outcome is Outcome.SAFE
+    with pytest.raises(ConflictError):
+        close(lone.store, lone.node, office, done.id, Outcome.REMOVED)
+    publish(lone)
+    assert sound(lone)
+
+
+def test_a_recall_that_was_not_traced_to_its_end_keeps_saying_so(lone, monkeypatch):
+    farm, _, _ = chain(lone)
+    done = issue(lone.store, lone.node, Issuer(farm), order(lone, A))
+    monkeypatch.setattr(recallscope, "Options", partial(Options, max_things=2))
+    for _ in range(2):
+        failed = extend_recalls(lone.store, lone.node).failed
+        assert "not complete" in str(failed[done.id])
+    monkeypatch.undo()
+    assert not extend_recalls(lone.store, lone.node).failed
 
 
 def test_a_party_is_a_regulator_while_a_token_says_so(lone):

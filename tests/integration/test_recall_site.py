@@ -63,7 +63,17 @@ def test_a_recall_is_previewed_held_issued_and_closed_and_anybody_sees_it(site):
     assert (answer.status_code, answer.json["state"], answer.json["by"]) == (200, "issued", site.authority)
     answer = site.post(f"{path}/close", {"outcome": "removed"})
     assert (answer.status_code, answer.json["state"], answer.json["outcome"]) == (200, "closed", "removed")
-    assert site.post(f"{path}/close", {"outcome": "safe"}).status_code == 409
+    site.world.wait(ms=1)
+    answer = site.post(f"{path}/close", {"outcome": "safe"})
+    assert (answer.status_code, answer.json["outcome"]) == (200, "safe")
+    assert site.post(f"{path}/close", {"outcome": "removed"}).status_code == 409
+
+
+def test_a_firm_sees_the_reach_of_its_own_lots_only(site):
+    tokens = {party: site.token(party, [Scope.RECALL]) for party in (site.farm, site.packer)}
+    answers = [site.post("/recalls/preview", {"origin": [MIX]}, tokens[party]) for party in tokens]
+    assert [answer.status_code for answer in answers] == [403, 200]
+    assert "holders" not in answers[0].get_data(as_text=True)
 
 
 def test_how_far_it_reaches_is_for_regulators_and_whoever_opened_it(site):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 from sqlalchemy import select
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import IntegrityError
 
+from traceability.errors import MalformedError
 from traceability.store import models
 from traceability.store.engine import Store
 from traceability.store.rows import insert_all, insert_new
@@ -69,6 +70,6 @@ def test_what_is_too_long_is_refused_rather_than_cut(store, insert):
             insert(tx, models.Heartbeat, [_heartbeat(LONG)])
         assert _kept(store) == [(LONG, 1)]  # SQLite has no lengths: it keeps all of it
         return
-    with pytest.raises(DBAPIError, match="too long"), store.transaction() as tx:
+    with pytest.raises(MalformedError, match="too long"), store.transaction() as tx:
         insert(tx, models.Heartbeat, [_heartbeat(LONG)])
     assert _kept(store) == []

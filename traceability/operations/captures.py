@@ -16,7 +16,14 @@ from typing import Final
 
 from sqlalchemy import Connection, delete, insert, select, tuple_
 
-from traceability.errors import EventError, MalformedError, Problem, QueryError, TraceabilityError
+from traceability.errors import (
+    EventError,
+    MalformedError,
+    Problem,
+    QueryError,
+    StatementError,
+    TraceabilityError,
+)
 from traceability.operations.capture import Captured, capture
 from traceability.operations.draft import Given
 from traceability.operations.node import Node
@@ -24,6 +31,7 @@ from traceability.store.access import Capture
 from traceability.store.engine import AnyRow, Store
 from traceability.supply.epcis.document import CapturedEvent, Document
 from traceability.supply.epcis.vocabulary import check_vocabulary
+from traceability.supply.lineage import SINGLE, links_of
 from traceability.supply.recall import MEMBER
 
 CHUNK: Final = 500
@@ -32,6 +40,8 @@ MAX_FAULTS: Final = 200
 """Events of which a job says what is wrong with them; the others are counted."""
 MAX_PROBLEMS: Final = 20
 """Problems that are named of one event."""
+ANY_NODE: Final = "node.invalid"
+"""For what is the same at every node."""
 MAX_JOBS: Final = 1_000
 """Jobs that are kept of a party: the newest."""
 
@@ -85,7 +95,16 @@ def problems_of(event: CapturedEvent, root: str) -> tuple[Problem, ...]:
     if MEMBER in event.event:
         expected = "nothing here: recalls are issued by `traceability recall`, after a trace"
         own.append(Problem(f"{root}/{MEMBER}", expected, "a recall"))
-    return (*event.problems, *own)
+    found = (*event.problems, *own)
+    return found or tuple(_unlinkable(event, root))
+
+
+def _unlinkable(event: CapturedEvent, root: str) -> Iterator[Problem]:
+    """What no link of the lineage graph can be made of: quantities above all."""
+    try:
+        links_of(event.event, SINGLE, ANY_NODE)
+    except StatementError as error:
+        yield Problem(root, str(error), "something else")
 
 
 def given_of(event: CapturedEvent, document: Document) -> Given:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select
 
 from traceability import media
 from traceability.errors import NotPublishedError, UnknownSubjectError
-from traceability.identifiers import stream_of
+from traceability.identifiers import Kind, parse_stream, stream_of
 from traceability.ledger.record import GENESIS
 from traceability.ledger.state import Presence, stream_hash
 from traceability.ledger.stay import StayOpen, parse_stay_amend, parse_stay_close, parse_stay_open
@@ -158,7 +158,8 @@ def without_others(statement: sdjwt.SdJwt, texts: tuple[str, ...], batch: str, n
     """The disclosures without those of other things that the event names: there may be a thousand.
 
     What the batch was made from stays, and so do installed devices, as their readings are shown.
-    The elements are all there, as what names a thing is never withheld nor erased.
+    The elements are all there, as what names a thing is never withheld nor erased. Assets stay as well:
+    their own records are shown beside the batch's, and a record must name what it is about.
 
     Args:
         texts: of the statement, all those whose parents are among them.
@@ -184,5 +185,6 @@ def _others(event: Mapping[str, Any], batch: str, node: str) -> Iterator[tuple[s
         named = event.get(name)
         for place, item in enumerate(named if isinstance(named, list) else ()):
             uri = item.get("epcClass") if isinstance(item, Mapping) else item
-            if not isinstance(uri, str) or stream_of(uri, node) != batch:
+            stream = stream_of(uri, node) if isinstance(uri, str) else None
+            if stream is None or (stream != batch and parse_stream(stream).kind is not Kind.ASSET):
                 yield name, place

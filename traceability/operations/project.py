@@ -23,7 +23,7 @@ from traceability.store.rows import insert_all, insert_new
 from traceability.supply.epcis.context import Context, read_context
 from traceability.supply.epcis.eventhash import event_hash
 from traceability.supply.epcis.events import event_time_ms
-from traceability.supply.lineage import Link, Mention, links_of, mentions_of, thing_id
+from traceability.supply.lineage import SINGLE, Link, Mention, links_of, mentions_of, thing_id
 from traceability.supply.recall import Recall, recall_of
 
 NO_CONTENT: Final = bytes(32)
@@ -65,7 +65,7 @@ def event_number(statement: bytes) -> int:
 
 def process_name(statement: bytes) -> str:
     """What an event is called as a node of the lineage graph, where it has no name of its own."""
-    return f"event:{statement.hex()}"
+    return f"{SINGLE}{statement.hex()}"
 
 
 def content_of(event: Mapping[str, Any], context: object) -> bytes:

@@ -26,6 +26,7 @@ from traceability.errors import (
     ConflictError,
     ForbiddenError,
     MalformedError,
+    QueryTooLargeError,
     RefusedError,
     ScopeChangedError,
     TamperError,
@@ -37,7 +38,7 @@ from traceability.operations.capture import record_drafts
 from traceability.operations.draft import Draft, Given, draft_event
 from traceability.operations.enrol import signing_key
 from traceability.operations.node import Node
-from traceability.operations.recallscope import Notice, Scope, scope
+from traceability.operations.recallscope import Notice, scope
 from traceability.operations.recallstatus import (
     DIGITS,
     ID,
@@ -132,6 +133,8 @@ def close(
 ) -> Status:
     """Close a recall on everything it names; the same again changes nothing.
 
+    A regulator may still say that nothing was wrong, where somebody else closed it as removed.
+
     Raises:
         UnknownSubjectError: there is no such recall.
         ForbiddenError: it is somebody else's.
@@ -144,11 +147,12 @@ def close(
         said = load_recall(connection, before)
         things = named_things(connection, recall_id)
     if before.state is State.CLOSED:
-        if said.outcome is not outcome:
+        if said.outcome is outcome:
+            return before
+        if not (issuer.regulator and outcome is Outcome.SAFE):
             raise ConflictError(
                 f"{recall_id} is closed as {said.outcome}, and a closed recall stays as it is"
             )
-        return before
     closing = replace(said, state=State.CLOSED, outcome=outcome)
     return _record(store, node, issuer, closing, things, before, progress)
 
@@ -181,7 +185,14 @@ def _extend(store: Store, node: Node, recall_id: str) -> int:
         new = [uri for uri in found.things if uri not in named]
         drafts = _drafts(node, status.by, key, recall_events(said, new, tx.now_ms), tx.now_ms)
         _append(tx, node, status.by, list(drafts))
-        tx.connection.execute(update(Row).where(Row.id == recall_id).values(stale=False))
+        cut = found.trace.walked.cut
+        stale = cut is not None
+        tx.connection.execute(update(Row).where(Row.id == recall_id).values(stale=stale))
+    if stale:
+        raise QueryTooLargeError(
+            f"{recall_id} reaches more than a trace follows (the limit of {cut}): it is not complete",
+            remedy="Let a regulator recall fewer of the lots at a time, and look at what floods the trace.",
+        )
     return len(new)
 
 
@@ -201,7 +212,7 @@ def _announce(
             origins = said.origin
         found = scope(connection, node, origins, named=named_things(connection, order.id))
         if before is None:
-            _require_own(connection, issuer, found)
+            require_own(connection, issuer, found.origins)
     if found.digest(order.notice) != order.confirm:
         raise ScopeChangedError("the scope or the texts are not those that were confirmed")
     notice = order.notice
@@ -220,8 +231,13 @@ def _require_right(before: Status, issuer: Issuer) -> None:
         )
 
 
-def _require_own(connection: Connection, issuer: Issuer, found: Scope) -> None:
-    for origin in () if issuer.regulator else found.origins:
+def require_own(connection: Connection, issuer: Issuer, origins: Sequence[str]) -> None:
+    """A firm recalls, and sees the reach of, what its own events made.
+
+    Raises:
+        ForbiddenError: one of these was made by somebody else, and it is no regulator that asks.
+    """
+    for origin in () if issuer.regulator else origins:
         if _maker(connection, origin) != issuer.party:
             raise ForbiddenError(
                 f"{origin} was not made by {issuer.party}",

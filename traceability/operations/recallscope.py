@@ -173,9 +173,7 @@ def scope(
         UnknownSubjectError: no event names it.
         QueryTooLargeError: more is affected than one recall can name.
     """
-    found = tuple(sorted({_origin(uri, node.name) for uri in origins}))
-    if not 1 <= len(found) <= MAX_ORIGINS:
-        raise MalformedError(f"a recall begins with 1 to {MAX_ORIGINS} lots, not {len(found)}")
+    found = origins_of(origins, node.name)
     traced = trace(connection, node, Request(things=found, options=options or Options()))
     affected = (traced.name(t.id) for t in traced.walked.things if t.mode is Mode.AFFECTED)
     things = {uri for uri in affected if stream_of(uri, node.name) is not None}.union(named)
@@ -185,6 +183,19 @@ def scope(
             remedy="Recall fewer of the lots at a time.",
         )
     return Scope(found, tuple(sorted(things)), traced)
+
+
+def origins_of(uris: Iterable[str], node: str) -> tuple[str, ...]:
+    """What a recall begins with, under its canonical names, sorted.
+
+    Raises:
+        IdentifierError: one is no batch, item or logistic unit.
+        MalformedError: none, or more than a hundred.
+    """
+    found = tuple(sorted({_origin(uri, node) for uri in uris}))
+    if not 1 <= len(found) <= MAX_ORIGINS:
+        raise MalformedError(f"a recall begins with 1 to {MAX_ORIGINS} lots, not {len(found)}")
+    return found
 
 
 def read_notice(said: Mapping[str, Any]) -> Notice:

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from sqlalchemy import Connection, Engine, Row, create_engine, event, text
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, OperationalError
 
-from traceability.errors import SettingsError, StoreUnavailableError
+from traceability.errors import MalformedError, SettingsError, StoreUnavailableError
 from traceability.store import schema
 
 AnyRow: TypeAlias = Row[*tuple[Any, ...]]
@@ -172,6 +172,8 @@ def _reachable() -> Iterator[None]:
         yield
     except OperationalError as error:
         raise StoreUnavailableError(f"the database does not answer: {error.orig}") from error
+    except DataError as error:
+        raise MalformedError(f"the database cannot keep a value that was sent: {error.orig}") from error
     except DBAPIError as error:
         if error.connection_invalidated:
             raise StoreUnavailableError(f"the database went away: {error.orig}") from error

@@ -40,6 +40,8 @@ from traceability.errors import StatementError
 from traceability.identifiers import canonical, encode_value
 from traceability.supply.epcis.events import event_time_ms
 
+SINGLE: Final = "event:"
+"""Begins the name of a process that is one event."""
 MAX_DIGITS: Final = 30
 """Of a quantity, and the largest power of ten in it: beyond that it is no amount of food."""
 MAX_UOM_CHARS: Final = 8
@@ -133,7 +135,9 @@ def links_of(event: Mapping[str, Any], name: str, node: str) -> tuple[Link, ...]
         return ()
     kind, action, parent = event.get("type"), event.get("action"), event.get("parentID")
     if kind == "TransformationEvent":
-        process = event.get("transformationID") or name
+        shared = event.get("transformationID")
+        # What stands for a single event is never taken for a name that somebody gave.
+        process = shared if shared and not shared.startswith(SINGLE) else name
         links = _process(process, event, _named(event, "input", node), _named(event, "output", node))
     elif kind == "ObjectEvent" and action == "ADD":
         links = _made(name, event, node)

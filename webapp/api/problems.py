@@ -146,7 +146,7 @@ def _problem(status: int, kind: str, code: str, detail: str, remedy: str) -> dic
 
 def _detail(error: TraceabilityError, status: int) -> str:
     if status >= 500 and not isinstance(error, NotPublishedError):
-        return "The node cannot do this now; nothing of it was stored."
+        return "The node cannot do this now. Send it again: what was recorded is not recorded twice."
     if isinstance(error, EventError) and len(error.problems) > 1:
         return f"{error.problems[0]}, and {len(error.problems) - 1} more"
     return str(error)

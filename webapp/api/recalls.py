@@ -15,8 +15,8 @@ from flask_smorest import Blueprint
 
 from traceability.errors import EventError, Problem, ScopeChangedError
 from traceability.ledger.record import format_time
-from traceability.operations.recall import Issuer, Order, close, hold, issue, new_id
-from traceability.operations.recallscope import Notice, read_notice, scope
+from traceability.operations.recall import Issuer, Order, close, hold, issue, new_id, require_own
+from traceability.operations.recallscope import Notice, origins_of, read_notice, scope
 from traceability.operations.recallstatus import (
     Status,
     find_recall,
@@ -94,9 +94,10 @@ class Preview(Resource):
         With the texts of a recall the answer has the digest `scope`, over what is reached and what
         is said.
         """
-        sender(Scope.RECALL)
+        access = sender(Scope.RECALL)
         said = _body("origin", "recallClass hazard advice contact")
         notice = read_notice(said) if said.keys() & set(_TEXTS) else None
+        require_own(snapshot(), _issuer(access), origins_of(_origins(said), node().name))
         with _tracing():
             told = _preview(_origins(said), notice)
         return answer({"id": new_id(store().clock()), **told})

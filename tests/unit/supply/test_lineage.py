@@ -37,6 +37,12 @@ def ends(found):
     return [(link.src, link.kind.name, link.dst) for link in found]
 
 
+def test_nobody_enters_a_process_that_is_one_event_of_somebody_else():
+    found = links("TransformationEvent", outputQuantityList=[some(YOGHURT)], transformationID="event:00ff")
+    assert "event:00ff" not in {uri for link in found for uri in (link.src, link.dst)}
+    assert found
+
+
 def test_a_transformation_links_its_inputs_and_outputs_through_its_process():
     found = links(
         "TransformationEvent",

@@ -39,6 +39,8 @@ from traceability.supply.queries.matching import (
 )
 from traceability.supply.queries.patterns import Pattern, below_place, is_pattern, parse_pattern
 
+MAX_PATTERNS: Final = 50
+"""Of one parameter: each is held against everything that an event names."""
 MAX_VALUES: Final = 1000
 """Of one parameter."""
 MAX_CHARACTERS: Final = 1024
@@ -95,7 +97,9 @@ def _standard(parameter: str, operator: str, field: Field, value: Json, scope: S
 
 def _matching(parameter: str, operator: str, field: Field, value: Json, scope: Scope) -> Condition:
     """Things and places by identifiers, some of which may stand for many."""
-    texts = _texts(parameter, value)
+    texts = tuple(dict.fromkeys(_texts(parameter, value)))
+    if sum(map(is_pattern, texts)) > MAX_PATTERNS:
+        raise QueryError(f"{parameter} has more than {MAX_PATTERNS} patterns")
     exact = frozenset(form for text in texts for form in matching.identifier(text, scope))
     patterns: Sequence[Pattern] = [
         parse_pattern(text, scope.node) for text in texts if operator == "MATCH" and is_pattern(text)

@@ -357,6 +357,10 @@ def test_values_in_a_url_are_lists_with_commas_between_and_in_json_are_as_they_s
         ({"EQ_eventID": [str(i) for i in range(MAX_VALUES + 1)]}, "1 to 1000 values"),
         ({"MATCH_epc": [str(i) for i in range(MAX_VALUES + 1)]}, "1 to 1000 texts"),
         ({"MATCH_epc": [7]}, "1 to 1000 texts"),
+        (
+            {"MATCH_anyEPC": [f"urn:epc:id:sgtin:9521141.{n:06}.*" for n in range(51)]},
+            "more than 50 patterns",
+        ),
         ({"GE_eventTime": ["2026-01-01T00:00:00Z", "2027-01-01T00:00:00Z"]}, "one value is needed"),
         ({"GE_eventTime": "2026-01-01T00:00:00"}, "a time with its offset"),
         ({"GE_eventTime": "2026-01-01T00:00:00 08:00"}, "written %2B"),
