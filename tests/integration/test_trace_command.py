@@ -226,7 +226,7 @@ def test_what_is_not_confirmed_or_not_said_is_not_issued(ask, still, monkeypatch
     monkeypatch.setattr(sys, "stdin", io.StringIO("yes\n"))
     assert "--confirm " in refuses(ask, "refused", "recall", "issue", LOT, *SAID, "--party", still.farm)
     refuses(ask, "refused", "recall", "issue", LOT, "--party", still.farm, "--yes")
-    refuses(ask, "bad-event", "recall", "issue", LOT, "--class", "9", "--party", still.farm, "--yes")
+    refuses(ask, "malformed", "recall", "issue", LOT, "--class", "9", "--party", still.farm, "--yes")
     refuses(ask, "forbidden", "recall", "issue", LOT, *SAID, "--party", still.packer, "--yes")
     refuses(ask, "unknown-subject", "recall", "show", "R-20260101-000000")
     refuses(ask, "malformed", "recall", "issue", "R-20260101-000000", LOT, "--party", still.farm, "--yes")

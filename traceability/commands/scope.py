@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from traceability.commands.verb import Opened, progress
-from traceability.errors import MalformedError, RefusedError, SettingsError
+from traceability.errors import EventError, MalformedError, RefusedError, SettingsError
 from traceability.operations.names import Called, called_in
 from traceability.operations.recall import new_id
 from traceability.operations.recallscope import Notice, Scope, read_notice, scope
@@ -115,7 +115,19 @@ def _texts(args: argparse.Namespace) -> Notice | None:
     if not any(any(each.values()) for each in texts.values()) and known.keys() <= set(TEXTS):
         return None
     known |= {name: {t: text for t, text in texts[name].items() if text is not None} for name in TEXTS}
-    return read_notice(known)
+    try:
+        return read_notice(known)
+    except EventError as error:
+        wrong = "; ".join(f"{_option(each.pointer)}: {each.expected}" for each in error.problems)
+        raise MalformedError(
+            f"what the recall says is not whole: {wrong}",
+            remedy="It needs --class (1, 2 or 3), --hazard-en, --hazard-zh, --advice-en and --advice-zh.",
+        ) from error
+
+
+def _option(pointer: str) -> str:
+    """The option by which a member of a recall is given."""
+    return "--class" if pointer == "/recallClass" else f"--{pointer.strip('/').replace('/', '-')}"
 
 
 def confirmed(seen: Seen, notice: Notice, *, yes: bool) -> str:
