@@ -440,3 +440,9 @@ def test_a_node_without_events_answers_an_empty_page(tmp_path):
     with world.store.reading() as connection:
         assert run(connection, world.node, query, ANYBODY, now_ms=0) == Page((), None, None)
     world.store.close()
+
+
+def test_any_number_of_events_is_asked_for_in_one_parameter(world):
+    with world.store.reading() as connection:
+        some = prefilter._one_of(connection, Event.id, range(300_000))
+        assert connection.execute(select(Event.id).where(some)).all() == []

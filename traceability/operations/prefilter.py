@@ -6,12 +6,24 @@ kept ones, which no policy withholds; to its party and to a regulator all of the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, and_, select, true
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    and_,
+    any_,
+    bindparam,
+    func,
+    select,
+    true,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import InstrumentedAttribute
 
 from traceability.operations.events import Reader
@@ -100,7 +112,7 @@ def _clause(connection: Connection, query: Query, narrowing: Narrowing) -> Colum
         found = connection.execute(terms.distinct().limit(MAX_LISTED + 1)).scalars().all()
     elif index.table == "mention":
         found = _mentioning(connection, query, narrowing)
-    return None if found is None or len(found) > MAX_LISTED else Event.id.in_(found)
+    return None if found is None or len(found) > MAX_LISTED else _one_of(connection, Event.id, found)
 
 
 def _mentioning(connection: Connection, query: Query, narrowing: Narrowing) -> Sequence[int]:
@@ -109,13 +121,24 @@ def _mentioning(connection: Connection, query: Query, narrowing: Narrowing) -> S
     for prefix in narrowing.prefixes:
         begun = select(Thing.id).where(_begins(connection, prefix)).limit(MAX_LISTED + 1)
         things.update(connection.execute(begun).scalars())
-    if len(things) > MAX_LISTED:
-        return sorted(things)
-    events = select(Mention.event).where(Mention.thing.in_(things), Mention.role.in_(narrowing.index.names))
+        if len(things) > MAX_LISTED:
+            return sorted(things)
+    named = _one_of(connection, Mention.thing, things)
+    events = select(Mention.event).where(named, Mention.role.in_(narrowing.index.names))
     for other in narrow(query):
         if other.index.names == (Mention.at_ms.key,):
             events = events.where(_within(Mention.at_ms, other))
     return connection.execute(events.distinct().limit(MAX_LISTED + 1)).scalars().all()
+
+
+def _one_of(
+    connection: Connection, column: InstrumentedAttribute[int], ids: Iterable[int]
+) -> ColumnElement[bool]:
+    """Whether a column is one of many numbers, which travel as one parameter: databases limit how many."""
+    given = sorted(ids)
+    if connection.dialect.name == "postgresql":
+        return column == any_(bindparam(None, given, ARRAY(BigInteger)))
+    return column.in_(select(func.json_each(json.dumps(given)).table_valued("value").c.value))
 
 
 def _within(column: InstrumentedAttribute[int], narrowing: Narrowing) -> ColumnElement[bool]:
