@@ -99,6 +99,14 @@ def test_where_nothing_is_published_the_answer_says_that_it_is_recorded_and_not_
         assert api.ask("POST", "/epcis/events", farm, json=given).status_code == 200
 
 
+def test_only_some_threads_wait_for_single_events(api):
+    single = api.app.extensions["epcis-bounds"].single
+    with single, single, single:
+        answer = api.ask("GET", "/epcis/events/urn:x:1")
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+    assert api.ask("GET", "/epcis/events/urn:x:1").status_code == 404
+
+
 def test_only_so_many_requests_wait_for_the_publisher(api, farm):
     with api.publishing():
         waiting = api.app.extensions["epcis-bounds"].waiting

@@ -180,7 +180,7 @@ def _forms(parameter: str, operator: str, value: Json, read: Reading, scope: Sco
         if read is matching.truth and isinstance(each, str):
             each = {"true": True, "false": False}.get(each)
         found = [form for form in read(each, scope) if operator == "EQ" or form[0] != "text"]
-        if not found or (isinstance(each, str) and not 0 < len(each) <= MAX_CHARACTERS):
+        if not found or (isinstance(each, str) and not _is_askable(each)):
             raise QueryError(f"{parameter[:128]}: {each!r:.80} is not {_wanted(operator, read)}")
         forms.update(found)
     return frozenset(forms)
@@ -202,7 +202,7 @@ def _given(value: Json) -> list[Json]:
 
 def _texts(parameter: str, value: Json) -> list[str]:
     given = _given(value)
-    texts = [each for each in given if isinstance(each, str) and 0 < len(each) <= MAX_CHARACTERS]
+    texts = [each for each in given if isinstance(each, str) and _is_askable(each)]
     if len(texts) != len(given) or not 1 <= len(texts) <= MAX_VALUES:
         raise QueryError(
             f"{parameter[:128]}: 1 to {MAX_VALUES} texts of 1 to {MAX_CHARACTERS} characters are needed"
@@ -222,3 +222,8 @@ def _require_word(parameter: str, text: str, words: frozenset[str]) -> None:
 
 def _unknown(parameter: str) -> QueryError:
     return QueryError(f"{parameter[:128]!r} is not a parameter of SimpleEventQuery")
+
+
+def _is_askable(text: str) -> bool:
+    """Neither too short nor too long; a NUL stands in no URI, and not every database takes it."""
+    return 0 < len(text) <= MAX_CHARACTERS and "\0" not in text

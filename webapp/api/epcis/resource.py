@@ -22,13 +22,14 @@ epcis: Final = Blueprint("epcis", __name__, url_prefix=PREFIX, description="EPCI
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What one process does at once: documents, and requests that wait for the publisher.
+    """What one process does at once: documents, requests that wait for the publisher, single events.
 
     A site has eight threads; those who only read must find one of them.
     """
 
     documents: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(2))
     waiting: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(3))
+    single: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(3))
     patience_s: float = PATIENCE_S
 
 

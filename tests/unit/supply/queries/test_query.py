@@ -357,6 +357,8 @@ def test_values_in_a_url_are_lists_with_commas_between_and_in_json_are_as_they_s
         ({"EQ_eventID": [str(i) for i in range(MAX_VALUES + 1)]}, "1 to 1000 values"),
         ({"MATCH_epc": [str(i) for i in range(MAX_VALUES + 1)]}, "1 to 1000 texts"),
         ({"MATCH_epc": [7]}, "1 to 1000 texts"),
+        ({"MATCH_epc": ["a\0b"]}, "1 to 1000 texts"),
+        ({"EQ_bizStep": ["a\0b"]}, "is not a text"),
         (
             {"MATCH_anyEPC": [f"urn:epc:id:sgtin:9521141.{n:06}.*" for n in range(51)]},
             "more than 50 patterns",
