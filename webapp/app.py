@@ -94,7 +94,7 @@ def _refuse_other_hosts(app: Flask, base_url: str) -> None:
             asked = None
         if asked not in known:
             abort(400, "This site does not answer to that host name.")
-        if "\0" in request.path or b"%00" in request.query_string:
+        if b"%00" in request.query_string or ("\0" in request.path and problems.asked()):
             abort(400, "An address has no NUL characters.")
 
 

@@ -143,12 +143,11 @@ def test_the_journey_is_shown_on_its_page_and_not_recorded_twice(tmp_path):
     environ = node_environment(tmp_path / "node", FT_DEMO="1")
     with running_node(environ) as node:
         page = node.wait_for(r"batch page +(http\S+)")[1]
+        os.kill(node.pid_of("traceability demo"), signal.SIGKILL)  # while the journey is still played
+        node.wait_for(r"^people +was ended by SIGKILL; starting it again")
         with urllib.request.urlopen(page, timeout=10) as answer:
             assert answer.status == 200
         plan = json.loads((node.data / "demo" / "plan.json").read_text("utf-8"))
-        people = node.pid_of("traceability demo")
-        os.kill(people, signal.SIGKILL)
-        node.wait_for(r"^people +was ended by SIGKILL; starting it again")
         assert node.end() == 0
         assert read_qr(node.said) == [page]
         assert page.endswith(plan["batches"][0]["lot"])
