@@ -15,6 +15,7 @@ from traceability.ledger.proof import parse_proof, verify_proof
 from traceability.operations import captures
 from traceability.operations.tokens import Scope
 from traceability.store import models
+from traceability.supply.epcis.context import NAMESPACE
 from webapp.api.epcis import resource
 from webapp.api.epcis.events import EVEN_S
 
@@ -433,3 +434,30 @@ def test_a_document_is_no_single_event(api, farm):
 
 def test_by_default_an_event_waits_ten_seconds_for_the_publisher():
     assert resource.Bounds().patience_s == 10
+
+
+def test_a_quantity_of_which_no_link_can_be_made_is_an_error_at_its_event(api, farm):
+    some = [{"epcClass": LOT, "quantity": 7, "uom": "KGM"}]
+    made = {"type": "TransformationEvent", "inputQuantityList": some, "outputQuantityList": some}
+    bad = {name: value for name, value in event(**made).items() if name not in {"action", "quantityList"}}
+    text = json.dumps(document(event(1), bad)).replace('"quantity": 7', f'"quantity": 0.{"0" * 33}1')
+    headers = farm | {"Content-Type": "application/json"}
+    answer = api.ask("POST", "/epcis/capture", headers, data=text)
+    assert (answer.status_code, answer.json["code"]) == (400, "bad-event")
+    assert [each["pointer"] for each in answer.json["errors"]] == ["/epcisBody/eventList/1"]
+    api.world.publish()
+    assert listed(api.ask("GET", "/epcis/events", farm)) == []
+
+
+@pytest.mark.parametrize("parent", [f"urn:x:{'p' * 600}", "urn:x:a\0b"], ids=["long", "nul"])
+def test_what_the_database_cannot_keep_refuses_its_own_event_alone(tmp_path, database_url, parent):
+    """PostgreSQL limits lengths and takes no NUL; SQLite keeps either."""
+    world = fresh(tmp_path, database_url)
+    with api_of(world) as api:
+        headers = api.token(world.party("Farm")) | {"GS1-Capture-Error-Behaviour": "proceed"}
+        odd = event(2, action="ADD", ilmd={"ft:parents": [parent]})
+        given = document(event(1), odd, event(3), context=[*CONTEXT, {"ft": NAMESPACE}])
+        answer = api.ask("POST", "/epcis/capture", headers, json=given)
+    kept = 3 if database_url.startswith("sqlite") else 2
+    assert (answer.status_code, answer.json["recorded"]) == (202, kept)
+    assert [each["pointer"] for each in answer.json["errors"]] == ["/epcisBody/eventList/1"] * (3 - kept)

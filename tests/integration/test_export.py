@@ -13,6 +13,7 @@ from traceability.operations.record import make_event, record_event
 from traceability.signing.disclosure import Audience
 from traceability.verification.verdict import check
 
+# A dot stands in no base64: what has these names in it has them in words.
 ILMD = {"ft:product": {"en": "Mix", "zh": "拼配"}, "ft:temperature": LIMITS}
 
 
@@ -23,24 +24,24 @@ def world(tmp_path_factory):
     farm, room = made.party("Farm"), made.asset("ROOM1")
     probe, logger = made.device(farm), made.device(farm)
     made.install(farm, probe, room)
-    made.harvest(farm, "AAA1", "AAA2", "AAA3")
-    made.install(farm, logger, made.batch("AAA1"))
+    made.harvest(farm, "A.A.1", "A.A.2", "A.A.3")
+    made.install(farm, logger, made.batch("A.A.1"))
     made.measure(logger, 3.0)
-    made.event("store", farm, *(made.batch(f"AAA{n}") for n in (1, 2, 3)), asset=room)
-    made.wait(minutes=10)
-    made.measure(probe, 3.0)
-    made.event("retrieve", farm, *(made.batch(f"AAA{n}") for n in (1, 2, 3)), asset=room)
-    made.wait(minutes=1)
-    made.measure(probe, 3.0)
+    made.event("store", farm, *(made.batch(f"A.A.{n}") for n in (1, 2, 3)), asset=room)
     # An asset that others name does not make its own records dubious: a truck on a ferry.
     record_event(made.store, made.node, farm, make_event("ship", made.now_ms, epcList=[room]))
+    made.wait(minutes=10)
+    made.measure(probe, 3.0)
+    made.event("retrieve", farm, *(made.batch(f"A.A.{n}") for n in (1, 2, 3)), asset=room)
+    made.wait(minutes=1)
+    made.measure(probe, 3.0)
     mixed: dict[str, Any] = {
-        "inputQuantityList": [{"epcClass": made.batch(f"AAA{n}"), "quantity": n} for n in (1, 2)],
-        "outputQuantityList": [{"epcClass": made.batch(f"BBB{n}"), "quantity": 1} for n in (1, 2)],
+        "inputQuantityList": [{"epcClass": made.batch(f"A.A.{n}"), "quantity": n} for n in (1, 2)],
+        "outputQuantityList": [{"epcClass": made.batch(f"B.B.{n}"), "quantity": 1} for n in (1, 2)],
         "ilmd": ILMD,
     }
     record_event(made.store, made.node, farm, make_event("make", made.now_ms, **mixed))
-    made.event("ship", farm, made.batch("BBB1"), made.batch("BBB2"))
+    made.event("ship", farm, made.batch("B.B.1"), made.batch("B.B.2"))
     made.publish()
     yield made
     made.store.close()
@@ -86,27 +87,27 @@ def _decoded(word: str) -> str | None:
 @pytest.mark.parametrize(
     ("lot", "seen"),
     [
-        ("AAA1", {"AAA1"}),
-        ("AAA2", {"AAA2"}),
-        ("AAA3", {"AAA3"}),
-        ("BBB1", {"BBB1", "AAA1", "AAA2"}),
-        ("BBB2", {"BBB2", "AAA1", "AAA2"}),
+        ("A.A.1", {"A.A.1"}),
+        ("A.A.2", {"A.A.2"}),
+        ("A.A.3", {"A.A.3"}),
+        ("B.B.1", {"B.B.1", "A.A.1", "A.A.2"}),
+        ("B.B.2", {"B.B.2", "A.A.1", "A.A.2"}),
     ],
 )
 def test_no_other_batch_of_an_event_is_in_the_bytes_of_a_public_bundle(world, lot, seen):
     bundle = world.bundle(world.batch(lot))
     verdict = check(bundle, world.node.policy)
     assert verdict.exit_code == 0, verdict.lines()
-    assert {name for name in ("AAA1", "AAA2", "AAA3", "BBB1", "BBB2") if name in opened(bundle)} == seen
+    assert {name for name in ("A.A.1", "A.A.2", "A.A.3", "B.B.1", "B.B.2") if name in opened(bundle)} == seen
 
 
 def test_partners_see_the_other_batches_of_an_event(world):
-    bundle = world.bundle(world.batch("BBB1"), Audience.PARTNER)
+    bundle = world.bundle(world.batch("B.B.1"), Audience.PARTNER)
     assert check(bundle, world.node.policy).exit_code == 0
-    assert "BBB2" in opened(bundle)
+    assert "B.B.2" in opened(bundle)
 
 
 def test_a_logger_packed_with_a_batch_is_still_known_to_be_installed(world):
-    journey = check(world.bundle(world.batch("AAA1")), world.node.policy).journey
+    journey = check(world.bundle(world.batch("A.A.1")), world.node.policy).journey
     assert journey is not None
     assert [stay.frames for stay in journey.stays if stay.opened is None] == [1]
