@@ -70,14 +70,20 @@ $(PY):
 	done; \
 	echo "Python 3.11 to 3.13 with its venv module is needed; found:$${found:- no python3 at all}." >&2; exit 1
 
+# A lock file names all that is needed, so pip resolves nothing: while resolving, it would look at
+# newer versions, which have no hash here, and refuse. `pip check` shows that nothing is missing.
+INSTALL := $(PIP) install --quiet --no-deps
+
 $(VENV)/run.stamp: requirements/run.txt setup.cfg pyproject.toml | $(PY)
 	@echo "installing what running needs"
-	@$(PIP) install --quiet --require-hashes -r requirements/run.txt
-	@$(PIP) install --quiet --no-deps --no-build-isolation -e .
+	@$(INSTALL) --require-hashes -r requirements/run.txt
+	@$(INSTALL) --no-build-isolation -e .
+	@$(PIP) --quiet check
 	@touch $@
 
 $(VENV)/develop.stamp: requirements/develop.txt requirements/run.txt setup.cfg pyproject.toml | $(PY)
 	@echo "installing what running, testing and linting need"
-	@$(PIP) install --quiet --require-hashes -r requirements/develop.txt
-	@$(PIP) install --quiet --no-deps --no-build-isolation -e .
+	@$(INSTALL) --require-hashes -r requirements/develop.txt
+	@$(INSTALL) --no-build-isolation -e .
+	@$(PIP) --quiet check
 	@touch $(VENV)/run.stamp $@

@@ -458,6 +458,7 @@ def test_what_the_database_cannot_keep_refuses_its_own_event_alone(tmp_path, dat
         odd = event(2, action="ADD", ilmd={"ft:parents": [parent]})
         given = document(event(1), odd, event(3), context=[*CONTEXT, {"ft": NAMESPACE}])
         answer = api.ask("POST", "/epcis/capture", headers, json=given)
+    world.store.close()
     kept = 3 if database_url.startswith("sqlite") else 2
     assert (answer.status_code, answer.json["recorded"]) == (202, kept)
     assert [each["pointer"] for each in answer.json["errors"]] == ["/epcisBody/eventList/1"] * (3 - kept)
