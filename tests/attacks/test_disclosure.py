@@ -43,7 +43,7 @@ FOR_PARTNERS = {
     "bizLocation": "https://id.gs1.org/414/9520000000110",
     "sourceList": "https://id.gs1.org/417/9520000000127",
     "destinationList": "https://id.gs1.org/417/9520000000134",
-    "inputQuantityList/quantity": "7341.25",
+    "inputQuantityList/quantity": "7341.250625",
     "outputQuantityList/quantity": "6612.75",
     "inputQuantityList/uom": '"TNE"',
     "transformationID": "urn:uuid:5f1c8ba2-5c40-4fd6-9d7d-3a1f3a5be6a1",
@@ -309,7 +309,12 @@ def on_disk(told: Told) -> bytes:
 
 
 def traces(data: bytes, value: bytes) -> bool:
-    """Whether a value stands in the data, plainly or inside base64url at any alignment."""
+    """Whether a value stands in the data, plainly or inside base64url at any alignment.
+
+    Its first and last characters at an alignment may be a neighbour's too: what is left of a
+    value of ten bytes or more stands nowhere by chance.
+    """
+    assert len(value) >= 10, value
     spellings = [value]
     for shift in range(3):
         whole = base64.urlsafe_b64encode(bytes(shift) + value)
