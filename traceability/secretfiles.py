@@ -22,6 +22,14 @@ def write_new(path: Path, data: bytes, mode: int) -> None:
         os.fsync(file.fileno())
 
 
+def write_whole(path: Path, data: bytes, mode: int) -> None:
+    """Write a file, new or in the place of another: whole and on disk, or not at all."""
+    unfinished = path.with_name(path.name + ".part")
+    unfinished.unlink(missing_ok=True)
+    write_new(unfinished, data, mode)
+    unfinished.replace(path)
+
+
 def read_secret(path: Path) -> bytes:
     """The bytes of a secret.
 

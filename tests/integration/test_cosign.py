@@ -11,14 +11,17 @@ from contextlib import contextmanager
 import pytest
 from sqlalchemy import delete, select
 
+from tests.support.gateway import wait_until
 from tests.support.web import site_of
 from tests.support.witness import NAME, Log, call, make_witness, serving
+from traceability.commands.cosigner import Cosigner
 from traceability.errors import LogConflictError, WitnessError
 from traceability.ledger import note
 from traceability.ledger.note import VerifierKey
 from traceability.operations import cosign as cosigning
-from traceability.operations.cosign import Cosigned, asked, checkpoint_note, cosign
+from traceability.operations.cosign import Cosigned, asked, checkpoint_note, cosign, shown_checkpoint
 from traceability.operations.log import latest_checkpoint
+from traceability.operations.node import Node, load_node
 from traceability.store import models
 from traceability.verification.bundle import parse_bundle
 from traceability.verification.policy import parse_policy
@@ -218,3 +221,81 @@ def test_a_witness_of_one_history_does_not_sign_the_other(lone, witness):
     """What the node sends is what the witness judges: another log's checkpoint is not its own."""
     body = protocol.encode_request(0, [], b"other.example/log\n1\nAAAA\n\n\xe2\x80\x94 x AAAAAAAA\n")
     assert call(str(witness.url), "POST", "/add-checkpoint", body).status in {400, 404}
+
+
+class Said(list[tuple[str, str]]):
+    """What a cosigner says; ``news`` is set with each line."""
+
+    def __call__(self, level: str, message: str, **_: object) -> None:
+        self.append((level, message.split(":")[0]))
+
+
+def test_a_witness_that_is_away_is_said_once_and_only_when_it_stays_away(lone, witness):
+    said, now = Said(), [0.0]
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        gone = Witness("gone", witness.key, f"http://127.0.0.1:{taken.getsockname()[1]}")
+        cosigner = Cosigner(lone.store, gone, said, patience_s=10, clock=lambda: now[0])
+        for now[0] in (0.0, 9.9):
+            assert cosigner.turn() is None
+        assert (said, cosigner.hindered) == ([], None)
+        for now[0] in (10.0, 20.0):
+            cosigner.turn()
+    assert (said, cosigner.hindered) == ([("error", "not cosigned")], "witness")
+    cosigner._witness = witness
+    assert cosigner.turn() is not None
+    assert (said[1:], cosigner.hindered) == ([("warning", "cosigning goes on")], None)
+
+
+def test_another_history_is_said_at_once(lone, witness):
+    said = Said()
+    with answering(http(422, b"no\n")) as address:
+        Cosigner(lone.store, Witness("east", witness.key, address), said, clock=lambda: 0.0).turn()
+    assert said == [("error", "not cosigned")]
+
+
+def test_a_cosigner_asks_when_it_is_woken_and_ends_when_it_is_told(lone, witness):
+    farm, said = lone.party("Farm"), Said()
+    cosigner = Cosigner(lone.store, witness, said)
+    harvest(lone, farm, "L1")
+    cosigner.start()
+    wait_until(lambda: NAME in lines(lone), "a cosignature")
+    harvest(lone, farm, "L2")
+    assert lines(lone) == [lone.node.origin]
+    cosigner.wake()
+    wait_until(lambda: NAME in lines(lone), "a cosignature")
+    cosigner.end()
+    cosigner.join(5)
+    assert (cosigner.is_alive(), said) == (False, [])
+
+
+def policed(node, *lines):
+    """The node with these lines in its policy in the place of ``quorum none``."""
+    pinned = node.policy_text.removesuffix("quorum none\n")
+    (node.folder / "policy").write_text("".join([pinned, *(f"{line}\n" for line in lines)]))
+    return load_node(node.folder)
+
+
+def test_a_checkpoint_is_shown_once_its_quorum_has_signed_or_had_time_to(lone, witness):
+    node = policed(lone.node, f"witness east {witness.key.vkey()} {witness.url}", "quorum east")
+    farm = lone.party("Farm")
+    harvest(lone, farm, "L1")
+    first = ask(lone, witness).size
+    lone.wait(minutes=1)
+    harvest(lone, farm, "L2")
+
+    def shown(ms: int, by: Node = node) -> int:
+        with lone.store.reading() as connection:
+            found = shown_checkpoint(connection, by, lone.now_ms + ms)
+            latest = latest_checkpoint(connection)
+        assert found is not None
+        assert latest is not None
+        return int(found.size - latest.size)
+
+    assert shown(0) == shown(9_999) == first - ask(lone, witness).size
+    assert shown(0) == 0, "it is signed"
+    harvest(lone, farm, "L3")
+    assert shown(9_999) < 0
+    assert shown(10_000) == 0, "a witness that is away keeps nothing from readers"
+    assert shown(-1) == 0, "a clock that is behind does not either"
+    assert shown(0, lone.node) == 0, "nobody is asked for"

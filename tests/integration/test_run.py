@@ -7,7 +7,6 @@ import json
 import os
 import signal
 import socket
-import subprocess
 import sys
 import time
 import urllib.request
@@ -17,7 +16,7 @@ import zxingcpp
 from PIL import Image
 
 from tests.support.broker import HOST, free_port
-from tests.support.running import node_environment, running_node, wait_until_gone, watched
+from tests.support.running import cli, node_environment, running_node, wait_until_gone, watched
 from traceability.__main__ import main
 from traceability.running.announcement import phone_lines
 from traceability.settings import RunSettings, load
@@ -27,16 +26,6 @@ pytestmark = pytest.mark.skipif(
 )
 
 PARTS = ("nats-server", "traceability publish", "-m gateway", "gunicorn")
-
-
-def cli(environ, *words):
-    return subprocess.run(
-        [sys.executable, "-m", "traceability", *words],
-        env=environ,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 def read_qr(lines):

@@ -99,6 +99,12 @@ def node_environment(data: Path, **settings: str) -> dict[str, str]:
     return kept | own | {"FT_MQTT_URL": f"embedded://{HOST}:{free_port()}"} | settings
 
 
+def cli(environ: Mapping[str, str], *words: str) -> subprocess.CompletedProcess[str]:
+    """One command, as a person gives it in another terminal."""
+    command = [sys.executable, "-m", "traceability", *words]
+    return subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+
+
 @contextmanager
 def running_node(environ: Mapping[str, str]) -> Iterator[RunningNode]:
     """A node that ends with the block."""

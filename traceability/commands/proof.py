@@ -12,6 +12,7 @@ from traceability.commands.words import read_batch
 from traceability.errors import BundleError, SettingsError
 from traceability.identifiers import encode_value
 from traceability.operations.audit import audit
+from traceability.operations.cosign import shown_checkpoint
 from traceability.operations.export import export_bundle
 from traceability.signing.disclosure import Audience
 from traceability.store.engine import system_clock
@@ -75,7 +76,9 @@ def _export(args: argparse.Namespace) -> Answer:
     batch = read_batch(args.batch)
     progress(f"collecting what belongs to {batch.gtin}/{batch.lot}")
     with opened() as here, here.store.reading() as connection:
-        bundle = export_bundle(connection, here.node, batch.uri(here.node.name), Audience(args.audience))
+        as_of = shown_checkpoint(connection, here.node, here.store.clock())
+        uri, audience = batch.uri(here.node.name), Audience(args.audience)
+        bundle = export_bundle(connection, here.node, uri, audience, as_of)
     data = encode_bundle(bundle)
     out = args.out or Path(f"{batch.gtin}-{encode_value(batch.lot)}.bundle")
     try:

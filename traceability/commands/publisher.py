@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from traceability.commands.cosigner import Cosigner, cosigners
+from traceability.commands.cosigner import PATIENCE_S, Cosigner, cosigners
 from traceability.commands.verb import Answer, Opened, Verbs, add_verb, opened
 from traceability.errors import ClockError, StoreUnavailableError, TamperError, TraceabilityError
 from traceability.ledger.record import format_time
@@ -42,7 +42,7 @@ def add(verbs: Verbs) -> None:
 
 def _publish(args: argparse.Namespace) -> Answer:
     with opened(checkpoints=True) as here:
-        neighbours = cosigners(here.store, here.node, _log)
+        neighbours = cosigners(here.store, here.node, _log, 0 if args.once else PATIENCE_S)
         if args.once:
             extended = extend_recalls(here.store, here.node)
             done = publish(here.store, here.node)

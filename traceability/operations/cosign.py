@@ -31,6 +31,9 @@ TIMEOUT_S: Final = 5.0
 """For each step on the network."""
 MAX_ANSWER: Final = 16_384
 """Bytes of an answer that are read: 16 cosignatures are about 3 KiB."""
+WAITING_MS: Final = 10_000
+"""A checkpoint waits so long for its witnesses before it is shown without them."""
+MAX_WAITING: Final = 32
 OK, CONFLICT, DISPROVED = 200, 409, 422
 
 Post = Callable[[str, bytes], tuple[int, bytes]]
@@ -89,6 +92,30 @@ def checkpoint_note(connection: Connection, checkpoint: AnyRow) -> bytes:
     table = models.Cosignature
     lines = select(table.line).where(table.size == checkpoint.size).order_by(table.witness)
     return "".join([checkpoint.note, *connection.execute(lines).scalars()]).encode("utf-8")
+
+
+def shown_checkpoint(connection: Connection, node: Node, now_ms: int) -> AnyRow | None:
+    """The newest checkpoint that the quorum of the node's policy has signed, or had time to sign.
+
+    Readers are not shown one that was made this very moment, and nobody else has seen; nor does a
+    witness that is away keep from them what is new.
+    """
+    table = models.Checkpoint
+    newest = select(table).where(table.published).order_by(table.size.desc()).limit(MAX_WAITING)
+    checkpoints = connection.execute(newest).all()
+    quorum = node.policy.quorum
+    for checkpoint in checkpoints:
+        waits = 0 <= now_ms - checkpoint.time_ms < WAITING_MS
+        if not (quorum.asks and waits) or quorum.as_of(_signed(connection, node, checkpoint.size)):
+            return checkpoint
+    return checkpoints[0] if checkpoints else None
+
+
+def _signed(connection: Connection, node: Node, size: int) -> dict[str, int]:
+    """When each witness of the policy signed the checkpoint of this size, in seconds."""
+    table, names = models.Cosignature, {w.key.vkey(): w.name for w in node.policy.quorum.witnesses}
+    query = select(table.witness, table.time_s).where(table.size == size)
+    return {names[r.witness]: r.time_s for r in connection.execute(query) if r.witness in names}
 
 
 def _cosigned_size(connection: Connection, witness: Witness) -> int:

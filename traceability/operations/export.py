@@ -1,4 +1,4 @@
-"""Making a bundle of one batch, as of the newest published checkpoint, from one snapshot."""
+"""Making a bundle of one batch, as of a published checkpoint, from one snapshot."""
 
 from __future__ import annotations
 
@@ -32,18 +32,21 @@ _INPUTS: Final = ("inputEPCList", "inputQuantityList")
 _OUTPUTS: Final = ("outputEPCList", "outputQuantityList")
 
 
-def export_bundle(connection: Connection, node: Node, batch: str, audience: Audience = PUBLIC) -> Bundle:
+def export_bundle(
+    connection: Connection, node: Node, batch: str, audience: Audience = PUBLIC, as_of: AnyRow | None = None
+) -> Bundle:
     """The bundle of a batch.
 
     Args:
         connection: a snapshot (``Store.reading``).
         batch: URI of the batch's stream.
+        as_of: the checkpoint that it shows; the newest if not given.
 
     Raises:
         UnknownSubjectError: no such batch on this node.
         NotPublishedError: it is recorded, but no published checkpoint covers it yet.
     """
-    latest = latest_checkpoint(connection)
+    latest = as_of or latest_checkpoint(connection)
     key = stream_hash(batch)
     known = connection.execute(select(models.Batch.stream).where(models.Batch.stream == key)).first()
     if known is None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
 from traceability.errors import SettingsError
 from traceability.operations.enrol import EnrolledDevice
 from traceability.operations.node import Node
+from traceability.secretfiles import write_whole
 from traceability.sensing.topics import frame_topic
 
 
@@ -26,12 +26,7 @@ def device_answer(node: Node, enrolled: EnrolledDevice, site: str) -> dict[str, 
 
 def write_private(path: Path, text: str) -> None:
     """Write a file that only its owner can read, whole or not at all."""
-    unfinished = path.with_name(path.name + ".part")
-    unfinished.unlink(missing_ok=True)
     try:
-        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-        unfinished.replace(path)
+        write_whole(path, text.encode("utf-8"), 0o600)
     except OSError as error:
         raise SettingsError(f"{path} cannot be written: {error.strerror}") from error

@@ -4,6 +4,8 @@
     publisher  signs checkpoints
     gateway    takes in what devices send
     web        the web site
+    chongqing, chengdu, hangzhou
+               witnesses of the log            (FT_DEMO=1)
     people     the firms of the demo journey   (FT_DEMO=1)
     devices    its simulated devices           (FT_DEMO=1)
 
@@ -33,6 +35,7 @@ from traceability.errors import SettingsError
 from traceability.operations.prepare import prepare_node
 from traceability.running.announcement import Announcement
 from traceability.running.children import Child, Program
+from traceability.running.neighbours import neighbour_programs, prepare_neighbours
 from traceability.settings import RunSettings, environment
 
 BROKER_START_S: Final = 15.0
@@ -40,8 +43,8 @@ TURN_S: Final = 0.2
 END_S: Final = 4.0
 """All children together have this long to end; those that are left are killed."""
 
-DEMO_PATIENCE_S: Final = 10.0
-"""The demo begins when the site answers, or after this long if it does not."""
+PATIENCE_S: Final = 10.0
+"""Witnesses and demo begin when the site answers, or after this long if it does not."""
 
 THREADS: Final = 8
 PYTHON: Final = (sys.executable, "-m")
@@ -72,7 +75,7 @@ class Supervisor:
     def __init__(self, settings: RunSettings, out: TextIO) -> None:
         self._settings, self._out = settings, out
         self._children: list[Child] = []
-        self._later = demo_programs() if settings.demo else []
+        self._later: list[Program] = []
         self._signals = 0
         self._began = time.monotonic()
         self._logs = settings.data / "log"
@@ -89,9 +92,12 @@ class Supervisor:
         if embedded_broker:
             self._start_broker()
         node, new = prepare_node(self._settings)
+        node = prepare_neighbours(self._settings, node)
         self._say(f"{'made' if new else 'opened'} node {node.name}")
+        neighbours = neighbour_programs(node)
         for program in programs(self._settings):
             self._add(program)
+        self._later = neighbours + (demo_programs() if self._settings.demo else [])
         self._say(f"started {', '.join(child.program.name for child in self._children)}")
 
     def watch(self) -> None:
@@ -103,8 +109,8 @@ class Supervisor:
                 for child in self._children:
                     self._look_after(child)
                 announcement.turn()
-                if self._later and (announcement.site or time.monotonic() > self._began + DEMO_PATIENCE_S):
-                    self._start_demo()
+                if self._later and (announcement.site or time.monotonic() > self._began + PATIENCE_S):
+                    self._start_rest()
 
     def end(self) -> None:
         """End the children in the opposite order of their start; kill what does not end."""
@@ -120,8 +126,8 @@ class Supervisor:
                 child.kill()
             child.close()
 
-    def _start_demo(self) -> None:
-        """Start the demo behind the site, which a person is waiting for."""
+    def _start_rest(self) -> None:
+        """Start witnesses and demo behind the site, which a person is waiting for."""
         while self._later:
             self._add(self._later.pop(0))
 

@@ -12,10 +12,10 @@ from typing import Final
 
 from sqlalchemy import Connection
 
+from traceability.operations.cosign import shown_checkpoint
 from traceability.operations.export import export_bundle
-from traceability.operations.log import latest_checkpoint
 from traceability.operations.node import Node
-from traceability.store.engine import system_clock
+from traceability.store.engine import AnyRow, system_clock
 from traceability.verification.bundle import encode_bundle
 from traceability.verification.verdict import Verdict, check
 
@@ -51,7 +51,7 @@ class _Entry:
 
 
 class Journeys:
-    """What was verified at the newest checkpoint, by batch; at most ``KEPT`` of them.
+    """What was verified at the newest checkpoint that is shown, by batch; at most ``KEPT`` of them.
 
     Args:
         node: whose policy the bundles are checked against.
@@ -70,11 +70,11 @@ class Journeys:
             UnknownSubjectError, NotPublishedError: see ``export_bundle``.
             TamperError, MalformedError: what is stored does not even make a bundle.
         """
-        latest = latest_checkpoint(connection)
-        key = (batch, latest.size if latest else 0)
+        as_of = shown_checkpoint(connection, self.node, system_clock())
+        key = (batch, as_of.size if as_of else 0)
         entry, mine = self._enter(key)
         if mine:
-            self._fill(key, entry, connection)
+            self._fill(key, entry, connection, as_of)
         return entry.result.result()
 
     def page(self, checked: Checked, tongue: str) -> str | None:
@@ -99,10 +99,12 @@ class Journeys:
                 self._kept.popitem(last=False)
         return entry, True
 
-    def _fill(self, key: tuple[str, int], entry: _Entry, connection: Connection) -> None:
+    def _fill(
+        self, key: tuple[str, int], entry: _Entry, connection: Connection, as_of: AnyRow | None
+    ) -> None:
         """Do the check; what failed is answered to those who wait, and not kept."""
         try:
-            bundle = encode_bundle(export_bundle(connection, self.node, key[0]))
+            bundle = encode_bundle(export_bundle(connection, self.node, key[0], as_of=as_of))
             checked = Checked(bundle, check(bundle, self.node.policy, system_clock()), entry.begun_s + KEPT_S)
         except BaseException as error:
             entry.result.set_exception(error)

@@ -155,6 +155,7 @@ def _shown(journey: Journey, made: Made) -> dict[str, Any]:
     offset = story.offset_of(journey)
     return {
         "journey": journey,
+        "policy": current_app.extensions["node"].policy,
         "recalled": recalls.first_point(journey, made),
         "tell": story.tell,
         "alarm_of": recalls.alarm_of,

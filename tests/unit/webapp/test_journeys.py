@@ -22,11 +22,11 @@ class Counting:
         self.go, self.begun = threading.Event(), threading.Event()
         self.go.set()
 
-    def __call__(self, connection, node, batch):
+    def __call__(self, connection, node, batch, **as_of):
         self.calls.append(batch)
         self.begun.set()
         assert self.go.wait(30)
-        return self.real(connection, node, batch)
+        return self.real(connection, node, batch, **as_of)
 
 
 @pytest.fixture(scope="module")
