@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Final
 
 from sqlalchemy import Connection
 
+from traceability.errors import MalformedError, OversizeError, TamperError
 from traceability.operations.cosign import shown_checkpoint
 from traceability.operations.export import export_bundle
 from traceability.operations.node import Node
 from traceability.store.engine import AnyRow, system_clock
-from traceability.verification.bundle import encode_bundle
+from traceability.verification.bundle import MAX_BYTES, encode_bundle
 from traceability.verification.verdict import Verdict, check
 
 KEPT: Final = 64
 KEPT_S: Final = 10.0
-"""So long a page may rest on one check; then the store is read again, even if the log stands still."""
+"""So long a page may rest on one check; then the store is read again, even if the log stands still.
+
+As long a batch that cannot be shown is told to be so, whatever the log does meanwhile.
+"""
+KEPT_BYTES: Final = 128 * 1024 * 1024
+"""Of all bundles that are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +49,27 @@ class Checked:
     pages: dict[str, Page] = field(default_factory=dict, compare=False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Entry:
-    """A check that is being made or was made; those who come meanwhile wait for it."""
+    """A check at a size of the log, being made or made; those who come meanwhile wait for it.
 
-    begun_s: float
+    It counts until ``until_s``, which is not known before it is made.
+    """
+
+    size: int
+    until_s: float = math.inf
+    failed: bool = False
     result: Future[Checked] = field(default_factory=Future)
+
+    @property
+    def bytes(self) -> int:
+        """How much of memory its bundle takes, once it is made."""
+        done = self.result.done() and self.result.exception() is None
+        return len(self.result.result().bundle) if done else 0
+
+    def serves(self, size: int) -> bool:
+        """Whether it is as new as the log is to who asks; what cannot be shown is not tried at each size."""
+        return self.size >= size or self.failed
 
 
 class Journeys:
@@ -60,7 +82,7 @@ class Journeys:
 
     def __init__(self, node: Node, clock: Callable[[], float] = time.monotonic) -> None:
         self.node, self._clock = node, clock
-        self._kept: OrderedDict[tuple[str, int], _Entry] = OrderedDict()
+        self._kept: OrderedDict[str, _Entry] = OrderedDict()
         self._lock = Lock()
 
     def load(self, connection: Connection, batch: str) -> Checked:
@@ -68,14 +90,17 @@ class Journeys:
 
         Raises:
             UnknownSubjectError, NotPublishedError: see ``export_bundle``.
-            TamperError, MalformedError: what is stored does not even make a bundle.
+            TamperError, MalformedError: what is stored does not even make a bundle that can be read.
         """
         as_of = shown_checkpoint(connection, self.node, system_clock())
-        key = (batch, as_of.size if as_of else 0)
-        entry, mine = self._enter(key)
-        if mine:
-            self._fill(key, entry, connection, as_of)
-        return entry.result.result()
+        size = as_of.size if as_of else 0
+        while True:
+            entry, mine = self._enter(batch, size)
+            if mine:
+                self._fill(batch, entry, connection, as_of)
+            wait([entry.result])
+            if entry.serves(size):
+                return entry.result.result()
 
     def page(self, checked: Checked, tongue: str) -> str | None:
         """The page that was drawn from a check in a language, while all that it rests on counts."""
@@ -87,34 +112,42 @@ class Journeys:
         until_s = min(each.until_s for each in (checked, *others))
         checked.pages[tongue] = Page(text, until_s)
 
-    def _enter(self, key: tuple[str, int]) -> tuple[_Entry, bool]:
+    def _enter(self, batch: str, size: int) -> tuple[_Entry, bool]:
+        """The check to wait for, or a new one to be made: never two of a batch at a time."""
         now = self._clock()
         with self._lock:
-            entry = self._kept.get(key)
-            if entry is not None and now - entry.begun_s < KEPT_S:
+            entry = self._kept.get(batch)
+            if entry is not None and (
+                not entry.result.done() or (now < entry.until_s and entry.serves(size))
+            ):
                 return entry, False
-            entry = self._kept[key] = _Entry(now)
-            self._kept.move_to_end(key)
-            while len(self._kept) > KEPT:
-                self._kept.popitem(last=False)
+            entry = self._kept[batch] = _Entry(size)
+            self._kept.move_to_end(batch)
+            self._make_room()
         return entry, True
 
-    def _fill(
-        self, key: tuple[str, int], entry: _Entry, connection: Connection, as_of: AnyRow | None
-    ) -> None:
-        """Do the check; what failed is answered to those who wait, and not kept."""
+    def _fill(self, batch: str, entry: _Entry, connection: Connection, as_of: AnyRow | None) -> None:
+        """Do the check; what is only not there yet is answered to those who wait, and not kept."""
         try:
-            bundle = encode_bundle(export_bundle(connection, self.node, key[0], as_of=as_of))
-            checked = Checked(bundle, check(bundle, self.node.policy, system_clock()), entry.begun_s + KEPT_S)
+            bundle = encode_bundle(export_bundle(connection, self.node, batch, as_of=as_of))
+            if len(bundle) > MAX_BYTES:
+                raise OversizeError(f"a bundle of {len(bundle)} bytes, at most {MAX_BYTES} are read")
+            verdict = check(bundle, self.node.policy, system_clock())
         except BaseException as error:
+            kept = isinstance(error, (TamperError, MalformedError))
+            entry.until_s, entry.failed = (self._clock() + KEPT_S if kept else -math.inf), kept
             entry.result.set_exception(error)
-            self._forget(key, entry)
             raise
-        entry.result.set_result(checked)
-        if checked.verdict.journey is None:
-            self._forget(key, entry)
-
-    def _forget(self, key: tuple[str, int], entry: _Entry) -> None:
+        entry.until_s, entry.failed = self._clock() + KEPT_S, verdict.journey is None
+        entry.result.set_result(Checked(bundle, verdict, entry.until_s))
         with self._lock:
-            if self._kept.get(key) is entry:
-                del self._kept[key]
+            self._make_room()
+
+    def _make_room(self) -> None:
+        """Forget the oldest that are made, until the others are few and small enough."""
+        taken = sum(entry.bytes for entry in self._kept.values())
+        for batch, entry in [(b, e) for b, e in self._kept.items() if e.result.done()]:
+            if len(self._kept) <= KEPT and taken <= KEPT_BYTES:
+                return
+            taken -= entry.bytes
+            del self._kept[batch]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 
 import pytest
 
 from tests.support.world import make_world
-from traceability.errors import UnknownSubjectError
+from traceability.errors import OversizeError, TamperError, UnknownSubjectError
 from traceability.operations.export import export_bundle
+from traceability.verification.bundle import encode_bundle
 from webapp.consumer import journeys
 from webapp.consumer.journeys import KEPT_S, Journeys
 
@@ -107,6 +108,82 @@ def test_a_failure_reaches_all_who_wait_and_is_not_kept(world, kept, counting):
     with pytest.raises(UnknownSubjectError):
         load(world, kept, "NOPE")
     assert len(counting.calls) == before + 1
+
+
+def test_a_bundle_that_nobody_reads_is_made_once_in_a_while_however_the_log_moves(
+    world, kept, counting, now, monkeypatch
+):
+    monkeypatch.setattr(journeys, "MAX_BYTES", 1_000)
+    for _ in range(3):
+        with pytest.raises(OversizeError, match="at most 1000 are read"):
+            load(world, kept)
+        world.event("ship", world.party("Shipper"), world.batch("L3"))
+        world.publish()
+    assert len(counting.calls) == 1
+    monkeypatch.undo()
+    now[0] = KEPT_S
+    assert load(world, kept).verdict.journey is not None
+
+
+def test_what_does_not_match_is_told_for_a_while_and_then_looked_at_again(
+    world, kept, counting, now, monkeypatch
+):
+    monkeypatch.setattr(
+        journeys, "encode_bundle", lambda bundle: encode_bundle(bundle).replace(b"records", b"record5")
+    )
+    assert load(world, kept).verdict.journey is None
+    monkeypatch.setattr(journeys, "encode_bundle", encode_bundle)
+    world.event("ship", world.party("Shipper"), world.batch("L3"))
+    world.publish()
+    assert load(world, kept).verdict.journey is None
+    assert len(counting.calls) == 1
+    now[0] = KEPT_S
+    assert load(world, kept).verdict.journey is not None
+
+
+def test_one_check_of_a_batch_is_made_at_a_time_though_the_log_moves_and_time_passes(
+    world, kept, counting, now
+):
+    counting.go.clear()
+    with ThreadPoolExecutor(6) as pool:
+        asked = [pool.submit(load, world, kept)]
+        assert counting.begun.wait(30)
+        now[0] = 2 * KEPT_S
+        world.event("ship", world.party("Shipper"), world.batch("L1"))
+        world.publish()
+        asked += [pool.submit(load, world, kept) for _ in range(5)]
+        done, _ = wait(asked, timeout=0.2)
+        assert not done
+        assert len(counting.calls) == 1
+        counting.go.set()
+        found = [f.result(30).verdict.journey.size for f in asked]
+    assert found[1:] == [found[1]] * 5, "who came later is told of what was recorded meanwhile"
+    assert found[1] > found[0]
+    assert len(counting.calls) == 2
+
+
+def test_a_failure_of_the_check_itself_ends_and_does_not_hold_those_who_come_later(
+    world, kept, counting, now, monkeypatch
+):
+    def fail(*_):
+        raise TamperError("it does not match")
+
+    monkeypatch.setattr(journeys, "export_bundle", fail)
+    with pytest.raises(TamperError):
+        load(world, kept)
+    monkeypatch.setattr(journeys, "export_bundle", counting)
+    with pytest.raises(TamperError):
+        load(world, kept)
+    now[0] = KEPT_S
+    load(world, kept)
+    assert len(counting.calls) == 1
+
+
+def test_large_bundles_do_not_fill_the_memory(world, kept, counting, monkeypatch):
+    monkeypatch.setattr(journeys, "KEPT_BYTES", 1_000)
+    for lot in ("L1", "L2", "L2", "L1"):
+        load(world, kept, lot)
+    assert len(counting.calls) == 4
 
 
 def test_only_the_newest_are_kept(world, kept, counting, monkeypatch):
