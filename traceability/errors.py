@@ -29,6 +29,7 @@
     │   ├── UnknownSubjectError   no such batch, asset, party or device
     │   ├── NotPublishedError     recorded, but not yet in the log
     │   ├── QueryTooLargeError    more events than the query allows, or than this node sorts
+    │   ├── QuotaError            more about one batch or asset than one party may record
     │   ├── TokenError            a bearer token that is unknown, expired or revoked
     │   ├── ForbiddenError        a token without the scope that this needs
     │   └── ConflictError         it exists already, or its state forbids it
@@ -240,6 +241,11 @@ class QueryTooLargeError(RefusedError):
 
     code = "query-too-large"
     advice = "Narrow the query, for example by GE_eventTime and LT_eventTime, or raise maxEventCount."
+
+
+class QuotaError(RefusedError):
+    code = "quota-spent"
+    advice = "Name it in smaller events; what more there is, its maker or a regulator can record."
 
 
 class TokenError(RefusedError):

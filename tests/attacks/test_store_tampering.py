@@ -105,6 +105,10 @@ CLASSIFICATION: dict[str, dict[str, str]] = {
         ("id", "party", "created_ms", "finished_ms", "behaviour", "recorded", "problems"),
         "not evidence: what somebody was told; the events themselves are",
     ),
+    "spent": dict.fromkeys(
+        ("stream", "party", "period", "size"),
+        "not evidence: how much more a party may record",
+    ),
     "tokens": dict.fromkeys(
         ("sha256", "name", "party", "scopes", "regulator", "created_ms", "expires_ms", "revoked_ms"),
         "not evidence: who may ask",

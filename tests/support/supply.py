@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import insert
 
+from traceability.ledger.state import stream_hash
 from traceability.operations.capture import Captured, capture
 from traceability.operations.draft import Given
 from traceability.operations.erase import erase
@@ -88,9 +89,11 @@ def trade(world: World, farm: str, carrier: str) -> None:
 
 
 def _ask(store: Store, party: str, now_ms: int) -> None:
-    """A capture job and a kept query."""
+    """A capture job, a kept query, and what was spent of a quota."""
     with store.transaction() as tx:
         job = {"id": "0" * 32, "party": party, "created_ms": now_ms, "behaviour": "rollback"}
         tx.connection.execute(insert(access.Capture).values(job | {"recorded": 0, "problems": "[]"}))
         query = {"party": party, "name": "all", "query": "{}", "created_ms": now_ms}
         tx.connection.execute(insert(access.NamedQuery).values(query))
+        spent = {"stream": stream_hash(LOT), "party": party, "period": 0, "size": 1}
+        tx.connection.execute(insert(access.Spent).values(spent))

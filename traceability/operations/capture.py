@@ -27,6 +27,7 @@ from traceability.operations.ingest import MAX_AHEAD_MS
 from traceability.operations.moves import check_move, follow_move, lock_devices
 from traceability.operations.node import Node
 from traceability.operations.project import Projection, insert_projections, project
+from traceability.operations.quota import Quota
 from traceability.store import models, projections
 from traceability.store.engine import Store, Transaction
 from traceability.store.rows import insert_new
@@ -114,6 +115,7 @@ class _Run:
     seqs: dict[bytes, dict[str, int]] = field(default_factory=dict)
     heads: dict[bytes, Head] | None = None
     unused: list[bytes] = field(default_factory=list)
+    quota: Quota = field(init=False)
 
     def record(self, drafts: Sequence[Draft]) -> list[Captured]:
         """Check and record events in their order; an answer for each."""
@@ -136,6 +138,7 @@ class _Run:
                 answer = Captured(draft.name[0], refused=error)
             answers.append(answer)
         self._flush()
+        self.quota.keep()
         self._forget_unused()
         return self._with_records(answers)
 
@@ -144,6 +147,7 @@ class _Run:
         moves = [draft.move for draft in drafts if draft.move]
         lock_devices(self.tx, sorted({device for move in moves for device in move.devices}))
         self.heads = lock_heads(self.tx, _touched(drafts))
+        self.quota = Quota(self.tx, self.node.name, self.party, self.heads)
         self.unused = [key for key, head in self.heads.items() if not head.count]
         key = signing_key(self.tx.connection, self.node, self.party)
         if any(draft.kid != key.public.kid for draft in drafts):
@@ -168,12 +172,13 @@ class _Run:
             raise ClockAheadError(f"the event lies {ahead_s} s in the future")
         if self.typed:
             _check_typed(self.tx, self.node, draft)
-        if draft.move is None:
-            self.waiting.append(draft)
-            return
-        self._flush()
-        check_move(self.tx, self.node, self.party, draft.move)
+        if draft.move is not None:
+            self._flush()
+            check_move(self.tx, self.node, self.party, draft.move)
+        self.quota.spend(draft)
         self.waiting.append(draft)
+        if draft.move is None:
+            return
         self._flush()
         follow_move(self.tx, draft.move, self.seqs[draft.sha256])
         self.heads = None  # which may have grown the same streams

@@ -172,14 +172,14 @@ def without_others(statement: sdjwt.SdJwt, texts: tuple[str, ...], batch: str, n
     event = revealed.claims.get(EVENT_CLAIM)
     if not isinstance(event, Mapping):
         return texts
-    others = set(_others(event, batch, node))
+    others = set(others_named(event, batch, node))
     left_out = {
         digest for digest, path in revealed.paths.items() if path[0] == EVENT_CLAIM and path[1:3] in others
     }
     return tuple(text for text in texts if sdjwt.digest_of(text) not in left_out)
 
 
-def _others(event: Mapping[str, Any], batch: str, node: str) -> Iterator[tuple[str, int]]:
+def others_named(event: Mapping[str, Any], batch: str, node: str) -> Iterator[tuple[str, int]]:
     """Where an event names other things than the batch: the list, and the place in it."""
     lists = {*_NAMING, *_OUTPUTS} if begins(event, batch, node) else {*_NAMING, *_OUTPUTS, *_INPUTS}
     if event.get("type") == "AssociationEvent":

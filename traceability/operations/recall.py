@@ -48,8 +48,9 @@ from traceability.operations.recallstatus import (
     load_recall,
     named_things,
 )
+from traceability.operations.tokens import is_regulator
 from traceability.signing.keys import PrivateKey
-from traceability.store import access, models
+from traceability.store import models
 from traceability.store.engine import Store, Transaction
 from traceability.store.projections import Event
 from traceability.store.projections import Recall as Row
@@ -95,10 +96,7 @@ def new_id(now_ms: int) -> str:
 
 def issuer_of(connection: Connection, party: str, now_ms: int) -> Issuer:
     """A party as who recalls: it is a regulator if it has a regulator's token that is valid."""
-    table = access.Token
-    query = select(table.name).where(table.party == party, table.regulator, table.revoked_ms.is_(None))
-    found = connection.execute(query.where(table.expires_ms > now_ms).limit(1)).first()
-    return Issuer(party, regulator=found is not None)
+    return Issuer(party, regulator=is_regulator(connection, party, now_ms))
 
 
 def hold(

@@ -139,6 +139,13 @@ def find_token(connection: Connection, text: str, now_ms: int, needs: Scope) -> 
     return found
 
 
+def is_regulator(connection: Connection, party: str, now_ms: int) -> bool:
+    """Whether a party has a regulator's token that is valid."""
+    table = access.Token
+    query = select(table.name).where(table.party == party, table.regulator, table.revoked_ms.is_(None))
+    return connection.execute(query.where(table.expires_ms > now_ms).limit(1)).first() is not None
+
+
 def list_tokens(connection: Connection) -> Sequence[TokenInfo]:
     """All tokens that were ever made, by name."""
     rows = connection.execute(select(access.Token).order_by(access.Token.name))

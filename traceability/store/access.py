@@ -38,6 +38,19 @@ class Token(Base):
     revoked_ms: Mapped[int | None]
 
 
+class Spent(Base):
+    """Bytes that a party added to others' proofs of a stream, as far as they are counted.
+
+    ``period`` counts the periods since 1970 in which the quota is new; 0 where it is for good.
+    """
+
+    __tablename__ = "spent"
+    stream: Mapped[bytes] = mapped_column(ForeignKey("streams.hash"), primary_key=True)
+    party: Mapped[str] = mapped_column(String(512), primary_key=True)
+    period: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    size: Mapped[int]
+
+
 class NamedQuery(Base):
     """A query that a party keeps under a name (EPCIS 2.0 12.7)."""
 

@@ -24,6 +24,7 @@ from traceability.errors import (
     Problem,
     QueryError,
     QueryTooLargeError,
+    QuotaError,
     RefusedError,
     StoreUnavailableError,
     TokenError,
@@ -51,12 +52,18 @@ ERRORS: Final[tuple[tuple[type[TraceabilityError], int, str], ...]] = (
     (UnknownSubjectError, 404, "NoSuchResourceException"),
     (ConflictError, 409, "ResourceAlreadyExistsException"),
     (QueryTooLargeError, 413, "QueryTooLargeException"),
+    (QuotaError, 413, "CaptureLimitExceededException"),
     (NotPublishedError, 503, "ImplementationException"),
     (StoreUnavailableError, 503, "ImplementationException"),
     (RefusedError, 400, "ValidationException"),
     (TraceabilityError, 500, "ImplementationException"),
 )
 """Status and type of an error: the first row that fits."""
+
+FAULTS: Final = {
+    root.code: (status, kind) for root, status, kind in ERRORS if root in {ConflictError, QuotaError}
+}
+"""The same of what the store refuses of one event, by its code; all else is not valid."""
 
 STATUSES: Final[dict[int, tuple[str, str, str]]] = {
     400: ("ValidationException", "bad-request", "Send the request as /epcis/openapi.json describes it."),
@@ -115,8 +122,7 @@ def respond_fault(fault: Fault) -> Response:
 
 def fault_problem(fault: Fault) -> dict[str, Any]:
     """What a capture job says of one event; ``pointer`` leads to it in its document."""
-    known = fault.code == ConflictError.code
-    status, kind = (409, "ResourceAlreadyExistsException") if known else (400, "ValidationException")
+    status, kind = FAULTS.get(fault.code, (400, "ValidationException"))
     problem = _problem(status, kind, fault.code, fault.detail, fault.remedy)
     return problem | {"pointer": fault.pointer, "errors": _errors(fault.problems)}
 
