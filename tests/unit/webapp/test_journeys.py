@@ -165,7 +165,7 @@ def test_one_check_of_a_batch_is_made_at_a_time_though_the_log_moves_and_time_pa
 def test_a_failure_of_the_check_itself_ends_and_does_not_hold_those_who_come_later(
     world, kept, counting, now, monkeypatch
 ):
-    def fail(*_):
+    def fail(*_, **as_of):
         raise TamperError("it does not match")
 
     monkeypatch.setattr(journeys, "export_bundle", fail)
