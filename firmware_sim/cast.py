@@ -91,9 +91,9 @@ def parties(node: str) -> tuple[Party, ...]:
     """The firms."""
     found = []
     for key, names, _ in _PARTIES:
-        digits = f"{_prefix(key)}00001"
-        gln = digits + check_digit(digits)
-        found.append(Party(key, names, gln, party_uri(node, gln)))
+        prefix = _prefix(key)
+        gln = f"{prefix}00001" + check_digit(f"{prefix}00001")
+        found.append(Party(key, names, gln, party_uri(node, gln), prefix))
     return tuple(found)
 
 

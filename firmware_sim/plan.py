@@ -28,12 +28,13 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Party:
-    """A firm; ``uri`` follows from ``gln`` (13 digits)."""
+    """A firm; ``uri`` follows from ``gln`` (13 digits); ``prefix`` is its GS1 company prefix."""
 
     key: str
     names: Text
     gln: str
     uri: str
+    prefix: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +193,7 @@ _LISTS: dict[str, type[Any]] = {
 
 def _entry(kind: type[Any], row: dict[str, Any]) -> Any:
     texts = {name: Text(**row[name]) for name in ("names", "product", "region") if name in row}
-    absent = {f.name: None for f in fields(kind) if f.name == "until_ms"}
+    absent = {f.name: None for f in fields(kind) if f.name in {"until_ms", "prefix"}}
     inputs = {"inputs": tuple(Input(**given) for given in row["inputs"])} if "inputs" in row else {}
     return kind(**absent | row | texts | inputs)
 

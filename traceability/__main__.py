@@ -17,6 +17,7 @@ from traceability.commands import (
     doctor,
     keys,
     node,
+    prefix,
     proof,
     publisher,
     recall,
@@ -28,7 +29,21 @@ from traceability.commands import (
 from traceability.commands.verb import Answer
 from traceability.errors import TraceabilityError
 
-MODULES = (running, node, keys, token, batches, trace, recall, disclosure, publisher, proof, witness, doctor)
+MODULES = (
+    running,
+    node,
+    keys,
+    prefix,
+    token,
+    batches,
+    trace,
+    recall,
+    disclosure,
+    publisher,
+    proof,
+    witness,
+    doctor,
+)
 """In the order in which ``--help`` lists their verbs."""
 
 

@@ -32,6 +32,7 @@
     │   ├── QuotaError            more about one batch or asset than one party may record
     │   ├── TokenError            a bearer token that is unknown, expired or revoked
     │   ├── ForbiddenError        a token without the scope that this needs
+    │   │   └── ForeignPrefixError  what is made or packed bears another firm's company prefix
     │   └── ConflictError         it exists already, or its state forbids it
     │       └── ScopeChangedError a recall would reach other things than its preview showed
     └── SurroundingsError         this machine, not the input
@@ -256,6 +257,11 @@ class TokenError(RefusedError):
 class ForbiddenError(RefusedError):
     code = "forbidden"
     advice = "Use a token with that scope: traceability token new --help."
+
+
+class ForeignPrefixError(ForbiddenError):
+    code = "not-your-prefix"
+    advice = "Use a number of your own, or ask the prefix's holder to let it be opened for you."
 
 
 class ConflictError(RefusedError):

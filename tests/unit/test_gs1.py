@@ -16,6 +16,7 @@ from traceability.gs1 import (
     check_digit,
     decode_value,
     encode_value,
+    parse_company_prefix,
     parse_digital_link,
     parse_key,
     parse_urn,
@@ -332,3 +333,41 @@ def test_values_are_spelled_in_one_way():
     assert encode_value("é") == "%C3%A9"
     assert encode_value("a/b!") == "a%2Fb%21"
     assert decode_value("a%2Fb%21") == "a/b!"
+
+
+@pytest.mark.parametrize(
+    ("uri", "digits"),
+    [
+        ("urn:epc:class:lgtin:0614141.812345.A", "061414112345"),
+        ("urn:epc:id:sgtin:415056789012.0.7", "415056789012"),
+        ("urn:epc:id:sscc:0614141.1234567890", "061414123456"),
+        ("urn:epc:id:grai:0614141.12345.400", "061414112345"),
+        ("urn:epc:id:sgln:0614141.12345.0", "061414112345"),
+        ("urn:epc:id:giai:0614141.12A45", "061414112"),
+        ("https://id.gs1.org/01/00000040123455/10/A", "000004012345"),
+    ],
+)
+def test_a_company_prefix_begins_behind_indicator_and_extension_digits(uri, digits):
+    assert parse_key(uri).company_digits == digits
+
+
+@pytest.mark.parametrize("prefix", ["9520", "0614141", "415056789012", "00001", "952000"])
+def test_a_company_prefix_has_four_to_twelve_digits(prefix):
+    assert parse_company_prefix(prefix) == prefix
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("952", "4 to 12 digits"),
+        ("9520001000000", "4 to 12 digits"),
+        ("95X0", "has 'X'"),
+        ("2000001", "restricted circulation"),
+        ("0400", "restricted circulation"),
+        ("0000", "never issued"),
+        ("000001", "never issued"),
+    ],
+)
+def test_other_digits_are_no_company_prefix(text, why):
+    with pytest.raises(IdentifierError, match=why):
+        parse_company_prefix(text)

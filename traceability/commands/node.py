@@ -52,6 +52,13 @@ def _add_party(enrol: Verbs) -> None:
     verb.add_argument("--name-en", required=True, metavar="TEXT", help="its name in English")
     verb.add_argument("--name-zh", required=True, metavar="TEXT", help="its name in Chinese")
     verb.add_argument("--gln", help="its GLN of 13 digits (default: a random pseudonym)")
+    verb.add_argument(
+        "--prefix",
+        action="append",
+        default=[],
+        metavar="DIGITS",
+        help="a GS1 company prefix that it holds: nobody else makes what bears it (again for each)",
+    )
 
 
 def _add_device(enrol: Verbs) -> None:
@@ -105,7 +112,8 @@ def _init(args: argparse.Namespace) -> Answer:
 
 def _enrol_party(args: argparse.Namespace) -> Answer:
     with opened() as here:
-        party = enrol_party(here.store, here.node, {"en": args.name_en, "zh": args.name_zh}, args.gln)
+        names = {"en": args.name_en, "zh": args.name_zh}
+        party = enrol_party(here.store, here.node, names, args.gln, args.prefix)
     return Answer(
         {"party": party.uri, "kid": party.kid.hex()},
         (f"enrolled {party.uri}", "its key is kept by this node; it signs what is recorded with --party"),

@@ -15,9 +15,22 @@ from traceability.gs1.keys import (
     parse_key,
     parse_urn,
 )
-from traceability.gs1.table import CSET82, GLN, GTIN, KEYS, LOT, Part, Scheme, check_digit, is_restricted
+from traceability.gs1.table import (
+    COMPANY_PREFIX,
+    CSET82,
+    GLN,
+    GTIN,
+    KEYS,
+    LOT,
+    Part,
+    Scheme,
+    check_digit,
+    is_restricted,
+    parse_company_prefix,
+)
 
 __all__ = [
+    "COMPANY_PREFIX",
     "CSET82",
     "GLN",
     "GTIN",
@@ -31,6 +44,7 @@ __all__ = [
     "decode_value",
     "encode_value",
     "is_restricted",
+    "parse_company_prefix",
     "parse_digital_link",
     "parse_key",
     "parse_urn",

@@ -15,12 +15,13 @@ import string
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import groupby
+from itertools import groupby, takewhile
 from typing import Final
 from urllib.parse import quote, unquote_to_bytes
 
 from traceability.errors import IdentifierError
 from traceability.gs1.table import (
+    COMPANY_PREFIX,
     CSET82,
     DIGITS,
     GLN,
@@ -104,6 +105,16 @@ class Key:
         """Whether its GTIN or GLN is a restricted circulation number."""
         number = self._row.number
         return (number is GTIN or number is GLN) and is_restricted(self.values[0][: number.longest])
+
+    @property
+    def company_digits(self) -> str:
+        """The digits with which its company prefix begins, at most 12: how many are its, it does not say.
+
+        Source: GS1 Tag Data Standard 2.0, 6.3: indicator and extension digits stand before the prefix.
+        """
+        number = self.values[0][: self._row.number.longest]
+        digits = number[1:] if self._row.first_digit else number
+        return "".join(takewhile(DIGITS.__contains__, digits[: COMPANY_PREFIX.longest]))
 
     @property
     def path(self) -> str:

@@ -86,6 +86,21 @@ class Part:
         return text
 
 
+def parse_company_prefix(text: str) -> str:
+    """A GS1 company prefix as it is issued: of a U.P.C. company prefix with its leading zero.
+
+    Raises:
+        IdentifierError: not 4 to 12 digits, or such digits are never issued to a company: those of
+            restricted circulation numbers, and five zeros, which GTIN-8 have there.
+    """
+    COMPANY_PREFIX.check(text)
+    if is_restricted(text.ljust(GLN.longest, "0")):
+        raise IdentifierError(f"{text} begins restricted circulation numbers: it is no company's")
+    if text.startswith("00000") or not text.strip("0"):
+        raise IdentifierError(f"{text} is never issued: GTIN-8 have these zeros there")
+    return text
+
+
 @dataclass(frozen=True, slots=True)
 class Scheme:
     """A row of the table: a kind of key, and how its two forms are put together.
@@ -146,6 +161,8 @@ def _number(name: str, digits: int) -> Part:
 GTIN: Final = _number("GTIN", 14)
 GLN: Final = _number("GLN", 13)
 LOT: Final = Part("lot", 1, 20)
+COMPANY_PREFIX: Final = Part("company prefix", 4, 12, DIGITS)
+"""GS1 General Specifications 1.4.4: issued with 4 to 12 digits, none the beginning of another."""
 SERIAL: Final = Part("serial number", 1, 20)
 _GRAI, _GDTI, _GCN = _number("GRAI", 14), _number("GDTI", 13), _number("GCN", 13)
 _CPI: Final = Part("component or part identifier", 5, 30, CSET39)

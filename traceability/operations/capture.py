@@ -26,6 +26,7 @@ from traceability.operations.enrol import signing_key
 from traceability.operations.ingest import MAX_AHEAD_MS
 from traceability.operations.moves import check_move, follow_move, lock_devices
 from traceability.operations.node import Node
+from traceability.operations.prefixes import rights
 from traceability.operations.project import Projection, insert_projections, project
 from traceability.operations.quota import Quota
 from traceability.store import models, projections
@@ -121,12 +122,14 @@ class _Run:
         """Check and record events in their order; an answer for each."""
         self._lock(drafts)
         known = self._known(drafts)
+        may = rights(self.tx.connection, self.node.name, self.party, (draft.event for draft in drafts))
         answers = []
         for draft in drafts:
             content, sha256 = known.get(draft.name, (None, draft.sha256))
             answer = Captured(draft.name[0], sha256, known=content is not None)
             try:
                 if content is None:
+                    may.check(self.tx.connection, draft.event)
                     self._take(draft)
                     known[draft.name] = draft.content, draft.sha256
                 elif content != draft.content:

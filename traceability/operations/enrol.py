@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, insert, select
@@ -14,6 +14,7 @@ from traceability.ledger.record import Record
 from traceability.ledger.state import stream_hash
 from traceability.operations.chain import Entry, append, lock_heads
 from traceability.operations.node import Node
+from traceability.operations.prefixes import register
 from traceability.signing import keys, keystatement
 from traceability.signing.keys import PrivateKey, PublicKey
 from traceability.store import models
@@ -42,19 +43,23 @@ class EnrolledDevice:
     receipt_key: bytes
 
 
-def enrol_party(store: Store, node: Node, names: Mapping[str, str], gln: str | None = None) -> EnrolledParty:
+def enrol_party(
+    store: Store, node: Node, names: Mapping[str, str], gln: str | None = None, prefixes: Sequence[str] = ()
+) -> EnrolledParty:
     """Make a key for a party, in the node's custody, and put its key statement on the log.
 
     Args:
         names: the firm's name in ``en`` and ``zh``.
         gln: its GLN; without one it gets a random pseudonym.
+        prefixes: the GS1 company prefixes that it holds.
 
     Raises:
-        ConflictError: the party is enrolled already.
+        ConflictError: the party is enrolled already, or a prefix is taken (see ``register``).
+        IdentifierError: no GLN, or no company prefix.
     """
     party = identifiers.party_uri(node.name, gln or secrets.token_hex(8))
     key = PrivateKey.generate()
-    with store.transaction() as tx:
+    with store.transaction(alone=bool(prefixes)) as tx:
         statement = keystatement.party_statement(
             key,
             node.registrar_key,
@@ -66,6 +71,7 @@ def enrol_party(store: Store, node: Node, names: Mapping[str, str], gln: str | N
         )
         _require_new(tx, identifiers.party_keys(node.name, party), party)
         add_key(tx, node, statement, key)
+        register(tx, party, prefixes)
     return EnrolledParty(party, key.public.kid)
 
 

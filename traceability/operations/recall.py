@@ -5,8 +5,8 @@
     close    it was safe, or it was removed        the end: it is not reopened
 
 Each is one transaction. The scope is confirmed by its digest: nobody issues what they have not seen. A
-firm may recall what its own event made; what was made from that follows. Whoever opened a recall, or a
-regulator, goes on with it.
+firm may recall what bears its own company prefix, or what its own event made where nobody here holds the
+prefix; what was made from that follows. Whoever opened a recall, or a regulator, goes on with it.
 
 Between the trace and the transaction something may be recorded that belongs to it, and later something
 may be made of what it names: so it begins stale, and ``extend_recalls`` traces stale ones again.
@@ -38,6 +38,7 @@ from traceability.operations.capture import record_drafts
 from traceability.operations.draft import Draft, Given, draft_event
 from traceability.operations.enrol import signing_key
 from traceability.operations.node import Node
+from traceability.operations.prefixes import holders_of
 from traceability.operations.recallscope import Notice, scope
 from traceability.operations.recallstatus import (
     DIGITS,
@@ -106,7 +107,7 @@ def hold(
 
     Raises:
         ScopeChangedError: another scope, or other texts, than were confirmed.
-        ForbiddenError: a firm names what another made, or the id is of somebody else's recall.
+        ForbiddenError: a firm names what is another's, or the id is of somebody else's recall.
         ConflictError: the id has another recall, or it went on meanwhile.
         UnknownSubjectError, IdentifierError, QueryTooLargeError: see ``scope``.
         UnknownSignerError: the party has no key in this node's custody.
@@ -209,8 +210,7 @@ def _announce(
                 return before
             origins = said.origin
         found = scope(connection, node, origins, named=named_things(connection, order.id))
-        if before is None:
-            require_own(connection, issuer, found.origins)
+        require_own(connection, issuer, found.origins)
     if found.digest(order.notice) != order.confirm:
         raise ScopeChangedError("the scope or the texts are not those that were confirmed")
     notice = order.notice
@@ -230,13 +230,25 @@ def _require_right(before: Status, issuer: Issuer) -> None:
 
 
 def require_own(connection: Connection, issuer: Issuer, origins: Sequence[str]) -> None:
-    """A firm recalls, and sees the reach of, what its own events made.
+    """A firm recalls, and sees the reach of, what is its own.
+
+    That is what bears its company prefix, whoever made it, and what its own events made where the
+    prefix is nobody's here.
 
     Raises:
-        ForbiddenError: one of these was made by somebody else, and it is no regulator that asks.
+        ForbiddenError: one of these is somebody else's, and it is no regulator that asks.
     """
-    for origin in () if issuer.regulator else origins:
-        if _maker(connection, origin) != issuer.party:
+    if issuer.regulator:
+        return
+    holders = holders_of(connection, origins)
+    for origin in origins:
+        held = holders.get(origin)
+        if held is not None and held.party != issuer.party:
+            raise ForbiddenError(
+                f"{origin} bears the company prefix {held.prefix} of {held.party}, not of {issuer.party}",
+                remedy="A firm recalls what bears its own prefix; a regulator recalls anything.",
+            )
+        if held is None and _maker(connection, origin) != issuer.party:
             raise ForbiddenError(
                 f"{origin} was not made by {issuer.party}",
                 remedy="A firm recalls what its own events made; a regulator recalls anything.",

@@ -100,7 +100,8 @@ class Journey:
         known = self._subjects()
         for party in self._plan["parties"].values():
             if party["uri"] not in known:
-                enrol_party(self._store, self._node, party["names"], party["gln"])
+                prefixes = [party["prefix"]] if "prefix" in party else []
+                enrol_party(self._store, self._node, party["names"], party["gln"], prefixes)
 
     def enrol(self, device: Entry, place: Path) -> None:
         """Make a device known and install it; only then it hears that it may begin."""

@@ -1,4 +1,4 @@
-"""Tables of those who use the API: their tokens, jobs, kept queries, and what they show to whom.
+"""Tables of those who use the node: tokens, jobs, kept queries, what they show to whom, whose a number is.
 
 Nothing in here is evidence.
 """
@@ -85,3 +85,21 @@ class Erasure(Base):
     party: Mapped[str] = mapped_column(String(512))
     reason: Mapped[str]
     at_ms: Mapped[int] = mapped_column(index=True)
+
+
+class CompanyPrefix(Base):
+    """A GS1 company prefix and the party that holds it; none is the beginning of another."""
+
+    __tablename__ = "company_prefixes"
+    prefix: Mapped[str] = mapped_column(String(12), primary_key=True)
+    party: Mapped[str] = mapped_column(String(512), index=True)
+    since_ms: Mapped[int]
+
+
+class PrefixPermission(Base):
+    """A party that may put another's company prefix on what it makes."""
+
+    __tablename__ = "prefix_permissions"
+    prefix: Mapped[str] = mapped_column(ForeignKey("company_prefixes.prefix"), primary_key=True)
+    party: Mapped[str] = mapped_column(String(512), primary_key=True)
+    since_ms: Mapped[int]

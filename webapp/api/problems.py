@@ -17,6 +17,7 @@ from traceability.errors import (
     ConflictError,
     EventError,
     ForbiddenError,
+    ForeignPrefixError,
     KeyNotInForceError,
     MalformedError,
     NotPublishedError,
@@ -47,6 +48,7 @@ ERRORS: Final[tuple[tuple[type[TraceabilityError], int, str], ...]] = (
     (MalformedError, 400, "ValidationException"),
     (TokenError, 401, "SecurityException"),
     (ForbiddenError, 403, "SecurityException"),
+    (ForeignPrefixError, 403, "SecurityException"),
     (UnknownSignerError, 403, "SecurityException"),
     (KeyNotInForceError, 403, "SecurityException"),
     (UnknownSubjectError, 404, "NoSuchResourceException"),
@@ -61,7 +63,9 @@ ERRORS: Final[tuple[tuple[type[TraceabilityError], int, str], ...]] = (
 """Status and type of an error: the first row that fits."""
 
 FAULTS: Final = {
-    root.code: (status, kind) for root, status, kind in ERRORS if root in {ConflictError, QuotaError}
+    root.code: (status, kind)
+    for root, status, kind in ERRORS
+    if root in {ConflictError, ForeignPrefixError, QuotaError}
 }
 """The same of what the store refuses of one event, by its code; all else is not valid."""
 

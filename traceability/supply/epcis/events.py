@@ -22,6 +22,8 @@ CONTEXT: Final[list[Any]] = [EPCIS_CONTEXT, {"ft": NAMESPACE}]
 
 _TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)", re.ASCII)
 _DEVICE = re.compile(r"https://[^/]+/device/([0-9a-f]{32})")
+_GOODS = re.compile(r"https://[^/]+/(?:00|01|8006)/.+")
+"""Trade items, their lots and pieces, and logistic units; no crates (GRAI) and no other assets."""
 _QUANTITY_LISTS: Final = ("quantityList", "childQuantityList", "inputQuantityList", "outputQuantityList")
 _EPC_LISTS: Final = ("epcList", "childEPCs", "inputEPCList", "outputEPCList")
 
@@ -126,6 +128,29 @@ def begins(event: Mapping[str, Any], batch: str, node: str) -> bool:
         outputs = _named(event, ("outputEPCList", "outputQuantityList"))
         return any(canonical(uri, node) == batch for uri in outputs)
     return event.get("type") == "ObjectEvent" and event.get("action") == "ADD"
+
+
+def makes(event: Mapping[str, Any], node: str) -> tuple[str, ...]:
+    """The streams of the lots, items and logistic units that come to be by an event, or are packed by it.
+
+    A crate or a logger that is put to a thing is not packed into it.
+    """
+    kind, adds = event.get("type"), event.get("action") == "ADD"
+    if kind == "TransformationEvent":
+        named = _named(event, ("outputEPCList", "outputQuantityList"))
+    elif kind == "ObjectEvent" and adds:
+        named = _named(event, ("epcList", "quantityList"))
+    elif kind in ("AggregationEvent", "AssociationEvent") and adds and _packs_goods(event, node):
+        named = [str(event.get("parentID"))]
+    else:
+        return ()
+    streams = dict.fromkeys(stream_of(uri, node) for uri in named)
+    return tuple(uri for uri in streams if uri is not None and _GOODS.fullmatch(uri))
+
+
+def _packs_goods(event: Mapping[str, Any], node: str) -> bool:
+    children = _named(event, ("childEPCs", "childQuantityList"))
+    return any(_GOODS.fullmatch(canonical(uri, node)) for uri in children)
 
 
 def inputs_of(event: Mapping[str, Any], node: str) -> tuple[str, ...]:

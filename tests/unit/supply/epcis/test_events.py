@@ -19,6 +19,7 @@ from traceability.supply.epcis.events import (
     event_time_ms,
     format_event_time,
     inputs_of,
+    makes,
     streams_for,
     streams_of,
     subjects,
@@ -97,6 +98,19 @@ def test_a_batch_begins_where_it_is_made_known_or_made():
     assert inputs_of(event("make"), NODE) == (BATCH,)
 
 
+def test_what_is_made_or_packed_is_goods_and_nothing_else():
+    packed = {"parentID": PALLET, "childQuantityList": [{"epcClass": BATCH}]}
+    assert makes(event("harvest"), NODE) == (BATCH,)
+    assert makes(event("make"), NODE) == (OTHER,)
+    assert makes(event("load", **packed), NODE) == (PALLET,)
+    assert makes(event("install", **packed | {"childEPCs": [PALLET]}), NODE) == (PALLET,)
+    assert makes(event("load", **packed, action="OBSERVE"), NODE) == ()
+    assert makes(event("install", parentID=PALLET), NODE) == ()
+    assert makes(event("load", parentID=PALLET, childEPCs=[TRUCK], childQuantityList=[]), NODE) == ()
+    for step in ("pack", "load", "unload", "install"):
+        assert makes(event(step), NODE) == ()
+
+
 def test_devices_are_read_from_associations_alone():
     assert devices_of(event("install")) == ("0" * 32,)
     assert devices_of(event("install", childEPCs=[PALLET, DEVICE + "0"])) == ()
@@ -107,7 +121,7 @@ def test_devices_are_read_from_associations_alone():
 def test_odd_events_break_no_reader(odd: dict[str, Any]):
     assert streams_of(odd, NODE) == ()
     assert (entered_asset(odd, NODE), devices_of(odd), inputs_of(odd, NODE)) == (None, (), ())
-    assert not begins(odd, BATCH, NODE)
+    assert (begins(odd, BATCH, NODE), makes(odd, NODE)) == (False, ())
 
 
 @pytest.mark.parametrize("offset", ["+00:00", "+08:00", "-03:30", "+14:00"])
