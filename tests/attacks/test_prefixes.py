@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from typing import Any
 
 import pytest
 from sqlalchemy import event as listening
@@ -95,7 +96,7 @@ def add(world, party, uri):
     return ask(world, party, "ObjectEvent", action="ADD", quantityList=quantities(uri))
 
 
-MAKES = {
+MAKES: dict[str, tuple[str, dict[str, Any]]] = {
     "lot": ("ObjectEvent", {"action": "ADD", "quantityList": quantities(LOT)}),
     "lot in a urn": (
         "ObjectEvent",

@@ -117,6 +117,12 @@ CLASSIFICATION: dict[str, dict[str, str]] = {
     "policies": dict.fromkeys(
         ("party", "product", "part", "audience"), "not evidence: to whom things are shown"
     ),
+    "company_prefixes": dict.fromkeys(
+        ("prefix", "party", "since_ms"), "not evidence: the node's word on whose a prefix is"
+    ),
+    "prefix_permissions": dict.fromkeys(
+        ("prefix", "party", "since_ms"), "not evidence: the node's word on for whom a prefix is open"
+    ),
     "erasures": dict.fromkeys(
         ("statement", "digest", "part", "party", "reason", "at_ms"),
         "not evidence: the node's word on why a part is gone; that it is gone is counted",

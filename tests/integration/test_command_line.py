@@ -116,6 +116,35 @@ def test_a_node_a_batch_and_a_device_from_nothing_to_a_verdict(cli, tmp_path):
     assert cli("verify", bundle, "--policy", "node/policy")[0] == 1
 
 
+def test_company_prefixes_are_given_opened_taken_back_and_listed(cli):
+    assert cli("init", "--node", NODE)[0] == 0
+    assert "nobody holds a prefix" in cli("prefix", "list")[1]
+    enrol = ("enrol", "party", "--name-zh", "农场", "--only", "party", "--name-en")
+    maker = cli(*enrol, "Maker", "--prefix", "9520001", "--prefix", "9530001")[1].strip()
+    packer = cli(*enrol, "Packer")[1].strip()
+    assert "cannot be told from 9520001" in refuses(cli, "conflict", *enrol, "Thief", "--prefix", "95200015")
+    refuses(cli, "bad-identifier", *enrol, "Thief", "--prefix", "95")
+    assert cli("prefix", "add", "9540001", "--party", packer)[1] == f"{packer} holds 9540001\n"
+    code, opened, _ = cli("prefix", "allow", "9520001", "--party", packer, "--json")
+    assert (code, opened) == (0, {"prefix": "9520001", "party": maker, "allowed": [packer]})
+    names = [f"{name} ({uri.rpartition('/')[2]})" for name, uri in (("Maker", maker), ("Packer", packer))]
+    assert cli("prefix", "list")[1].splitlines() == [
+        f"9520001       {names[0]}, open for {names[1]}",
+        f"9530001       {names[0]}",
+        f"9540001       {names[1]}",
+    ]
+    made = ("--gtin", "09520001000010", "--party", packer)
+    assert new_batch(cli, *made)["gtin"] == "09520001000010"
+    assert cli("prefix", "disallow", "9520001", "--party", packer, "--json")[1]["allowed"] == []
+    refuses(cli, "unknown-subject", "prefix", "disallow", "9520001", "--party", packer)
+    words = ("batch", "new", "--product-en", "Pears", "--product-zh", "梨", *made)
+    assert "9520001 of Maker" in refuses(cli, "not-your-prefix", *words)
+    assert cli("prefix", "remove", "9530001")[0] == 0
+    refuses(cli, "unknown-subject", "prefix", "remove", "9530001")
+    listed = cli("prefix", "list", "--party", maker, "--json")[1]["prefixes"]
+    assert listed == [{"prefix": "9520001", "party": maker, "allowed": []}]
+
+
 def test_init_can_be_repeated_but_never_renames(cli):
     assert cli("init", "--node", NODE, "--json")[1]["created"] is True
     assert cli("init", "--json")[1]["created"] is False

@@ -11,6 +11,7 @@ from firmware_sim.demo import Demo, load_or_make_plan, open_flashes
 from tests.support.world import make_world
 from traceability.operations.audit import audit
 from traceability.operations.events import Reader
+from traceability.operations.prefixes import list_prefixes
 from traceability.operations.publish import publish
 from traceability.operations.query import run
 from traceability.running import demo
@@ -52,6 +53,14 @@ def test_every_step_is_recorded_once_and_all_of_it_holds(played):
         assert verdict.journey is not None
         assert len(verdict.journey.happenings) == len(own) + len(used)
         assert f"cbvmda:{batch.dated}" in verdict.journey.created["ilmd"]
+
+
+def test_every_firm_holds_its_company_prefix_and_all_that_it_makes_bears_it(played):
+    world, plan, _ = played
+    with world.store.reading() as connection:
+        held = {each.party: each.prefix for each in list_prefixes(connection)}
+    assert held == {party.uri: party.prefix for party in plan.parties}
+    assert all(party.gln.startswith(held[party.uri]) for party in plan.parties)
 
 
 def test_the_batch_to_show_first_is_the_yoghurt_and_names_what_it_is_made_of(played):

@@ -13,6 +13,8 @@ from tests.support.epcis import CONTEXT, LOT, Api, api_of, document, event, list
 from tests.support.world import World, make_world
 from traceability.ledger.proof import parse_proof, verify_proof
 from traceability.operations import captures
+from traceability.operations.enrol import enrol_party
+from traceability.operations.prefixes import remove_prefix
 from traceability.operations.tokens import Scope
 from traceability.store import models
 from traceability.supply.epcis.context import NAMESPACE
@@ -79,6 +81,26 @@ def test_another_event_under_the_same_name_is_a_conflict(api, farm):
     assert answer.status_code == 409
     assert answer.json["type"] == "epcisException:ResourceAlreadyExistsException"
     assert answer.json["code"] == "conflict"
+
+
+def test_what_bears_anothers_company_prefix_is_refused_and_the_job_points_at_it(api, farm):
+    lot = "https://id.gs1.org/01/09520007000014/10/A"
+    holder = enrol_party(api.world.store, api.world.node, {"en": "Holder", "zh": "持有人"}, None, ["9520007"])
+    made = {"action": "ADD", "quantityList": [{"epcClass": lot}]}
+    before = records(api.world)
+    answer = api.ask("POST", "/epcis/events", farm, json=single(8, **made))
+    told = answer.status_code, answer.json["type"], answer.json["code"], answer.json["pointer"]
+    assert told == (403, "epcisException:SecurityException", "not-your-prefix", "")
+    assert lot in answer.json["detail"]
+    assert "9520007 of Holder" in answer.json["detail"]
+    job = api.ask("POST", "/epcis/capture", farm, json=document(event(9), event(8, **made))).json
+    assert (job["success"], job["recorded"], records(api.world)) == (False, 0, before)
+    assert [(e["pointer"], e["status"], e["code"]) for e in job["errors"]] == [
+        ("/epcisBody/eventList/1", 403, "not-your-prefix")
+    ]
+    own = api.ask("POST", "/epcis/events", api.token(holder.uri), json=single(8, **made))
+    assert own.status_code == 202
+    remove_prefix(api.world.store, "9520007")
 
 
 def test_who_does_not_want_to_wait_gets_a_job(api, farm):

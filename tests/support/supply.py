@@ -12,6 +12,7 @@ from traceability.operations.capture import Captured, capture
 from traceability.operations.draft import Given
 from traceability.operations.erase import erase
 from traceability.operations.policies import set_exception
+from traceability.operations.prefixes import add_prefixes, allow
 from traceability.operations.tokens import Scope, new_token
 from traceability.signing.disclosure import Audience
 from traceability.store import access
@@ -82,6 +83,8 @@ def trade(world: World, farm: str, carrier: str) -> None:
     text = {"en": "Glass was found in it", "zh": "其中发现玻璃"}
     recall = Recall("R-20260101-TEST00", State.ISSUED, 2, (LOT,), text, text)
     send(world, farm, *(Given(e, wrong.context) for e in recall_events(recall, [LOT, BLEND], now)))
+    add_prefixes(world.store, farm, ["9520099"])
+    allow(world.store, "9520099", carrier)
     set_exception(world.store, farm, "readPoint", Audience.PUBLIC)
     erase(world.store, world.node, farm, shipped.event_id, "bizTransactionList", "a person asked for it")
     new_token(world.store, world.node, party=farm, scopes=[Scope.CAPTURE], days=30, name="erp")

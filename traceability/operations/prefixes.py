@@ -18,8 +18,10 @@ from sqlalchemy import Connection, and_, delete, insert, or_, select
 
 from traceability.errors import ConflictError, ForeignPrefixError, UnknownSubjectError
 from traceability.gs1 import COMPANY_PREFIX, parse_company_prefix, parse_key
+from traceability.ledger.state import stream_hash
 from traceability.operations.events import load_event
 from traceability.operations.names import Called, party_names
+from traceability.store import models
 from traceability.store.access import CompanyPrefix, PrefixPermission
 from traceability.store.engine import Store, Transaction
 from traceability.store.projections import Event
@@ -198,6 +200,13 @@ def holders_of(connection: Connection, uris: Iterable[str], party: str = "") -> 
     return dict(fitting)
 
 
+def owners_of(connection: Connection, uris: Iterable[str]) -> tuple[tuple[str, str | None], ...]:
+    """Whose things are: who holds the prefix, or where nobody here does who made it; None if nobody did."""
+    things = tuple(uris)
+    held = holders_of(connection, things)
+    return tuple((uri, held[uri].party if uri in held else _maker(connection, uri)) for uri in things)
+
+
 def rights(connection: Connection, node: str, party: str, events: Iterable[Mapping[str, Any]]) -> Rights:
     """What a party may not make, of what these events make."""
     made = dict.fromkeys(uri for event in events for uri in makes(event, node))
@@ -207,6 +216,18 @@ def rights(connection: Connection, node: str, party: str, events: Iterable[Mappi
         return Rights(party, node)
     named = party_names(connection, {each.party for each in foreign.values()})
     return Rights(party, node, foreign, {uri: names["en"] for uri, names in named.items() if "en" in names})
+
+
+def _maker(connection: Connection, uri: str) -> str | None:
+    """Who made something: by the event that a batch began with, else by the first that names it."""
+    key, record = stream_hash(uri), models.Record
+    began = select(models.Batch.statement).where(models.Batch.stream == key)
+    first = select(record.statement).where(record.stream == key, record.seq == 0)
+    statement = (
+        connection.execute(began).scalar_one_or_none() or connection.execute(first).scalar_one_or_none()
+    )
+    query = select(Event.party).where(Event.statement == statement)
+    return connection.execute(query).scalar_one_or_none()
 
 
 def _find(connection: Connection, prefix: str) -> Held:

@@ -33,12 +33,11 @@ from traceability.errors import (
     TraceabilityError,
 )
 from traceability.identifiers import canonical
-from traceability.ledger.state import stream_hash
 from traceability.operations.capture import record_drafts
 from traceability.operations.draft import Draft, Given, draft_event
 from traceability.operations.enrol import signing_key
 from traceability.operations.node import Node
-from traceability.operations.prefixes import holders_of
+from traceability.operations.prefixes import owners_of
 from traceability.operations.recallscope import Notice, scope
 from traceability.operations.recallstatus import (
     DIGITS,
@@ -51,9 +50,7 @@ from traceability.operations.recallstatus import (
 )
 from traceability.operations.tokens import is_regulator
 from traceability.signing.keys import PrivateKey
-from traceability.store import models
 from traceability.store.engine import Store, Transaction
-from traceability.store.projections import Event
 from traceability.store.projections import Recall as Row
 from traceability.supply.epcis.context import read_context
 from traceability.supply.epcis.events import CONTEXT
@@ -230,28 +227,16 @@ def _require_right(before: Status, issuer: Issuer) -> None:
 
 
 def require_own(connection: Connection, issuer: Issuer, origins: Sequence[str]) -> None:
-    """A firm recalls, and sees the reach of, what is its own.
-
-    That is what bears its company prefix, whoever made it, and what its own events made where the
-    prefix is nobody's here.
+    """A firm recalls, and sees the reach of, what bears its prefix, or what it made under nobody's.
 
     Raises:
         ForbiddenError: one of these is somebody else's, and it is no regulator that asks.
     """
-    if issuer.regulator:
-        return
-    holders = holders_of(connection, origins)
-    for origin in origins:
-        held = holders.get(origin)
-        if held is not None and held.party != issuer.party:
+    for origin, owner in () if issuer.regulator else owners_of(connection, origins):
+        if owner != issuer.party:
             raise ForbiddenError(
-                f"{origin} bears the company prefix {held.prefix} of {held.party}, not of {issuer.party}",
-                remedy="A firm recalls what bears its own prefix; a regulator recalls anything.",
-            )
-        if held is None and _maker(connection, origin) != issuer.party:
-            raise ForbiddenError(
-                f"{origin} was not made by {issuer.party}",
-                remedy="A firm recalls what its own events made; a regulator recalls anything.",
+                f"{origin} is {owner or 'nobody'}'s by its company prefix, or else by who made it",
+                remedy="A firm recalls what is its own; a regulator recalls anything.",
             )
 
 
@@ -266,18 +251,6 @@ def _require_no_other(order: Order, said: Recall, state: State, node: str) -> No
             raise ConflictError(f"{said.id} is {state} already, with other words")
     elif (said.state, state) != (State.HOLD, State.ISSUED):
         raise ConflictError(f"{said.id} is {said.state}: it cannot become {state}")
-
-
-def _maker(connection: Connection, uri: str) -> str | None:
-    """Who made something: by the event that a batch began with, else by the first that names it."""
-    key, record = stream_hash(uri), models.Record
-    began = select(models.Batch.statement).where(models.Batch.stream == key)
-    first = select(record.statement).where(record.stream == key, record.seq == 0)
-    statement = (
-        connection.execute(began).scalar_one_or_none() or connection.execute(first).scalar_one_or_none()
-    )
-    query = select(Event.party).where(Event.statement == statement)
-    return connection.execute(query).scalar_one_or_none()
 
 
 def _record(
