@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from traceability.supply.lineage import LinkKind
+from traceability.supply.tracing.choice import choose, in_order
 from traceability.supply.tracing.packing import BEGINNING, FOREVER, PACK, Inside, LinkRow
 from traceability.supply.tracing.steps import Steps
 from traceability.supply.tracing.trace import (
@@ -61,6 +62,7 @@ class _Walk:
         self._known_near: set[int] = set()
         self._known_far: set[int] = set()
         self._opened: set[int] = set()
+        self._leading: set[int] = set()
         self._waiting: dict[int, list[LinkRow]] = {}
         self._unfinished: dict[int, list[LinkRow]] = {}
         self._steps = Steps(source, options, self._fetch)
@@ -130,6 +132,8 @@ class _Walk:
         rows += self._fetch([thing for thing in inner if thing not in both], self._near, Part.PACKS)
         self._steps.learn([row for row in rows if row[1] >= PACK], self._near)
         self._steps.learn(self._fetch(outer, self._far, Part.PACKS), self._far)
+        self._leading.update(row[0] if forward else row[3] for row in rows)
+        self._leading.update(thing for thing in part if thing in self._steps.known)
         return rows
 
     def _leaving(self, things: Collection[int]) -> list[int]:
@@ -140,9 +144,13 @@ class _Walk:
         return [thing for thing in ordered if thing not in self._stopped or thing in self._starts]
 
     def _parts(self, ids: Sequence[int]) -> Iterator[Sequence[int]]:
-        """Chunks of the ids, for as long as no limit is met."""
+        """Chunks of the ids, for as long as no limit is met.
+
+        Names that lead nowhere do not count, or one event of them would end the walk for all others;
+        their links do.
+        """
         for part in chunks(ids):
-            if len(self._depths) > self._max_things:
+            if len(self._leading) > self._max_things:
                 self._cut = "things"
             if self._cut is not None:
                 return
@@ -261,9 +269,12 @@ class _Walk:
 
     def answer(self) -> Walked:
         """What was reached so far, cut to as many things as were asked for."""
-        sign, found = self._sign, self._in_order()
-        if len(found) > self._max_things:
-            self._cut = "things"
+        sign, links, packed = self._sign, self._links, self._packed
+        since = {thing: windows[0][0] for thing, windows in self._carrying.items()} | self._affected
+        found = reached = in_order(self._depths, since)
+        if len(reached) > self._max_things:
+            self._cut = self._cut or "things"
+            found = choose(reached, self._max_things, self._starts, self._leading, links, packed)
         things = tuple(
             Reached(
                 thing,
@@ -271,10 +282,9 @@ class _Walk:
                 Mode.AFFECTED if thing in self._affected else Mode.CARRYING,
                 sign * at if BEGINNING < at < FOREVER else None,
             )
-            for thing, depth, at in found[: self._max_things]
+            for thing, depth, at in found
         )
-        links, packed = self._links, self._packed
-        if len(things) < len(found):
+        if len(found) < len(reached):
             kept = {thing.id for thing in things}
             links = [row for row in links if row[0 if row[1] == INPUT else 3] in kept]
             packed = [inside for inside in packed if inside.child in kept and inside.parent in kept]
@@ -288,19 +298,6 @@ class _Walk:
             frozenset(self._stopped - set(self._starts)),
             self._cut,
         )
-
-    def _in_order(self) -> list[tuple[int, int, int]]:
-        """What was reached, with depth and earliest time, by depth, time and number."""
-        since = {thing: windows[0][0] for thing, windows in self._carrying.items()} | self._affected
-        levels: dict[int, list[int]] = {}
-        for thing, depth in self._depths.items():
-            levels.setdefault(depth, []).append(thing)
-        found = []
-        for depth, level in sorted(levels.items()):
-            level.sort()
-            level.sort(key=since.__getitem__)
-            found += [(thing, depth, since[thing]) for thing in level]
-        return found
 
 
 def _unknown(ids: Sequence[int], known: set[int]) -> list[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -151,6 +152,44 @@ def test_a_trace_that_meets_a_limit_says_so():
     assert {row[3] for row in cut.links if row[1] == OUTPUT} <= {thing.id for thing in cut.things}
     wide = Graph([link(1, INPUT, 1, 100), *(link(100, OUTPUT, 1, thing) for thing in range(1000, 3000))])
     assert walk(wide, {1: None}, Options(max_things=10)).cut == "links"
+
+
+def stuffed(names, *, leading):
+    """Thing 1 became 2, 3 and 4; a liar says that it became a thousand times as much, event by event."""
+    real = chain(3).rows
+    rows = []
+    for name in range(names):
+        process = 10_000 + name // 50
+        rows += [link(1, INPUT, 1, process), link(process, OUTPUT, 1, 100_000 + name)]
+    if leading:
+        rows += [link(100_000 + name, INPUT, 2, 9_999) for name in range(names)]
+    return Graph([*rows, *real])
+
+
+@pytest.mark.parametrize("options", [FORWARD, BACKWARD])
+def test_names_that_lead_nowhere_do_not_end_a_trace_before_the_goods_behind_them(options):
+    options = replace(options, max_things=300)
+    graph = stuffed(900, leading=False)
+    start = 1
+    if options.direction is Direction.BACKWARD:
+        turned = {INPUT: OUTPUT, OUTPUT: INPUT}
+        graph = Graph([link(row[3], turned[LinkKind(row[1])], 9 - row[2], row[0]) for row in graph.rows])
+    walked = walk(graph, {start: None}, options)
+    assert {1, 2, 3, 4} <= {thing.id for thing in walked.things}
+    assert (len(walked.things), walked.cut) == (300, "things")
+
+
+def test_names_that_are_used_again_do_not_take_the_place_of_goods_in_the_answer():
+    walked = walk(stuffed(250, leading=True), {1: None}, Options(max_things=253))
+    assert {1, 2, 3, 4} <= {thing.id for thing in walked.things}
+    assert (len(walked.things), walked.cut) == (253, "things")
+
+
+def test_a_liar_who_names_goods_among_the_names_does_not_push_them_out():
+    rows = stuffed(900, leading=False).rows
+    mixed = [link(10_000 + event, OUTPUT, 1, 4) for event in range(18)]
+    walked = walk(Graph([*rows, *mixed]), {1: None}, Options(max_things=300))
+    assert {1, 2, 3, 4} <= {thing.id for thing in walked.things}
 
 
 def test_what_stops_a_trace_is_reached_and_not_left():
