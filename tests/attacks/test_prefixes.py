@@ -205,6 +205,10 @@ def test_a_contract_maker_makes_as_long_as_it_may(world):
     assert isinstance(add(world, other, LOT + "2"), ForeignPrefixError)
     with pytest.raises(ConflictError):
         allow(world.store, PREFIX, holder)
+    assert set(allow(world.store, PREFIX, other).allowed) == {other, third}
+    assert [add(world, each, f"{LOT}{n}") for n, each in enumerate((other, third, holder), 3)] == [None] * 3
+    assert remove_prefix(world.store, PREFIX).party == holder
+    assert add(world, world.party("Anybody"), LOT + "6") is None
 
 
 def test_what_was_recorded_once_is_answered_and_can_be_declared_an_error(lone):
