@@ -119,6 +119,7 @@ def test_who_begins_anothers_lot_before_its_maker_does_not_get_it_for_good(lone)
     assert sum(each.refused is None for each in done) == 6
     named_first = send(lone, mallory, *(large(lone, n, OTHER) for n in range(30, 39)), proceed=True)
     assert sum(each.refused is None for each in named_first) == 3, "to name it is not to begin it"
+    assert fitting(lone, mallory, [large(lone, n, OTHER) for n in range(40, 44)]) == 0
 
 
 def test_a_move_that_is_refused_is_not_counted(lone):
@@ -138,7 +139,8 @@ def test_recalls_and_what_a_regulator_says_are_never_kept_out(lone, monkeypatch)
     begin(lone, farm, LOT)
     assert fitting(lone, farm, [large(lone, n) for n in range(9)]) == 6
     assert fitting(lone, authority, [large(lone, n) for n in range(20, 29)]) == 3
-    monkeypatch.setattr(quota, "LARGE", 0)
+    for limit in ("LARGE", "QUOTA", "OWN_QUOTA"):
+        monkeypatch.setattr(quota, limit, 0)
     assert issue(lone.store, lone.node, Issuer(farm), order(lone, LOT)).things == 1
     token = {"party": authority, "scopes": [Scope.QUERY], "days": 1, "name": "office", "regulator": True}
     new_token(lone.store, lone.node, **token)

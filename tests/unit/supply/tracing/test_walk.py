@@ -187,9 +187,11 @@ def test_names_that_are_used_again_do_not_take_the_place_of_goods_in_the_answer(
 
 def test_a_liar_who_names_goods_among_the_names_does_not_push_them_out():
     rows = stuffed(900, leading=False).rows
-    mixed = [link(10_000 + event, OUTPUT, 1, 4) for event in range(18)]
-    walked = walk(Graph([*rows, *mixed]), {1: None}, Options(max_things=300))
-    assert {1, 2, 3, 4} <= {thing.id for thing in walked.things}
+    last = 999_999  # in each of the liar's events behind all of its names
+    mixed = [link(10_000 + event, OUTPUT, 1, last) for event in range(18)]
+    real = [link(4, INPUT, 4, 1004), link(1004, OUTPUT, 4, last)]
+    walked = walk(Graph([*rows, *mixed, *real]), {1: None}, Options(max_things=300))
+    assert {1, 2, 3, 4, last} <= {thing.id for thing in walked.things}
 
 
 def test_what_stops_a_trace_is_reached_and_not_left():
