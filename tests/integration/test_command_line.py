@@ -268,6 +268,10 @@ def test_numbers_and_dates_that_are_none_are_mistakes_in_the_command(node, words
         (("--lot", "a b"), "bad-identifier", "lot"),
         (("--party", "0123456789abcdef"), "unknown-subject", "not enrolled"),
         (("--at", "2999-01-01T00:00Z"), "clock-ahead", "future"),
+        (("--quantity", "5", "--uom", "kg"), "bad-statement", "KGM is meant"),
+        (("--from", "02000000000015/1=12.5kg"), "bad-statement", "KGM is meant"),
+        (("--from", "02000000000015/1=12.5QQQ"), "bad-statement", "'QQQ' is not a unit"),
+        (("--from", "02000000000015/1=12,5KGM"), "bad-statement", "such as 12.5KGM"),
     ],
 )
 def test_what_cannot_be_a_batch_is_refused_with_its_reason(node, words, code, said):

@@ -126,11 +126,17 @@ def test_what_cannot_be_an_exception_is_refused(lone: World):
         ("eventTime", None, ConflictError, "eventTime is never withheld"),
         ("eventID", None, ConflictError, "every part of the event"),
         ("readPoint/id", None, StatementError, "readPoint is not divided"),
+        ("readpoint", None, StatementError, "no event has a part 'readpoint'"),
+        ("ilmd/bestBefore", None, StatementError, "no event has a part 'ilmd/bestBefore'"),
+        ("quantityList/amount", None, StatementError, "no event has a part 'quantityList/amount'"),
         ("x" * (MAX_NAME + 1), None, StatementError, "at most 128"),
         ("readPoint", "12345", IdentifierError, "GTIN"),
     ):
-        with pytest.raises(error, match=message):
+        with pytest.raises(error, match=message) as refused:
             set_exception(lone.store, "https://x.example/party", part, PUBLIC, product)
+        if "no event has" in message:
+            wanted = {"ilmd": "ilmd/cbvmda:bestBeforeDate", "quantityList": "quantityList/uom"}
+            assert wanted.get(part.partition("/")[0], "readPoint") in refused.value.remedy()
     with lone.store.reading() as connection:
         assert list_exceptions(connection) == ()
 

@@ -164,6 +164,16 @@ def test_a_trace_is_written_in_every_form(ask, tmp_path, kind):
     assert path.read_text("utf-8").splitlines() == out.splitlines()
 
 
+def test_a_traces_format_is_what_its_file_ends_with(ask, tmp_path):
+    for ending, begin in (("svg", "<svg"), ("CSV", "uri,kind"), ("txt", "forward:"), ("json", "{")):
+        path = tmp_path / f"out.{ending}"
+        assert ask("trace", LOT, "--forward", "--out", path)[0] == 0
+        assert path.read_text("utf-8").startswith(begin)
+    for path, *words in (["x.svg", "--format", "csv"], ["x.png"]):
+        refuses(ask, "malformed", "trace", LOT, "--forward", "--out", tmp_path / path, *words)
+        assert not (tmp_path / path).exists()
+
+
 def test_a_trace_of_nothing_is_refused(ask, tmp_path):
     refuses(ask, "bad-query", "trace", "--forward")
     refuses(ask, "unknown-subject", "trace", "09520000000011/NONE", "--forward")

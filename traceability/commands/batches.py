@@ -28,6 +28,7 @@ from traceability.ledger.state import stream_hash
 from traceability.operations.record import make_event, record_event
 from traceability.settings import WebSettings, load
 from traceability.store import models
+from traceability.supply.epcis import units
 from traceability.supply.epcis.events import STEPS
 
 BATCH_STEPS: Final = tuple(
@@ -37,7 +38,9 @@ BATCH_STEPS: Final = tuple(
 )
 """The steps of a batch that exists; ``batch new``, ``install`` and ``remove`` record the others."""
 
-_PARENT: Final = re.compile(r"(.+)=([0-9]{1,12}(?:\.[0-9]{1,6})?)([A-Z0-9]{2,3})?")
+_PARENT: Final = re.compile(r"(.+)=([0-9]{1,12}(?:\.[0-9]{1,6})?)([A-Za-z0-9]*)")
+
+_UOM_REMEDY: Final = "Codes have capitals: KGM kilogram, GRM gram, TNE tonne, LTR litre; none means pieces."
 
 OWN_GTINS: Final = range(20, 30)
 """GS1 prefixes of restricted circulation that a node numbers products from, without asking GS1."""
@@ -238,12 +241,20 @@ def _region(args: argparse.Namespace) -> dict[str, Any]:
 
 def _parent(text: str, node: str) -> dict[str, Any]:
     """A batch and how much of it went in, as one word: ``09520001000102/L-1=12.5KGM``."""
+    if "=" not in text:
+        return _amount(read_batch(text).uri(node), None, None)
     found = _PARENT.fullmatch(text)
-    batch, number, uom = found.groups() if found else (text, None, None)
-    return _amount(read_batch(batch).uri(node), None if number is None else Decimal(number), uom)
+    if found is None:
+        raise StatementError(
+            f"--from {text[:128]!r}: behind = stands how much of it, such as 12.5KGM",
+            remedy="If = belongs to the lot, give its path: /01/GTIN/10/LOT, with %3D for =.",
+        )
+    return _amount(read_batch(found[1]).uri(node), Decimal(found[2]), found[3] or None)
 
 
 def _amount(uri: str, quantity: Decimal | None, uom: str | None) -> dict[str, Any]:
+    if uom is not None and not units.known(uom):
+        raise StatementError(f"{uom[:16]!r} is not {units.wanted(uom)}", remedy=_UOM_REMEDY)
     return _present({"epcClass": uri, "quantity": _plain(quantity), "uom": uom})
 
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from traceability.commands.verb import Answer, Verbs, add_verb, opened, progress
 from traceability.commands.words import parse_moment
-from traceability.errors import SettingsError
+from traceability.errors import MalformedError, SettingsError
 from traceability.operations.describe import describe
 from traceability.operations.names import Called, called_in
 from traceability.operations.trace import trace
@@ -28,7 +28,7 @@ def add(verbs: Verbs) -> None:
         "trace",
         _trace,
         does="Trace what became of something, or what it came from",
-        example="traceability trace 09520000000011/A --forward --format svg --out trace.svg",
+        example="traceability trace 09520000000011/A --forward --out trace.svg",
     )
     verb.add_argument("things", nargs="*", metavar="BATCH", help="GTIN/LOT, Digital Link path, URI or URN")
     way = verb.add_mutually_exclusive_group(required=True)
@@ -55,11 +55,12 @@ def add(verbs: Verbs) -> None:
         metavar="STEP|PLACE|PARTY",
         help="not further than there: a CBV business step, a GLN or a URI (again for each)",
     )
-    verb.add_argument("--format", choices=[*_FORMATS], default="table", help="default: table")
+    verb.add_argument("--format", choices=[*_FORMATS], help="default: what --out ends with, or table")
     verb.add_argument("--out", type=Path, metavar="FILE", help="write it there")
 
 
 def _trace(args: argparse.Namespace) -> Answer:
+    kind = _format(args.format, args.out)
     with opened() as here:
         request = _asked(args).request(here.node)
         progress("tracing")
@@ -67,7 +68,7 @@ def _trace(args: argparse.Namespace) -> Answer:
             found = describe(connection, trace(connection, here.node, request))
             called = called_in(connection, found)
     data = to_json(found)
-    text = _FORMATS[args.format](found, called).removesuffix("\n")
+    text = _FORMATS[kind](found, called).removesuffix("\n")
     if args.out is None:
         return Answer(data, (text,))
     try:
@@ -75,6 +76,27 @@ def _trace(args: argparse.Namespace) -> Answer:
     except OSError as error:
         raise SettingsError(f"{args.out} cannot be written: {error.strerror}") from error
     return Answer(data, (f"wrote {args.out}: {_count(found)}",))
+
+
+def _format(named: str | None, out: Path | None) -> str:
+    """The format that was named, or else the one that the file's name ends with.
+
+    Raises:
+        MalformedError: they contradict each other, or the ending is that of no format.
+    """
+    ending = out.suffix[1:].lower() if out is not None else ""
+    told = _ENDINGS.get(ending)
+    if named is None and ending and told is None:
+        raise MalformedError(
+            f"no format is written to files that end with .{ending}",
+            remedy=f"End it with one of .{', .'.join(_ENDINGS)}, or add --format.",
+        )
+    if named is not None and told not in {None, named}:
+        raise MalformedError(
+            f"--format {named} contradicts the ending of {out}",
+            remedy="Leave --format out, or give the file another name.",
+        )
+    return named or told or "table"
 
 
 def _asked(args: argparse.Namespace) -> Asked:
@@ -127,3 +149,5 @@ _FORMATS: Final[Mapping[str, Callable[[Trace, Called], str]]] = {
     "graphml": lambda found, _: render_graphml(found),
     "svg": lambda found, called: render_svg(found, names=called.products),
 }
+_ENDINGS: Final = {"txt": "table"} | {name: name for name in _FORMATS if name != "table"}
+"""Of file names, with the formats that they promise."""

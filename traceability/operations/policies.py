@@ -31,7 +31,7 @@ from traceability.signing.disclosure import (
     inside,
     strictest,
 )
-from traceability.signing.parts import Part, format_part, parse_part
+from traceability.signing.parts import Part, format_part, parse_part, require_meaningful
 from traceability.signing.strictjson import Json, b64url_decode, json_decode
 from traceability.store import models
 from traceability.store.access import DisclosurePolicy
@@ -165,13 +165,14 @@ def set_exception(
         product: a GTIN; without one it holds for all products that have no exception of their own.
 
     Raises:
-        StatementError: not a part that can be shown or withheld.
+        StatementError: not a part that can be shown or withheld, or one that no event has.
         ConflictError: no policy changes that part, or there are ``MAX_EXCEPTIONS`` already.
         IdentifierError: not a GTIN.
     """
     named = parse_part(part)
     if len(part) > MAX_NAME:
         raise StatementError(f"a part of {len(part)} characters, at most {MAX_NAME} are kept")
+    require_meaningful(named)
     Policy({named: audience})
     made = PolicyException(party, _gtin(product), format_part(named), audience)
     table = DisclosurePolicy

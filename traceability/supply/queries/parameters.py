@@ -50,6 +50,7 @@ _NAME: Final = re.compile(r"(EQ|GT|GE|LT|LE|EXISTS|MATCH|WD|HASATTR|EQATTR)_(.+)
 _TYPE: Final = re.compile(rf"({'|'.join(TYPED)})_(.+)")
 _UNIT: Final = re.compile(rf"({'|'.join(MEASURES)})_([A-Z0-9]{{2,4}})")
 _AREA: Final = re.compile(rf"(INNER_)?({'|'.join(AREAS)})(.+)")
+_URI: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:.|\*\Z")
 _WORD: Final = re.compile(r"[A-Za-z0-9_]+")
 
 
@@ -100,6 +101,13 @@ def _matching(parameter: str, operator: str, field: Field, value: Json, scope: S
     texts = tuple(dict.fromkeys(_texts(parameter, value)))
     if sum(map(is_pattern, texts)) > MAX_PATTERNS:
         raise QueryError(f"{parameter} has more than {MAX_PATTERNS} patterns")
+    for text in texts:
+        if not _URI.match(text):
+            raise QueryError(
+                f"{parameter[:128]}: {text[:80]!r} is neither a URI nor a pattern",
+                remedy="Ask for a whole URI or URN, or for a pattern such as urn:epc:idpat:sgtin:9521141.*.* "
+                "or https://id.gs1.org/01/09521141123454/10/*.",
+            )
     exact = frozenset(form for text in texts for form in matching.identifier(text, scope))
     patterns: Sequence[Pattern] = [
         parse_pattern(text, scope.node) for text in texts if operator == "MATCH" and is_pattern(text)

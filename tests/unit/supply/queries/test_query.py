@@ -355,8 +355,12 @@ def test_values_in_a_url_are_lists_with_commas_between_and_in_json_are_as_they_s
         ({"EQ_bizStep": ["x:" + "y" * 2000]}, "is not a text of 1 to 1024"),
         ({"EQ_bizStep": {"a": 1}}, "is not a text"),
         ({"EQ_eventID": [str(i) for i in range(MAX_VALUES + 1)]}, "1 to 1000 values"),
-        ({"MATCH_epc": [str(i) for i in range(MAX_VALUES + 1)]}, "1 to 1000 texts"),
+        ({"MATCH_epc": [f"urn:x:{i}" for i in range(MAX_VALUES + 1)]}, "1 to 1000 texts"),
         ({"MATCH_epc": [7]}, "1 to 1000 texts"),
+        ({"MATCH_epc": [LOT, "banana"]}, "'banana' is neither a URI nor a pattern"),
+        ({"MATCH_anyEPCClass": ["09521141123454/L1"]}, "is neither a URI nor a pattern"),
+        ({"MATCH_epc": ["ban*"]}, "is neither a URI nor a pattern"),
+        ({"WD_readPoint": ["banana"]}, "is neither a URI nor a pattern"),
         ({"MATCH_epc": ["a\0b"]}, "1 to 1000 texts"),
         ({"EQ_bizStep": ["a\0b"]}, "is not a text"),
         (
