@@ -1,6 +1,9 @@
 """A sensor of your own: enrols, sends one signed reading, checks the receipt. Published libraries only.
 
 python docs/own_sensor.py PARTY BATCH TEMPERATURE
+
+PARTY and BATCH are URIs, as `traceability enrol party --only party` and `traceability batch new --only uri`
+print them; TEMPERATURE is in degrees Celsius. FT_DATA and FT_MQTT_URL are those of the node.
 """
 
 import base64
@@ -8,7 +11,6 @@ import hashlib
 import hmac
 import json
 import os
-import pathlib
 import queue
 import subprocess
 import sys
@@ -29,12 +31,30 @@ def text(value):  # RFC 8785 for what we write here
     return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
 
 
-def traceability(*words):
-    return json.loads(subprocess.check_output(["traceability", *words, "--json"]))
+def traceability(*words, stdin=None):
+    try:
+        done = subprocess.run(
+            ["traceability", *words, "--json"], input=stdin, stdout=subprocess.PIPE, check=False
+        )
+    except FileNotFoundError:
+        sys.exit("there is no command `traceability`: activate the environment that it is installed in")
+    if done.returncode:  # it has said why
+        sys.exit(f"stopped: `traceability {' '.join(words)}` was refused")
+    return json.loads(done.stdout)
 
 
-party, batch, temperature = sys.argv[1:]
-broker = urllib.parse.urlsplit(os.environ.get("FT_MQTT_URL", "mqtt://127.0.0.1:1883"))
+try:
+    party, batch, temperature = sys.argv[1], sys.argv[2], float(sys.argv[3])
+except (IndexError, ValueError):
+    sys.exit(__doc__)
+if not party.startswith("https://") or not batch.startswith("https://"):
+    sys.exit(__doc__)
+broker = urllib.parse.urlsplit(os.environ.get("FT_MQTT_URL") or "mqtt://127.0.0.1:1883")
+client = mqtt.Client(CallbackAPIVersion.VERSION2)
+try:
+    client.connect(broker.hostname, broker.port or 1883)
+except OSError as error:
+    sys.exit(f"no broker at {broker.netloc}: {error}. Start the node, or set FT_MQTT_URL to its broker.")
 node, now = traceability("init")["node"], int(time.time())
 key = Ed25519PrivateKey.generate()
 public = key.public_key().public_bytes_raw()
@@ -47,17 +67,15 @@ claims = {"act": "enrol", "device": device, "iat": now, "jwk": jwk, "model": "ow
 payload = b64(text(claims | {"sub": f"https://{node}/stream/keys/device/{kid.hex()}"}))
 header = b64(text({"alg": "Ed25519", "kid": b64(kid), "typ": "vnd.food-traceability.key+jws"}))
 signed = [{"protected": header, "signature": b64(key.sign(f"{header}.{payload}".encode()))}]
-pathlib.Path("request.json").write_bytes(text({"payload": payload, "signatures": signed}))
+request = text({"payload": payload, "signatures": signed})
 
 # 2. Its owner countersigns, and says what it measures.
 since = time.strftime("%FT%TZ", time.gmtime(now))
-enrolled = traceability("enrol", "device", "request.json")
+enrolled = traceability("enrol", "device", "-", stdin=request)
 traceability("install", "--device", kid.hex(), "--on", batch, "--at", since)
 
 # 3. One reading: a SenML pack (RFC 8428) in a COSE_Sign1 (RFC 9052).
-pack = cbor2.dumps(
-    [{0: "product", 1: "Cel", 2: float(temperature), -2: device + "/", -3: now}], canonical=True
-)
+pack = cbor2.dumps([{0: "product", 1: "Cel", 2: temperature, -2: device + "/", -3: now}], canonical=True)
 own = {-65537: 0, -65538: 1, -65539: bytes(32), -65540: 60, -65541: 2}  # counter, boot, prev, uptime, clock
 typ = {3: "application/senml+cbor", 16: "application/vnd.food-traceability.frame+cose"}
 protected = cbor2.dumps({1: -19, 4: kid, 15: {1: device, 2: batch, 6: now}} | typ | own, canonical=True)
@@ -66,13 +84,14 @@ frame = cbor2.dumps(cbor2.CBORTag(18, [protected, {}, pack, signature]))
 
 # 4. Send it, and check the receipt (COSE_Mac0), which only the node can have made.
 receipts = queue.Queue()
-client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=kid.hex())
 client.on_message = lambda _client, _data, message: receipts.put(message.payload)
-client.connect(broker.hostname, broker.port)
 client.subscribe(enrolled["topic"].replace("/frame", "/receipt"), qos=1)
 client.publish(enrolled["topic"], frame, qos=1)
 client.loop_start()
-head, _, body, tag = cbor2.loads(receipts.get(timeout=30)).value
+try:
+    head, _, body, tag = cbor2.loads(receipts.get(timeout=30)).value
+except queue.Empty:
+    sys.exit("no receipt within 30 s: does `traceability run` run, with this FT_DATA and FT_MQTT_URL?")
 expected = hmac.digest(
     bytes.fromhex(enrolled["receipt_key"]), cbor2.dumps(["MAC0", head, b"", body]), "sha256"
 )

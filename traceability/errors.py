@@ -37,6 +37,7 @@
     │       └── ScopeChangedError a recall would reach other things than its preview showed
     └── SurroundingsError         this machine, not the input
         ├── SettingsError
+        ├── FileError             a file that cannot be read or written
         ├── StoreUnavailableError
         ├── BrokerUnavailableError
         └── ClockError            the node's own clock did not move on
@@ -71,13 +72,15 @@ class Problem:
 
 
 class TraceabilityError(Exception):
-    """Root of all errors of this project."""
+    """Root of all errors of this project; ``problems`` say which members of a document are wrong."""
 
     code: ClassVar[str] = "error"
     advice: ClassVar[str] = "Report this: it is a defect of the program."
 
-    def __init__(self, message: str = "", *, remedy: str | None = None) -> None:
-        self._remedy = remedy
+    def __init__(
+        self, message: str = "", *, remedy: str | None = None, problems: Sequence[Problem] = ()
+    ) -> None:
+        self._remedy, self.problems = remedy, tuple(problems)
         super().__init__(message)
 
     def remedy(self) -> str:
@@ -87,12 +90,12 @@ class TraceabilityError(Exception):
 
 class MalformedError(TraceabilityError):
     code = "malformed"
-    advice = "Send the input again in the documented form (docs/formats.md)."
+    advice = "Correct what the message names; docs/formats.md has the form of everything."
 
 
 class IdentifierError(MalformedError):
     code = "bad-identifier"
-    advice = "Check the digits against the label; the last digit of a GS1 key is a check digit."
+    advice = "Compare it with the label or list that it is from; a GS1 key ends with a check digit."
 
 
 class EncodingError(MalformedError):
@@ -110,14 +113,11 @@ class ReadingsError(MalformedError):
 
 
 class EventError(MalformedError):
-    """Says by ``problems`` which members are wrong."""
-
     code = "bad-event"
     advice = "Correct the members that the JSON pointers name, and send the document again."
 
-    def __init__(self, problems: Sequence[Problem]) -> None:
-        self.problems = tuple(problems)
-        super().__init__("; ".join(map(str, self.problems)))
+    def __init__(self, problems: Sequence[Problem], *, remedy: str | None = None) -> None:
+        super().__init__("; ".join(map(str, problems)), remedy=remedy, problems=problems)
 
 
 class OversizeError(MalformedError):
@@ -129,12 +129,14 @@ class QueryError(MalformedError):
     """What EPCIS 2.0 calls a QueryParameterException."""
 
     code = "bad-query"
-    advice = "The parameters are those of EPCIS 2.0 8.2.7.1; page tokens come from the answer before."
+    advice = (
+        "Correct it: docs/epcis.md says what a query takes, traceability trace --help what a trace takes."
+    )
 
 
 class BundleError(MalformedError):
     code = "bad-bundle"
-    advice = "Download the bundle again from the batch page."
+    advice = "Export the bundle again, or download it from the batch page."
 
 
 class TamperError(TraceabilityError):
@@ -229,7 +231,7 @@ class UnsupportedStatementError(RefusedError):
 
 class UnknownSubjectError(RefusedError):
     code = "unknown-subject"
-    advice = "Check the spelling; the lot code keeps its upper and lower case."
+    advice = "Check the spelling; upper and lower case count."
 
 
 class NotPublishedError(RefusedError):
@@ -266,6 +268,7 @@ class ForeignPrefixError(ForbiddenError):
 
 class ConflictError(RefusedError):
     code = "conflict"
+    advice = "Nothing was changed: the message says what is in the way."
 
 
 class ScopeChangedError(ConflictError):
@@ -280,7 +283,12 @@ class SurroundingsError(TraceabilityError):
 
 class SettingsError(SurroundingsError):
     code = "bad-setting"
-    advice = "The settings are listed in README.md and by: traceability run --help."
+    advice = "Correct it as the message says; README.md lists all settings."
+
+
+class FileError(SurroundingsError):
+    code = "bad-file"
+    advice = "Check the path, and that you may read or write there."
 
 
 class StoreUnavailableError(SurroundingsError):

@@ -361,22 +361,29 @@ def test_a_device_is_not_enrolled_when_its_answer_could_not_be_kept(node, tmp_pa
     with opened() as here, here.store.reading() as connection:
         party = read_party(connection, here.node, None)
     request_file(node, tmp_path, party)
-    refuses(node, "bad-setting", "enrol", "device", "request.json", "--out", tmp_path / "none" / "e.json")
+    refuses(node, "bad-file", "enrol", "device", "request.json", "--out", tmp_path / "none" / "e.json")
     refuses(node, "foreign-topic", "enrol", "device", "request.json", "--site", "a.b")
-    refuses(node, "bad-encoding", "enrol", "device", "absent.json")
+    refuses(node, "bad-file", "enrol", "device", "absent.json")
+    (tmp_path / "broken.json").write_text('{"payload": "x",}')
+    complaint = refuses(node, "bad-encoding", "enrol", "device", "broken.json")
+    assert "Correct the JSON" in complaint
+    assert "RFC 8949" not in complaint
     assert node("enrol", "device", "request.json")[0] == 0
     refuses(node, "conflict", "enrol", "device", "request.json")
 
 
 def test_files_that_are_no_bundle_or_policy_are_said(node, tmp_path):
-    refuses(node, "bad-bundle", "verify", "absent.bundle")
-    (tmp_path / "b").write_bytes(b"{}")
+    for words in (("absent.bundle",), ("b", "--policy", "absent.policy")):
+        (tmp_path / "b").write_bytes(b"{}")
+        complaint = refuses(node, "bad-file", "verify", *words)
+        assert "Check the path" in complaint
+        assert "bundle again" not in complaint
     assert node("verify", "b")[0] == 1
     (tmp_path / "p").write_text("大理", encoding="utf-8")
     refuses(node, "bad-bundle", "verify", "b", "--policy", "p")
     made = new_batch(node)
     node("publish", "--once")
-    refuses(node, "bad-setting", "export", made["uri"], "--out", tmp_path / "none" / "b")
+    refuses(node, "bad-file", "export", made["uri"], "--out", tmp_path / "none" / "b")
     refuses(node, "unknown-subject", "export", "02000000000022/1")
 
 
@@ -579,9 +586,10 @@ def test_a_firm_says_who_sees_what_and_looks_at_it_before_it_signs(node, tmp_pat
     assert node("policy", "reset", "--json")[1]["reset"] == 2
     refuses(node, "conflict", "policy", "set", "--part", "eventID", "--audience", "public")
     refuses(node, "bad-statement", "policy", "set", "--part", "readPoint/id", "--audience", "public")
-    refuses(node, "bad-encoding", "policy", "preview", "absent.json")
-    (tmp_path / "list.json").write_text("[1]")
-    refuses(node, "bad-encoding", "policy", "preview", "list.json")
+    refuses(node, "bad-file", "policy", "preview", "absent.json")
+    for content in ("[1]", '{"a": 1}'):
+        (tmp_path / "none.json").write_text(content)
+        refuses(node, "malformed", "policy", "preview", "none.json")
 
 
 def test_erasing_is_previewed_first_and_needs_a_reason(node):

@@ -204,6 +204,19 @@ def test_what_the_store_refuses_stands_in_the_job_and_nothing_is_recorded(api, f
     assert records(api.world) == before
 
 
+@pytest.mark.parametrize("behaviour", ["rollback", "proceed"])
+def test_an_event_in_the_future_is_refused_with_the_place_of_its_time(api, farm, behaviour):
+    later = event(eventTime="2999-01-01T00:00:00Z")
+    headers = farm | {"GS1-Capture-Error-Behaviour": behaviour}
+    job = api.ask("POST", "/epcis/capture", headers, json=document(event(), later)).json
+    (fault,) = job["errors"]
+    assert (fault["code"], fault["pointer"]) == ("clock-ahead", "/epcisBody/eventList/1")
+    assert [problem["pointer"] for problem in fault["errors"]] == ["/epcisBody/eventList/1/eventTime"]
+    assert "device" not in fault["remedy"]
+    answer = api.ask("POST", "/epcis/events", farm, json={"@context": CONTEXT, **later})
+    assert [problem["pointer"] for problem in answer.json["errors"]] == ["/eventTime"]
+
+
 def test_an_event_that_cannot_be_signed_keeps_no_other_out(api, farm):
     huge = event(**{f"ext:{n}": n for n in range(9_000)})
     headers = farm | {"GS1-Capture-Error-Behaviour": "proceed"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+import socket
 import subprocess
 import sys
 import time
@@ -61,6 +62,35 @@ def test_your_own_batch_and_your_own_sensor(tmp_path):
         assert "My farm" in shown
         assert "Unchanged since they were recorded" in shown
         assert "firmware_sim" not in " ".join(node.processes().values())
+
+
+@pytest.mark.parametrize(
+    ("words", "broker", "says"),
+    [
+        ((), "closed", "PARTY BATCH TEMPERATURE"),
+        (("https://p", "https://b", "warm"), "closed", "PARTY BATCH TEMPERATURE"),
+        (("https://p", "banana", "3.7"), "closed", "PARTY BATCH TEMPERATURE"),
+        (("https://p", "https://b", "3.7"), "closed", "no broker at 127.0.0.1:"),
+        (("https://p", "https://b", "3.7"), "open", "was refused"),
+        (("https://p", "https://b", "3.7"), "no command", "there is no command `traceability`"),
+    ],
+)
+def test_your_own_sensor_says_what_is_wrong(tmp_path, words, broker, says):
+    command = tmp_path / "traceability"
+    if broker != "no command":
+        command.write_text("#!/bin/sh\nexit 1\n")
+        command.chmod(0o700)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        environ = {"PATH": str(tmp_path), "FT_MQTT_URL": f"mqtt://127.0.0.1:{server.getsockname()[1]}"}
+        if broker == "closed":
+            server.close()
+        done = subprocess.run(
+            [sys.executable, ROOT / "docs/own_sensor.py", *words],
+            env=environ, capture_output=True, text=True, check=False, timeout=30,
+        )  # fmt: skip
+    assert done.returncode != 0
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_every_setting_is_in_the_readme():

@@ -178,7 +178,7 @@ def test_a_trace_of_nothing_is_refused(ask, tmp_path):
     refuses(ask, "bad-query", "trace", "--forward")
     refuses(ask, "unknown-subject", "trace", "09520000000011/NONE", "--forward")
     refuses(ask, "bad-identifier", "trace", "nothing", "--forward")
-    refuses(ask, "bad-setting", "trace", LOT, "--forward", "--out", tmp_path / "no" / "folder")
+    refuses(ask, "bad-file", "trace", LOT, "--forward", "--out", tmp_path / "no" / "folder")
     with pytest.raises(SystemExit):
         ask("trace", LOT)
 

@@ -122,6 +122,13 @@ def test_reason_codes_are_documented_and_unique():
     assert set(documented) == set(codes), "docs/formats.md, Reason codes"
 
 
+def test_the_advice_of_every_reason_code_is_documented_as_it_is_given():
+    rows = dict(
+        re.findall(r"^\| `([a-z-]+)` \| (.+) \|$", DOCUMENT.partition("## Reason codes")[2], re.MULTILINE)
+    )
+    assert rows == {error.code: error.advice for error in every_error(errors.TraceabilityError)}
+
+
 def every_error(root: type[errors.TraceabilityError]) -> list[type[errors.TraceabilityError]]:
     return [found for child in root.__subclasses__() for found in (child, *every_error(child))]
 

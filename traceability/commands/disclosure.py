@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from traceability.commands.files import read_file
 from traceability.commands.verb import Answer, Opened, Verbs, add_group, add_verb, opened
 from traceability.commands.words import read_party
-from traceability.errors import ConflictError, EncodingError
+from traceability.errors import ConflictError, MalformedError
 from traceability.operations.erase import Erased, erase, preview_erasure
 from traceability.operations.policies import (
     PolicyException,
@@ -173,7 +174,7 @@ def _preview(args: argparse.Namespace) -> Answer:
             seen = [preview_event(e, policy_for(connection, party, products_of(e))) for e in events]
     lines: list[str] = []
     for number, (event, parts) in enumerate(zip(events, seen, strict=True), 1):
-        lines.append(f"event {number}: {event.get('type', 'of no type')}")
+        lines.append(f"event {number}: {event['type']}")
         lines += _previewed(parts)
     if any("eventID" not in event for event in events):
         lines.append("an eventID is added when it is signed, for those who see every part")
@@ -193,16 +194,19 @@ def _previewed(parts: tuple[Seen, ...]) -> Iterator[str]:
 
 def _events(path: Path) -> Iterator[Mapping[str, Json]]:
     """The events of a document, or the one event that a file holds."""
-    try:
-        with path.open("rb") as file:
-            content = json_decode(file.read(MAX_FILE + 1), max_bytes=MAX_FILE)
-    except OSError as error:
-        raise EncodingError(f"{path} cannot be read: {error.strerror}") from error
+    content = json_decode(read_file(path, MAX_FILE + 1), max_bytes=MAX_FILE)
     body = content.get("epcisBody") if isinstance(content, dict) else None
     listed: Any = body.get("eventList") if isinstance(body, dict) else [content]
-    if not isinstance(listed, list) or not all(isinstance(event, dict) for event in listed):
-        raise EncodingError(f"{path} holds neither an EPCIS event nor a document with an eventList")
+    if not isinstance(listed, list) or not all(map(_is_event, listed)):
+        raise MalformedError(
+            f"{path} holds neither an EPCIS event nor a document with an eventList",
+            remedy="Give it a JSON file like those in docs/epcis.md.",
+        )
     yield from listed
+
+
+def _is_event(content: Any) -> bool:
+    return isinstance(content, dict) and "type" in content
 
 
 def _erase(args: argparse.Namespace) -> Answer:

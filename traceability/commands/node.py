@@ -7,9 +7,10 @@ import json
 import os
 from pathlib import Path
 
+from traceability.commands.files import read_file
 from traceability.commands.verb import Answer, Verbs, add_group, add_verb, opened, progress
 from traceability.commands.words import parse_moment, read_party, read_target
-from traceability.errors import EncodingError, SettingsError
+from traceability.errors import FileError
 from traceability.identifiers import device_uri, parse_device_id
 from traceability.operations.enrol import device_owner, enrol_device, enrol_party
 from traceability.operations.handover import device_answer, write_private
@@ -121,10 +122,10 @@ def _enrol_party(args: argparse.Namespace) -> Answer:
 
 
 def _enrol_device(args: argparse.Namespace) -> Answer:
-    request = _read(args.request)
+    request = read_file(args.request)
     frame_topic(args.site, "0" * 32)  # what would be refused later is refused before anything is recorded
     if args.out is not None and not os.access(args.out.absolute().parent, os.W_OK):
-        raise SettingsError(f"{args.out} cannot be written: no such folder, or not allowed")
+        raise FileError(f"{args.out} cannot be written: no such folder, or not allowed")
     with opened() as here:
         enrolled = enrol_device(here.store, here.node, request)
         data = device_answer(here.node, enrolled, args.site)
@@ -140,13 +141,6 @@ def _enrol_device(args: argparse.Namespace) -> Answer:
             f"next: traceability install --device {enrolled.device} --on ASSET",
         ),
     )
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return Path("/dev/stdin").read_bytes() if str(path) == "-" else path.read_bytes()
-    except OSError as error:
-        raise EncodingError(f"{path} cannot be read: {error.strerror}") from error
 
 
 def _record_installation(args: argparse.Namespace) -> Answer:

@@ -7,9 +7,9 @@ import os
 from pathlib import Path
 from typing import Final
 
+from traceability.commands.files import read_file, write_file
 from traceability.commands.verb import Answer, Verbs, add_verb, opened, progress, show_share
 from traceability.commands.words import read_batch
-from traceability.errors import BundleError, SettingsError
 from traceability.identifiers import encode_value
 from traceability.operations.audit import audit
 from traceability.operations.cosign import shown_checkpoint
@@ -65,8 +65,8 @@ def _audit(_: argparse.Namespace) -> Answer:
 
 
 def _verify(args: argparse.Namespace) -> Answer:
-    bundle = _read(args.bundle)
-    policy = None if args.policy is None else parse_policy(_read(args.policy))
+    bundle = read_file(args.bundle)
+    policy = None if args.policy is None else parse_policy(read_file(args.policy))
     progress(f"checking {len(bundle):,} bytes")
     verdict = check(bundle, policy, system_clock())
     return Answer(verdict.to_json(), tuple(verdict.lines()), verdict.exit_code)
@@ -81,19 +81,9 @@ def _export(args: argparse.Namespace) -> Answer:
         bundle = export_bundle(connection, here.node, uri, audience, as_of)
     data = encode_bundle(bundle)
     out = args.out or Path(f"{batch.gtin}-{encode_value(batch.lot)}.bundle")
-    try:
-        out.write_bytes(data)
-    except OSError as error:
-        raise SettingsError(f"{out} cannot be written: {error.strerror}") from error
+    write_file(out, data)
     lines = (
         f"wrote {out} ({len(data):,} bytes)",
         f"check it: traceability verify {out} --policy {os.fspath(here.settings.data / 'policy')}",
     )
     return Answer({"file": str(out), "bytes": len(data), "audience": args.audience}, lines)
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise BundleError(f"{path} cannot be read: {error.strerror}") from error

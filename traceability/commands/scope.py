@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from traceability.commands.files import write_file
 from traceability.commands.verb import Opened, progress
-from traceability.errors import EventError, MalformedError, RefusedError, SettingsError
+from traceability.errors import EventError, MalformedError, RefusedError
 from traceability.operations.names import Called, called_in
 from traceability.operations.recall import new_id
 from traceability.operations.recallscope import Notice, Scope, read_notice, scope
@@ -101,9 +102,9 @@ def look(here: Opened, args: argparse.Namespace) -> Seen:
         found = found.described(connection)
         seen = Seen(recall_id, notice, found, called_in(connection, found.trace))
     if args.csv is not None:
-        _write(args.csv, render_csv(found.trace))
+        write_file(args.csv, render_csv(found.trace))
     if args.svg is not None:
-        _write(args.svg, render_svg(found.trace, names=seen.called.products))
+        write_file(args.svg, render_svg(found.trace, names=seen.called.products))
     return seen
 
 
@@ -168,10 +169,3 @@ def _scope_lines(found: Scope, notice: Notice | None, called: Called) -> Iterato
         yield f"  not traced: {why} ({len(which)}): {some}"
     if notice is not None:
         yield f"digest {found.digest(notice)}"
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, "utf-8")
-    except OSError as error:
-        raise SettingsError(f"{path} cannot be written: {error.strerror}") from error

@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
+from traceability.commands.files import write_file
 from traceability.commands.verb import Answer, Verbs, add_verb, opened, progress
 from traceability.commands.words import parse_moment
-from traceability.errors import MalformedError, SettingsError
+from traceability.errors import MalformedError
 from traceability.operations.describe import describe
 from traceability.operations.names import Called, called_in
 from traceability.operations.trace import trace
@@ -71,10 +72,7 @@ def _trace(args: argparse.Namespace) -> Answer:
     text = _FORMATS[kind](found, called).removesuffix("\n")
     if args.out is None:
         return Answer(data, (text,))
-    try:
-        args.out.write_text(text + "\n", "utf-8")
-    except OSError as error:
-        raise SettingsError(f"{args.out} cannot be written: {error.strerror}") from error
+    write_file(args.out, text + "\n")
     return Answer(data, (f"wrote {args.out}: {_count(found)}",))
 
 

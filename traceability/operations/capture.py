@@ -17,7 +17,13 @@ from typing import Final
 from sqlalchemy import bindparam, delete, select, update
 
 from traceability import media
-from traceability.errors import ClockAheadError, ConflictError, TraceabilityError, UnknownSubjectError
+from traceability.errors import (
+    ClockAheadError,
+    ConflictError,
+    Problem,
+    TraceabilityError,
+    UnknownSubjectError,
+)
 from traceability.identifiers import Kind, parse_stream
 from traceability.ledger.state import stream_hash
 from traceability.operations.chain import Entry, Head, append, lock_heads
@@ -172,7 +178,11 @@ class _Run:
         """Check an event; one that moves something is written at once, for the next to be checked against."""
         if draft.at_ms - self.tx.now_ms > MAX_AHEAD_MS:
             ahead_s = (draft.at_ms - self.tx.now_ms) // 1000
-            raise ClockAheadError(f"the event lies {ahead_s} s in the future")
+            raise ClockAheadError(
+                f"the event lies {ahead_s} s in the future",
+                remedy="Give the time with its zone, and check the clocks; what is to come is not recorded.",
+                problems=[Problem("/eventTime", "a time that has come", str(draft.event["eventTime"]))],
+            )
         if self.typed:
             _check_typed(self.tx, self.node, draft)
         if draft.move is not None:

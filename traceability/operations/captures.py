@@ -141,7 +141,8 @@ def capture_document(store: Store, node: Node, party: str, document: Document, b
 
 def fault_of(root: str, error: TraceabilityError) -> Fault:
     """What a job says of a refused event."""
-    return Fault(root, error.code, str(error), error.remedy())
+    problems = tuple(Problem(root + p.pointer, p.expected, p.got) for p in error.problems)
+    return Fault(root, error.code, str(error), error.remedy(), problems)
 
 
 def add_job(

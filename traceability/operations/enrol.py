@@ -116,7 +116,8 @@ def signing_key(connection: Connection, node: Node, party: str) -> PrivateKey:
     if found is None:
         raise UnknownSignerError(
             f"{party} has no key in force in this node's custody",
-            remedy=f"Look whether it was revoked: traceability key list --party {party}",
+            remedy="Enrol it (traceability enrol party --help), or, if it is, look whether its key was "
+            f"revoked: traceability key list --party {party}",
         )
     return keys.unseal(node.secret, found.sealed, PublicKey(found.public))
 

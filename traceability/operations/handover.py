@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from traceability.errors import SettingsError
+from traceability.errors import FileError
 from traceability.operations.enrol import EnrolledDevice
 from traceability.operations.node import Node
 from traceability.secretfiles import write_whole
@@ -29,4 +29,4 @@ def write_private(path: Path, text: str) -> None:
     try:
         write_whole(path, text.encode("utf-8"), 0o600)
     except OSError as error:
-        raise SettingsError(f"{path} cannot be written: {error.strerror}") from error
+        raise FileError(f"{path} cannot be written: {error.strerror}") from error

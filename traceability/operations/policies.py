@@ -31,7 +31,7 @@ from traceability.signing.disclosure import (
     inside,
     strictest,
 )
-from traceability.signing.parts import Part, format_part, parse_part, require_meaningful
+from traceability.signing.parts import Part, changeable, format_part, parse_part
 from traceability.signing.strictjson import Json, b64url_decode, json_decode
 from traceability.store import models
 from traceability.store.access import DisclosurePolicy
@@ -172,8 +172,8 @@ def set_exception(
     named = parse_part(part)
     if len(part) > MAX_NAME:
         raise StatementError(f"a part of {len(part)} characters, at most {MAX_NAME} are kept")
-    require_meaningful(named)
     Policy({named: audience})
+    _require_meaningful(named)
     made = PolicyException(party, _gtin(product), format_part(named), audience)
     table = DisclosurePolicy
     with store.transaction() as tx:
@@ -236,6 +236,18 @@ def _open_part(disclosure: str) -> Json:
     content = json_decode(b64url_decode(disclosure))
     value = content[-1] if isinstance(content, list) else None
     return sdjwt.reveal({"value": value, "_sd_alg": HASH_NAME}, ()).claims["value"]
+
+
+def _require_meaningful(part: Part) -> None:
+    """Refuses a misspelt part: a name without a prefix is one of the standard's, and those are known."""
+    known = changeable()
+    if part not in known and ":" not in part[-1]:
+        beside = [format_part(each) for each in known if each[:-1] == part[:-1]]
+        own = format_part((*part[:-1], "ft:person"))
+        raise StatementError(
+            f"no event has a part {format_part(part)!r}: this would open or close nothing",
+            remedy=f"There are {', '.join(beside)}; or, with its prefix or as a URI, your own: {own}.",
+        )
 
 
 def _gtin(product: str | None) -> str:

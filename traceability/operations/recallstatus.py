@@ -49,7 +49,8 @@ def find_recall(connection: Connection, recall_id: str) -> Status:
     found = known_recall(connection, recall_id)
     if found is None:
         raise UnknownSubjectError(
-            f"there is no recall {recall_id[:64]!r}", remedy="traceability recall list shows them all."
+            f"there is no recall {recall_id[:64]!r}",
+            remedy="All are shown by traceability recall list, or GET /recalls.",
         )
     return found
 

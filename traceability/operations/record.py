@@ -43,7 +43,7 @@ def record_event(store: Store, node: Node, party: str, event: Mapping[str, Any])
     """
     context = read_context(event.get("@context"))
     if problems := [*check_event(event, context), *check_vocabulary(event)]:
-        raise EventError(problems)
+        raise EventError(problems, remedy="Correct the option that this comes from; --help explains each.")
     (captured,) = capture(store, node, party, [Given(event, context)], typed=True)
     if captured.refused is not None:
         raise captured.refused

@@ -221,25 +221,6 @@ def parse_part(text: str) -> Part:
     return part
 
 
-def require_meaningful(part: Part) -> None:
-    """Refuses a misspelt part: a name without prefix is one of the standard's, which the tree knows.
-
-    Raises:
-        StatementError: no event has such a part.
-    """
-    rule = _EVENT
-    for depth, name in enumerate(part):
-        rule = rule.each or rule
-        if name not in rule.parts and ":" not in name:
-            beside = [format_part(p) for p in changeable() if p[:-1] == part[:depth]]
-            own = format_part((*part[:depth], "ft:person"))
-            raise StatementError(
-                f"no event has a part {format_part(part)!r}: this would open or close nothing",
-                remedy=f"There are {', '.join(beside)}; or one of your own, with its prefix or as a URI: {own}.",
-            )
-        rule = _part(rule, name)
-
-
 def _names(text: str) -> Iterator[str]:
     """The steps of a part's name; a member that is named by a URI is one step, the last."""
     while "/" in text and not _URI.match(text):

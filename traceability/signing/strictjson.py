@@ -32,6 +32,9 @@ MAX_INTEGER: Final = 2**53 - 1
 MAX_NUMBER_CHARACTERS: Final = 64
 """As received and as written out plainly, without an exponent."""
 
+_REMEDY: Final = (
+    "Correct the JSON: UTF-8, names and texts in double quotes, no name twice, no comma at an end."
+)
 _URL_SAFE: Final = bytes.maketrans(b"+/", b"-_")
 
 
@@ -81,9 +84,9 @@ def json_decode(text: bytes | str, *, max_depth: int = MAX_DEPTH, max_bytes: int
             parse_constant=_constant,
         )
     except RecursionError as error:
-        raise EncodingError("JSON nested too deeply") from error
+        raise _not_json("JSON nested too deeply") from error
     except ValueError as error:
-        raise EncodingError(f"not strict JSON: {error}") from error
+        raise _not_json(f"not strict JSON: {error}") from error
     _require_plain(value, max_depth)
     return value
 
@@ -98,13 +101,17 @@ def json_encode(value: object) -> bytes:
     try:
         return _written(value, MAX_DEPTH).encode("utf-8")
     except UnicodeEncodeError as error:
-        raise EncodingError("half of a surrogate pair in a text") from error
+        raise _not_json("half of a surrogate pair in a text") from error
+
+
+def _not_json(why: str) -> EncodingError:
+    return EncodingError(why, remedy=_REMEDY)
 
 
 def _object(members: list[tuple[str, Json]]) -> dict[str, Json]:
     result = dict(members)
     if len(result) != len(members):
-        raise EncodingError("a JSON object names a member twice")
+        raise _not_json("a JSON object names a member twice")
     return result
 
 
@@ -118,18 +125,18 @@ def _fraction(digits: str) -> Decimal:
     try:
         number = Decimal(digits)
     except ArithmeticError as error:
-        raise EncodingError("a number whose exponent is out of range") from error
+        raise _not_json("a number whose exponent is out of range") from error
     _written_number(number)
     return number
 
 
 def _require_short(digits: str) -> None:
     if len(digits) > MAX_NUMBER_CHARACTERS:
-        raise EncodingError(f"a number of more than {MAX_NUMBER_CHARACTERS} characters")
+        raise _not_json(f"a number of more than {MAX_NUMBER_CHARACTERS} characters")
 
 
 def _constant(name: str) -> NoReturn:
-    raise EncodingError(f"{name} is not a JSON number")
+    raise _not_json(f"{name} is not a JSON number")
 
 
 def _require_plain(value: Json, depth_left: int) -> None:
@@ -138,10 +145,10 @@ def _require_plain(value: Json, depth_left: int) -> None:
         try:
             value.encode("utf-8")
         except UnicodeEncodeError as error:
-            raise EncodingError("half of a surrogate pair in a text") from error
+            raise _not_json("half of a surrogate pair in a text") from error
     elif isinstance(value, (list, dict)):
         if depth_left == 0:
-            raise EncodingError("JSON nested too deeply")
+            raise _not_json("JSON nested too deeply")
         if isinstance(value, dict):
             for name in value:
                 _require_plain(name, 0)
@@ -159,9 +166,9 @@ def _written(value: object, depth_left: int) -> str:
         return _written_number(value)
     # A dict is asked for first: whether something is a Mapping takes ten times as long to tell.
     if not isinstance(value, (dict, list, tuple, Mapping)):
-        raise EncodingError(f"{type(value).__name__} has no JSON form here")
+        raise _not_json(f"{type(value).__name__} has no JSON form here")
     if depth_left == 0:
-        raise EncodingError("nested too deeply for JSON")
+        raise _not_json("nested too deeply for JSON")
     if isinstance(value, (list, tuple)):
         return "[" + ",".join([_written(item, depth_left - 1) for item in value]) + "]"
     names = sorted_names(value)
@@ -177,7 +184,7 @@ def sorted_names(value: Mapping[str, object]) -> list[str]:
     try:
         return sorted(value, key=None if "".join(value).isascii() else _utf16)
     except (TypeError, UnicodeEncodeError) as error:
-        raise EncodingError("a JSON member's name is a text") from error
+        raise _not_json("a JSON member's name is a text") from error
 
 
 def _utf16(name: str) -> bytes:
@@ -187,12 +194,12 @@ def _utf16(name: str) -> bytes:
 def _written_number(number: int | Decimal) -> str:
     if isinstance(number, Decimal):
         if not number.is_finite() or abs(number.adjusted()) > MAX_NUMBER_CHARACTERS:
-            raise EncodingError("a number that is not finite, or whose exponent is out of range")
+            raise _not_json("a number that is not finite, or whose exponent is out of range")
         text = format(number, "f")
         _require_short(text)
         if "." in text:
             return text
         number = int(number)
     if abs(number) > MAX_INTEGER:
-        raise EncodingError("an integer beyond 2^53 - 1: write it as a text")
+        raise _not_json("an integer beyond 2^53 - 1: write it as a text")
     return str(int(number))

@@ -71,7 +71,11 @@ FAULTS: Final = {
 
 STATUSES: Final[dict[int, tuple[str, str, str]]] = {
     400: ("ValidationException", "bad-request", "Send the request as /epcis/openapi.json describes it."),
-    404: ("NoSuchResourceException", "no-such-resource", "GET /epcis/ lists what there is."),
+    404: (
+        "NoSuchResourceException",
+        "no-such-resource",
+        "Check the address, and the id in it; GET /epcis/ lists the resources.",
+    ),
     405: ("ImplementationException", "no-such-method", "OPTIONS on the resource tells its methods."),
     406: ("NotAcceptableException", "not-acceptable", "Ask for JSON, EPCIS 2.0 and no translation."),
     413: ("CaptureLimitExceededException", "oversize", "Split the document: OPTIONS tells the limits."),

@@ -34,7 +34,7 @@ class _Temperature(Schema):
     @validates_schema
     def ordered(self, data: dict[str, Any], **_: Any) -> None:
         if data["lowMilliCelsius"] >= data["highMilliCelsius"]:
-            raise ValidationError("the low limit must be below the high limit", "lowMilliCelsius")
+            raise ValidationError("a low limit below the high limit", "lowMilliCelsius")
 
 
 class _Recall(Schema):
@@ -52,7 +52,7 @@ class _Recall(Schema):
     @validates_schema
     def ended(self, data: dict[str, Any], **_: Any) -> None:
         if (data["state"] == "closed") != ("outcome" in data):
-            raise ValidationError("an outcome is said when, and only when, a recall is closed", "outcome")
+            raise ValidationError("an outcome when, and only when, the recall is closed", "outcome")
 
 
 class _Ilmd(Schema):
