@@ -26,6 +26,7 @@ from traceability.identifiers import Batch, parse_gtin
 from traceability.ledger.state import stream_hash
 from traceability.operations.events import batch_event
 from traceability.operations.heartbeat import newest_beats
+from traceability.running.address import keep_address
 from traceability.signing.keys import PrivateKey, receipt_key
 from traceability.signing.keystatement import device_request
 from traceability.store.engine import Store
@@ -484,6 +485,21 @@ def test_doctor_says_when_there_is_no_node_no_database_or_no_sense_in_the_settin
     assert "fail  node: " in cli("doctor")[1]
     monkeypatch.setenv("FT_PORT", "x")
     assert cli("doctor")[0] == 1
+
+
+def test_a_node_is_found_where_it_was_last_started(node, tmp_path, monkeypatch):
+    keep_address(
+        tmp_path / "node", {"FT_PORT": "8431", "FT_MQTT_URL": "embedded://127.0.0.1:1", "FT_DEMO": "0"}
+    )
+    assert new_batch(node)["page"].startswith("http://127.0.0.1:8431/01/")
+    assert "mqtt://127.0.0.1:1 " in node("doctor")[1].replace("embedded", "mqtt")
+    monkeypatch.setenv("FT_PORT", "9000")
+    monkeypatch.setenv("FT_MQTT_URL", "mqtt://127.0.0.1:2")
+    assert new_batch(node)["page"].startswith("http://127.0.0.1:9000/01/")
+    assert "mqtt://127.0.0.1:2 " in node("doctor")[1]
+    monkeypatch.delenv("FT_PORT")
+    keep_address(tmp_path / "node", {})
+    assert new_batch(node)["page"].startswith("http://127.0.0.1:8000/01/")
 
 
 def test_doctor_asks_the_broker(node, broker, monkeypatch):

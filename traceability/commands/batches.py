@@ -26,6 +26,7 @@ from traceability.errors import ConflictError, StatementError
 from traceability.identifiers import Batch, Kind, check_digit, parse_gtin, parse_lot, parse_stream
 from traceability.ledger.state import stream_hash
 from traceability.operations.record import make_event, record_event
+from traceability.running.address import with_address
 from traceability.settings import WebSettings, load
 from traceability.store import models
 from traceability.supply.epcis import units
@@ -139,7 +140,7 @@ def _new(args: argparse.Namespace) -> Answer:
             **_region(args),
         )
         recorded = record_event(here.store, here.node, party, event)
-    page = load(WebSettings, os.environ).base_url + batch.path
+    page = load(WebSettings, with_address(os.environ)).base_url + batch.path
     return Answer(
         {"gtin": batch.gtin, "lot": batch.lot, "uri": uri, "page": page, "sha256": recorded.sha256.hex()},
         (f"batch {batch.gtin}/{batch.lot} of {args.product_en}", f"its page: {page}"),

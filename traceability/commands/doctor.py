@@ -20,6 +20,7 @@ from traceability.errors import SettingsError, TraceabilityError
 from traceability.ledger.record import format_time
 from traceability.operations.ingest import MAX_AHEAD_MS
 from traceability.operations.node import load_node, secret_files
+from traceability.running.address import with_address
 from traceability.secretfiles import check_mode
 from traceability.settings import GatewaySettings, load
 from traceability.signing.keys import check_library
@@ -76,7 +77,7 @@ def _doctor(_: argparse.Namespace) -> Answer:
 def examine(environ: Mapping[str, str]) -> list[Finding]:
     """All questions; a question that cannot be asked for want of an earlier answer is left out."""
     try:
-        settings = load(GatewaySettings, environ)
+        settings = load(GatewaySettings, with_address(environ))
     except SettingsError as error:
         return [_failed("settings", error)]
     return [

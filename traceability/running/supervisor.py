@@ -33,6 +33,7 @@ from urllib.parse import urlsplit
 from traceability.broker import prepare_broker, wait_for_mqtt
 from traceability.errors import SettingsError
 from traceability.operations.prepare import prepare_node
+from traceability.running.address import keep_address
 from traceability.running.announcement import Announcement
 from traceability.running.children import Child, Program
 from traceability.running.neighbours import neighbour_programs, prepare_neighbours
@@ -93,6 +94,7 @@ class Supervisor:
             self._start_broker()
         node, new = prepare_node(self._settings)
         node = prepare_neighbours(self._settings, node)
+        keep_address(self._settings.data, os.environ)
         self._say(f"{'made' if new else 'opened'} node {node.name}")
         neighbours = neighbour_programs(node)
         for program in programs(self._settings):
