@@ -29,6 +29,7 @@ from traceability.identifiers import parse_stream
 from traceability.operations.recall import Issuer, Order, issue, new_id
 from traceability.operations.recallscope import Notice, Scope, scope
 from traceability.store.projections import Thing
+from traceability.supply.recall import State
 from traceability.supply.tracing.trace import Direction
 
 BATCHES: Final = 10_000
@@ -105,7 +106,7 @@ def _preview(chain: Chain, start: Start) -> dict[str, object]:
 def _recall(world: World, found: Scope) -> tuple[float, float, float]:
     """Seconds until it is recorded, then until it is published, then until a batch's page says so."""
     issuer = Issuer(world.party("Food authority"), regulator=True)
-    order = Order(new_id(world.now_ms), found.origins, NOTICE, found.digest(NOTICE))
+    order = Order(new_id(world.now_ms), found.origins, NOTICE, found.digest(NOTICE, State.ISSUED))
     path = next(parse_stream(uri).batch.path for uri in found.things if "/10/" in uri)
     with site_of(world) as site:
         ordered = time.perf_counter()

@@ -15,7 +15,7 @@ from traceability.operations.recall import Issuer, close, hold, issue
 from traceability.operations.tokens import Scope
 from traceability.store import models, projections
 from traceability.supply.epcis.context import NAMESPACE
-from traceability.supply.recall import Outcome
+from traceability.supply.recall import Outcome, State
 
 MARKUP = "<script>alert(1)</script>\"'&"
 LISTS = ("/recalls", "/recalls/R-20260101-000000")
@@ -147,7 +147,9 @@ def test_markup_in_texts_stays_text(site):
     texts = {"hazard": {"en": MARKUP, "zh": MARKUP}, "advice": {"en": MARKUP, "zh": MARKUP}}
     said = {**SAID, **texts, "contact": MARKUP}
     seen = site.post("/recalls/preview", {"origin": [B], **said}).json
-    answer = site.post("/recalls", {"state": "issued", "origin": [B], "scope": seen["scope"], **said})
+    answer = site.post(
+        "/recalls", {"state": "issued", "origin": [B], "scope": seen["scope"]["issued"], **said}
+    )
     assert (answer.status_code, answer.json["hazard"]["en"]) == (201, MARKUP)
     assert answer.mimetype == "application/json"
     site.world.publish()
@@ -176,9 +178,14 @@ def test_a_firm_does_not_reach_for_what_is_not_its_own(tmp_path):
     farm, packer, _ = chain(world)
     with pytest.raises(ForbiddenError):
         issue(world.store, world.node, Issuer(packer), order(world, A, MIX))
-    held = hold(world.store, world.node, Issuer(farm), order(world, A))
+    held = hold(world.store, world.node, Issuer(farm), order(world, A, state=State.HOLD))
     with pytest.raises(ForbiddenError):
         close(world.store, world.node, Issuer(packer), held.id, Outcome.SAFE)
     with pytest.raises(ForbiddenError):
-        hold(world.store, world.node, Issuer(packer), order(world, MIX, notice=NOTICE, recall_id=held.id))
+        hold(
+            world.store,
+            world.node,
+            Issuer(packer),
+            order(world, MIX, notice=NOTICE, recall_id=held.id, state=State.HOLD),
+        )
     world.store.close()

@@ -118,7 +118,7 @@ def test_a_preview_shows_what_is_reached_who_has_it_and_what_is_not_known_and_wr
 
 def test_a_hold_is_issued_and_closed_on_everything_that_is_reached(world):
     farm, _, _ = chain(world)
-    wanted = order(world, A)
+    wanted = order(world, A, state=State.HOLD)
     done = hold(world.store, world.node, Issuer(farm), wanted)
     assert (done.state, done.things, done.party) == (State.HOLD, 3, farm)
     assert named(world, wanted.id) == {A, MIX, YOGHURT}
@@ -179,8 +179,8 @@ def test_a_firm_recalls_what_it_made_and_goes_on_with_its_own_only(lone):
     authority = lone.party("Authority")
     for issuer, lot in ((packer, A), (farm, MIX)):
         with pytest.raises(ForbiddenError):
-            hold(lone.store, lone.node, Issuer(issuer), order(lone, lot))
-    held = hold(lone.store, lone.node, Issuer(packer), order(lone, MIX))
+            hold(lone.store, lone.node, Issuer(issuer), order(lone, lot, state=State.HOLD))
+    held = hold(lone.store, lone.node, Issuer(packer), order(lone, MIX, state=State.HOLD))
     with pytest.raises(ForbiddenError):
         issue(lone.store, lone.node, Issuer(farm), order(lone, MIX, recall_id=held.id))
     with pytest.raises(ForbiddenError):
@@ -283,7 +283,7 @@ def test_what_was_held_is_issued_even_if_a_correction_took_its_link_away(lone):
         "eventID": "urn:uuid:wrong",
     }
     say(lone, dairy, "TransformationEvent", 60, **made)
-    held = hold(lone.store, lone.node, Issuer(farm), order(lone, A))
+    held = hold(lone.store, lone.node, Issuer(farm), order(lone, A, state=State.HOLD))
     declared = {"declarationTime": format_event_time(lone.now_ms), "reason": "did_not_occur"}
     say(lone, dairy, "TransformationEvent", 60, **made, errorDeclaration=declared)
     done = issue(lone.store, lone.node, Issuer(farm), order(lone, A, recall_id=held.id))
@@ -296,7 +296,7 @@ def test_what_was_held_is_issued_even_if_a_correction_took_its_link_away(lone):
 def test_who_says_a_recall_does_not_become_the_holder(lone):
     _, packer, dairy = chain(lone)
     authority = lone.party("Authority")
-    hold(lone.store, lone.node, Issuer(authority, regulator=True), order(lone, A))
+    hold(lone.store, lone.node, Issuer(authority, regulator=True), order(lone, A, state=State.HOLD))
     with lone.store.reading() as connection:
         found = scope(connection, lone.node, [A]).described(connection)
     assert {holder.party for holder in found.holders} == {packer, dairy}
@@ -371,7 +371,10 @@ def test_what_is_recorded_between_trace_and_transaction_is_reached(lone, monkeyp
 
 def test_a_recall_that_went_on_meanwhile_is_not_overtaken(world, monkeypatch):
     farm, _, _ = chain(world)
-    held, drafts = hold(world.store, world.node, Issuer(farm), order(world, A)), recalling._drafts
+    held, drafts = (
+        hold(world.store, world.node, Issuer(farm), order(world, A, state=State.HOLD)),
+        recalling._drafts,
+    )
     wanted = order(world, A, recall_id=held.id)
 
     def meanwhile(*arguments: Any) -> Any:

@@ -39,7 +39,7 @@ def preview(site, *lots, **said):
 
 def issued(site, state="issued"):
     seen = preview(site, A, **SAID)
-    order = {"id": seen["id"], "state": state, "origin": [A], "scope": seen["scope"], **SAID}
+    order = {"id": seen["id"], "state": state, "origin": [A], "scope": seen["scope"][state], **SAID}
     answer = site.post("/recalls", order)
     assert answer.status_code == 201, answer.json
     return order, answer
@@ -47,7 +47,7 @@ def issued(site, state="issued"):
 
 def test_a_recall_is_previewed_held_issued_and_closed_and_anybody_sees_it(site):
     seen = preview(site, "09520000000011/A")
-    assert (seen["things"], seen["named"], "scope" in seen) == (3, [A, MIX, YOGHURT], False)
+    assert (seen["things"], seen["named"], seen["open"], "scope" in seen) == (3, [A, MIX, YOGHURT], [], False)
     assert [lost["why"] for lost in seen["lost"]] == [
         "shipped, and never received",
         "how much was made is not known",
@@ -59,7 +59,11 @@ def test_a_recall_is_previewed_held_issued_and_closed_and_anybody_sees_it(site):
     assert [(each["id"], each["state"], each["hazard"]["zh"]) for each in told] == [
         (order["id"], "hold", NOTICE.hazard["zh"])
     ]
+    assert preview(site, A)["open"] == [order["id"]]
     answer = site.post(f"{path}/issue", {"scope": order["scope"]})
+    assert (answer.status_code, answer.json["code"]) == (409, "scope-changed")
+    assert answer.json["preview"]["open"] == []
+    answer = site.post(f"{path}/issue", {"scope": answer.json["preview"]["scope"]["issued"]})
     assert (answer.status_code, answer.json["state"], answer.json["by"]) == (200, "issued", site.authority)
     answer = site.post(f"{path}/close", {"outcome": "removed"})
     assert (answer.status_code, answer.json["state"], answer.json["outcome"]) == (200, "closed", "removed")
@@ -104,12 +108,12 @@ def test_the_same_order_twice_is_done_once(site):
 def test_a_scope_that_changed_is_refused_with_the_new_preview(site):
     seen = preview(site, A, **SAID)
     make(site.world, site.dairy, [YOGHURT], LATE, 60)
-    order = {"id": seen["id"], "state": "issued", "origin": [A], "scope": seen["scope"], **SAID}
+    order = {"id": seen["id"], "state": "issued", "origin": [A], "scope": seen["scope"]["issued"], **SAID}
     answer = site.post("/recalls", order)
     assert (answer.status_code, answer.json["code"]) == (409, "scope-changed")
     new = answer.json["preview"]
     assert (new["things"], new["scope"] == seen["scope"]) == (4, False)
-    assert site.post("/recalls", {**order, "scope": new["scope"]}).status_code == 201
+    assert site.post("/recalls", {**order, "scope": new["scope"]["issued"]}).status_code == 201
 
 
 def test_what_is_made_later_is_in_the_answer_one_publish_later(site):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 import os
@@ -190,15 +191,34 @@ def test_a_preview_shows_the_scope_and_writes_it(ask, still, tmp_path):
     assert f"  with {called(still.dairy, 'Dairy')} at no known place: 2" in out
     assert f"  not traced: shipped, and never received (1): {YOGHURT}" in out
     assert "digest" not in out
-    assert (tmp_path / "s.csv").read_text().startswith("uri,kind")
+    rows = list(csv.DictReader((tmp_path / "s.csv").read_text("utf-8").splitlines()))
+    assert [(row["uri"], row["how"]) for row in rows] == [
+        (A, "start"),
+        (MIX, "affected"),
+        (YOGHURT, "affected"),
+    ]
     assert (tmp_path / "s.svg").read_text().startswith("<svg")
-    assert "digest" in ask("recall", "preview", LOT, *SAID)[1]
+    digests = re.findall(
+        r"^digest ([0-9a-f]{64}) \(to (\w+)\)$", ask("recall", "preview", LOT, *SAID)[1], re.MULTILINE
+    )
+    assert [verb for _, verb in digests] == ["hold", "issue"]
+    assert digests[0][0] != digests[1][0]
 
 
 def test_a_recall_is_held_issued_extended_shown_and_closed(cli, world):
-    digest = cli("recall", "preview", LOT, *SAID, "--json")[1]["scope"]
+    scope = cli("recall", "preview", LOT, *SAID, "--json")[1]["scope"]
+    code, refused, _ = cli(
+        "recall", "hold", LOT, *SAID, "--party", world.farm, "--confirm", scope["issued"], "--json"
+    )
+    assert (code, refused["error"]) == (1, "scope-changed")
+    digest = scope["hold"]
     code, held, _ = cli("recall", "hold", LOT, *SAID, "--party", world.farm, "--confirm", digest, "--json")
     assert (code, held["state"], held["things"]) == (0, "hold", 3)
+    _, again, _ = cli("recall", "preview", LOT, *SAID)
+    assert (
+        f"! {held['id']} is open and names this already: hold by {called(world.farm, 'Farm')}, 3 things"
+        in again
+    )
     code, out, _ = cli("recall", "issue", held["id"], "--party", world.farm, "--yes")
     assert (code, f"{held['id']} issued since" in out) == (0, True)
     assert extend_recalls(world.store, world.node).added == {held["id"]: 0}
@@ -208,7 +228,11 @@ def test_a_recall_is_held_issued_extended_shown_and_closed(cli, world):
     assert out.splitlines()[1] == "hazard: Salmonella / 沙门氏菌"
     assert out.splitlines()[-3:] == [A, MIX, YOGHURT]
     code, closed, _ = cli("recall", "close", held["id"], "--outcome", "safe", "--party", world.farm, "--json")
-    assert (code, closed["state"]) == (0, "closed")
+    assert (code, closed["state"], closed["outcome"]) == (0, "closed", "safe")
+    ended = f"{held['id']} closed (safe: nothing was wrong with it) since "
+    assert cli("recall", "list")[1].startswith(ended)
+    assert cli("recall", "show", held["id"])[1].startswith(ended)
+    assert "is open and names" not in cli("recall", "preview", LOT)[1]
     refuses(cli, "conflict", "recall", "issue", held["id"], "--party", world.farm, "--yes")
 
 

@@ -16,6 +16,7 @@ from traceability.operations.recallstatus import named_things
 from traceability.operations.tokens import Scope, new_token
 from traceability.supply.epcis.context import read_context
 from traceability.supply.epcis.events import CONTEXT, format_event_time
+from traceability.supply.recall import State
 
 LOT = "https://id.gs1.org/01/09520000000011/10/"
 A, B, MIX, YOGHURT, LATE = (LOT + lot for lot in ("A", "B", "MIX", "Y", "LATE"))
@@ -79,13 +80,19 @@ def chain(world: World) -> tuple[str, str, str]:
     return farm, packer, dairy
 
 
-def order(world: World, *origins: str, notice: Notice = NOTICE, recall_id: str | None = None) -> Order:
+def order(
+    world: World,
+    *origins: str,
+    notice: Notice = NOTICE,
+    recall_id: str | None = None,
+    state: State = State.ISSUED,
+) -> Order:
     """An order that confirms the scope as it is now."""
     recall_id = recall_id or new_id(world.now_ms)
     with world.store.reading() as connection:
         named = named_things(connection, recall_id)
         found = scope(connection, world.node, origins, named=named)
-    return Order(recall_id, origins, notice, found.digest(notice))
+    return Order(recall_id, origins, notice, found.digest(notice, state))
 
 
 class Site:

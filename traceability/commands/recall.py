@@ -27,9 +27,13 @@ from traceability.operations.recallstatus import (
     load_recall,
     named_things,
 )
-from traceability.supply.recall import Outcome, Recall
+from traceability.supply.recall import Outcome, Recall, State
 
 _LOT: Final = "09520000000011/A"
+_ENDED: Final = {
+    Outcome.SAFE: "safe: nothing was wrong with it",
+    Outcome.REMOVED: "removed from sale: the warning stays",
+}
 _SAID: Final = (
     '--class 1 --hazard-en Salmonella --hazard-zh 沙门氏菌 --advice-en "Do not eat" --advice-zh 请勿食用'
 )
@@ -111,14 +115,14 @@ def _preview(args: argparse.Namespace) -> Answer:
 
 
 def _announce(args: argparse.Namespace) -> Answer:
-    say = {"hold": hold, "issue": issue}[args.verb]
+    say, state = {"hold": (hold, State.HOLD), "issue": (issue, State.ISSUED)}[args.verb]
     with opened() as here:
-        issuer, seen = _issuer(here, args, "".join(args.lots)), look(here, args)
+        issuer, seen = _issuer(here, args, "".join(args.lots)), look(here, args, state)
         if seen.notice is None:
             raise RefusedError(
                 "nothing is said of what is wrong", remedy="Add --class, --hazard-..., --advice-..."
             )
-        digest = args.confirm or confirmed(seen, seen.notice, yes=args.yes)
+        digest = args.confirm or confirmed(seen, seen.notice, state, yes=args.yes)
         order = Order(seen.id, seen.scope.origins, seen.notice, digest)
         try:
             done = say(here.store, here.node, issuer, order, _sharing)
@@ -131,16 +135,15 @@ def _announce(args: argparse.Namespace) -> Answer:
 
 def _close(args: argparse.Namespace) -> Answer:
     with opened() as here:
-        done = close(
-            here.store, here.node, _issuer(here, args, args.id), args.id, Outcome(args.outcome), _sharing
-        )
-    return _done(done)
+        outcome = Outcome(args.outcome)
+        done = close(here.store, here.node, _issuer(here, args, args.id), args.id, outcome, _sharing)
+    return _done(done, outcome)
 
 
 def _list(_: argparse.Namespace) -> Answer:
     with opened() as here, here.store.reading() as connection:
         found = [(each, load_recall(connection, each)) for each in list_recalls(connection)]
-    lines = tuple(f"{_line(each)}: {said.hazard['en']}" for each, said in found)
+    lines = tuple(f"{_line(each, said.outcome)}: {said.hazard['en']}" for each, said in found)
     return Answer(
         {"recalls": [_told(each, said) for each, said in found]}, lines or ("there are no recalls",)
     )
@@ -154,7 +157,13 @@ def _show(args: argparse.Namespace) -> Answer:
     if said.contact is not None:
         texts.append(f"contact: {said.contact}")
     opened_by = f"opened by {found.party}, last said by {found.by}"
-    lines = (_line(found), *texts, opened_by, *(f"origin {uri}" for uri in said.origin), *things)
+    lines = (
+        _line(found, said.outcome),
+        *texts,
+        opened_by,
+        *(f"origin {uri}" for uri in said.origin),
+        *things,
+    )
     return Answer(_told(found, said) | {"named": list(things)}, lines)
 
 
@@ -166,13 +175,15 @@ def _issuer(here: Opened, args: argparse.Namespace, recall: str) -> Issuer:
         return issuer_of(connection, party, here.store.clock())
 
 
-def _done(done: Status) -> Answer:
-    line = f"{_line(done)}; it is public with the next publish"
-    return Answer(_told_status(done), (line,))
+def _done(done: Status, outcome: Outcome | None = None) -> Answer:
+    line = f"{_line(done, outcome)}; it is public with the next publish"
+    ended = {} if outcome is None else {"outcome": outcome.value}
+    return Answer(_told_status(done) | ended, (line,))
 
 
-def _line(found: Status) -> str:
-    return f"{found.id} {found.state} since {format_time(found.since_ms)}, {found.things} things"
+def _line(found: Status, outcome: Outcome | None) -> str:
+    ended = "" if outcome is None else f" ({_ENDED[outcome]})"
+    return f"{found.id} {found.state}{ended} since {format_time(found.since_ms)}, {found.things} things"
 
 
 def _told_status(found: Status) -> dict[str, Any]:

@@ -15,11 +15,19 @@ from traceability.errors import EventError, MalformedError, RefusedError
 from traceability.operations.names import Called, called_in
 from traceability.operations.recall import new_id
 from traceability.operations.recallscope import Notice, Scope, read_notice, scope
-from traceability.operations.recallstatus import ID, find_recall, load_recall, named_things
+from traceability.operations.recallstatus import (
+    ID,
+    Status,
+    find_recall,
+    load_recall,
+    named_things,
+    open_recalls,
+)
 from traceability.operations.tracerequest import read_thing
+from traceability.supply.recall import State
 from traceability.supply.tracing.labels import ThingKind
 from traceability.supply.tracing.picture import render_svg
-from traceability.supply.tracing.tables import render_csv
+from traceability.supply.tracing.tables import write_csv
 
 TEXTS: Final = ("hazard", "advice")
 """What a recall says in both languages."""
@@ -31,6 +39,7 @@ PLURALS: Final[Mapping[str, str]] = {
     ThingKind.PRODUCT: "products without lot",
     ThingKind.OTHER: "others",
 }
+_VERBS: Final[Mapping[State, str]] = {State.HOLD: "hold", State.ISSUED: "issue"}
 SHOWN: Final = 20
 """Holders that are shown."""
 
@@ -65,27 +74,45 @@ def add_files(verb: argparse.ArgumentParser) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What is shown before anything is said: under which id, what it says so far, the scope, and names."""
+    """What is shown before anything is said: under which id, what it says so far, the scope, and names.
+
+    ``state`` is what is about to be said, None while that is open; ``others`` are open recalls of the lots.
+    """
 
     id: str
     notice: Notice | None
     scope: Scope
     called: Called
+    state: State | None = None
+    others: Sequence[Status] = ()
 
     @property
     def data(self) -> dict[str, Any]:
         """For programs."""
-        data = {"id": self.id, **self.scope.to_json(self.notice)}
-        return data if self.notice is None else data | {"digest": self.scope.digest(self.notice)}
+        return {"id": self.id, "open": [each.id for each in self.others], **self.scope.to_json(self.notice)}
 
     @property
     def lines(self) -> tuple[str, ...]:
         """For people."""
-        return tuple(_scope_lines(self.scope, self.notice, self.called))
+        return (*_scope_lines(self.scope, self.called), *self._last_lines())
+
+    def _last_lines(self) -> Iterator[str]:
+        for other in self.others:
+            by = self.called.party(other.party)
+            yield f"! {other.id} is open and names this already: {other.state} by {by}, {other.things} things"
+            yield f"  to go on with that one, give its id in place of the lots: recall issue {other.id}"
+        if self.notice is not None:
+            for state, digest in self.scope.digests(self.notice).items():
+                if self.state in {None, State(state)}:
+                    yield f"digest {digest} (to {_VERBS[State(state)]})"
 
 
-def look(here: Opened, args: argparse.Namespace) -> Seen:
-    """Trace what is to be recalled, and write the files that were asked for."""
+def look(here: Opened, args: argparse.Namespace, state: State | None = None) -> Seen:
+    """Trace what is to be recalled, and write the files that were asked for.
+
+    Args:
+        state: what is about to be said of it; None for a preview of either.
+    """
     progress("tracing")
     with here.store.reading() as connection:
         notice, recall_id = _texts(args), new_id(here.store.clock())
@@ -100,9 +127,11 @@ def look(here: Opened, args: argparse.Namespace) -> Seen:
             notice = notice or Notice(said.recall_class, said.hazard, said.advice, said.contact)
         found = scope(connection, here.node, [read_thing(here.node, lot) for lot in origins], named=named)
         found = found.described(connection)
-        seen = Seen(recall_id, notice, found, called_in(connection, found.trace))
+        others = [each for each in open_recalls(connection, found.origins) if each.id != recall_id]
+        called = called_in(connection, found.trace, others={each.party for each in others})
+        seen = Seen(recall_id, notice, found, called, state, others)
     if args.csv is not None:
-        write_file(args.csv, render_csv(found.trace))
+        write_file(args.csv, write_csv(found.rows))
     if args.svg is not None:
         write_file(args.svg, render_svg(found.trace, names=seen.called.products))
     return seen
@@ -131,13 +160,13 @@ def _option(pointer: str) -> str:
     return "--class" if pointer == "/recallClass" else f"--{pointer.strip('/').replace('/', '-')}"
 
 
-def confirmed(seen: Seen, notice: Notice, *, yes: bool) -> str:
+def confirmed(seen: Seen, notice: Notice, state: State, *, yes: bool) -> str:
     """The digest of what is shown now, if whoever sees it says yes.
 
     Raises:
         RefusedError: they do not, or nobody is there to ask.
     """
-    digest = seen.scope.digest(notice)
+    digest = seen.scope.digest(notice, state)
     if yes:
         return digest
     print("\n".join(seen.lines), file=sys.stderr)
@@ -149,7 +178,7 @@ def confirmed(seen: Seen, notice: Notice, *, yes: bool) -> str:
     return digest
 
 
-def _scope_lines(found: Scope, notice: Notice | None, called: Called) -> Iterator[str]:
+def _scope_lines(found: Scope, called: Called) -> Iterator[str]:
     yield f"{len(found.things)} things are reached from {', '.join(found.origins)}"
     for depth, kinds in found.steps:
         counted = ", ".join(
@@ -167,5 +196,3 @@ def _scope_lines(found: Scope, notice: Notice | None, called: Called) -> Iterato
     for why, which in found.lost:
         some = ", ".join(which[:3]) + (", ..." if len(which) > 3 else "")
         yield f"  not traced: {why} ({len(which)}): {some}"
-    if notice is not None:
-        yield f"digest {found.digest(notice)}"

@@ -32,10 +32,12 @@ class Called:
         return f"{name} ({uri.rpartition('/')[2]})" if name else uri
 
 
-def called_in(connection: Connection, found: Trace, language: str = "en") -> Called:
-    """The names in a trace that was described."""
+def called_in(
+    connection: Connection, found: Trace, language: str = "en", *, others: Iterable[str] = ()
+) -> Called:
+    """The names in a trace that was described, and those of other parties (URIs)."""
     uris = (found.name(thing.id) for thing in found.walked.things)
-    parties = {detail.last_party for detail in found.details.values() if detail.last_party}
+    parties = {detail.last_party for detail in found.details.values() if detail.last_party}.union(others)
     named = (product_names(connection, uris), party_names(connection, parties))
     return Called(
         *({key: each[language] for key, each in some.items() if language in each} for some in named)

@@ -103,7 +103,7 @@ def hold(
     """Hold lots, and all that was made of them; the same again changes nothing.
 
     Raises:
-        ScopeChangedError: another scope, or other texts, than were confirmed.
+        ScopeChangedError: another scope, other texts or another step than were confirmed.
         ForbiddenError: a firm names what is another's, or the id is of somebody else's recall.
         ConflictError: the id has another recall, or it went on meanwhile.
         UnknownSubjectError, IdentifierError, QueryTooLargeError: see ``scope``.
@@ -208,8 +208,8 @@ def _announce(
             origins = said.origin
         found = scope(connection, node, origins, named=named_things(connection, order.id))
         require_own(connection, issuer, found.origins)
-    if found.digest(order.notice) != order.confirm:
-        raise ScopeChangedError("the scope or the texts are not those that were confirmed")
+    if found.digest(order.notice, state) != order.confirm:
+        raise ScopeChangedError("the step, the scope or the texts are not those that were confirmed")
     notice = order.notice
     recall = Recall(
         *(order.id, state, notice.recall_class, found.origins),

@@ -25,12 +25,14 @@ from traceability.signing.strictjson import json_encode
 from traceability.supply.epcis.vocabulary import check_vocabulary
 from traceability.supply.recall import MEMBER, State
 from traceability.supply.tracing.labels import kind_of, product_of
+from traceability.supply.tracing.tables import Line, lines
 from traceability.supply.tracing.trace import Detail, Flag, Mode, Options, Reached, Trace
 
 MAX_THINGS: Final = 100_000
 """Things that one recall names: a hundred events of a thousand."""
 MAX_ORIGINS: Final = 100
 """Lots that are named when it begins."""
+_AFFECTED: Final = {"start", Mode.AFFECTED.value}
 _TEXTS: Final = ("hazard", "advice")
 _NOTICE: Final = ("recallClass", *_TEXTS, "contact")
 _ORIGINS: Final = frozenset({Kind.BATCH, Kind.ITEM, Kind.LOGISTIC_UNIT})
@@ -76,10 +78,22 @@ class Scope:
     things: tuple[str, ...]
     trace: Trace
 
-    def digest(self, notice: Notice) -> str:
-        """SHA-256 over what is named and what is said: who confirms it has seen both."""
-        said = [notice.recall_class, dict(notice.hazard), dict(notice.advice), notice.contact]
+    def digest(self, notice: Notice, state: State) -> str:
+        """SHA-256 over what is done, named and said: who confirms a hold has not confirmed a recall."""
+        said = [state.value, notice.recall_class, dict(notice.hazard), dict(notice.advice), notice.contact]
         return hashlib.sha256(json_encode([list(self.origins), list(self.things), said])).hexdigest()
+
+    def digests(self, notice: Notice) -> dict[str, str]:
+        """The digest that confirms each of what can be done, by the state that it leads to."""
+        return {state.value: self.digest(notice, state) for state in (State.HOLD, State.ISSUED)}
+
+    @property
+    def rows(self) -> Iterator[Line]:
+        """A line for each of the things, and for what is affected and cannot be named for want of a lot."""
+        traced = {line.uri: line for line in lines(self.trace) if line.how in _AFFECTED}
+        yield from traced.values()
+        for uri in sorted(set(self.things) - traced.keys()):
+            yield Line(uri, kind_of(uri).value, "", "named before", *[""] * 7)
 
     def described(self, connection: Connection) -> Scope:
         """The same with places, parties and quantities; takes a few times as long as the trace."""
@@ -125,7 +139,7 @@ class Scope:
     def to_json(self, notice: Notice | None, limit: int = MAX_THINGS) -> dict[str, Any]:
         """The preview for programs; at most ``limit`` things of each list, and no digest of nothing said."""
         return {
-            **({} if notice is None else {"scope": self.digest(notice)}),
+            **({} if notice is None else {"scope": self.digests(notice)}),
             "origin": list(self.origins),
             "things": len(self.things),
             "named": list(self.things[:limit]),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -59,6 +59,17 @@ def list_recalls(connection: Connection, limit: int = LISTED) -> Sequence[Status
     """The recalls whose state changed last, newest first."""
     query = _statuses().order_by(Row.since_ms.desc(), Row.id.desc()).limit(limit)
     return [_status(row) for row in connection.execute(query)]
+
+
+def open_recalls(connection: Connection, uris: Collection[str]) -> Sequence[Status]:
+    """The recalls that name one of these things and are not closed, the oldest first.
+
+    Args:
+        uris: canonical; at most as many as one recall begins with.
+    """
+    naming = select(Recalled.recall).join(Thing, Thing.id == Recalled.thing).where(Thing.uri.in_(uris))
+    query = _statuses().where(Row.id.in_(naming), Row.state != State.CLOSED.value)
+    return [_status(row) for row in connection.execute(query.order_by(Row.since_ms, Row.id))]
 
 
 def load_recall(connection: Connection, status: Status) -> Recall:

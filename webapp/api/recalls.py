@@ -24,6 +24,7 @@ from traceability.operations.recallstatus import (
     list_recalls,
     load_recall,
     named_things,
+    open_recalls,
 )
 from traceability.operations.tokens import Access, Scope
 from traceability.operations.tracerequest import read_thing
@@ -63,7 +64,7 @@ class Recalls(Resource):
         body="RecallOrder",
     )
     def post(self) -> Response:
-        """Hold lots, or issue a recall at once: `scope` is the digest that a preview gave.
+        """Hold lots, or issue a recall at once: `scope` is the digest that a preview gave for that `state`.
 
         With the `id` of that preview the request can be sent again; it is done once.
         """
@@ -91,8 +92,9 @@ class Preview(Resource):
     def post(self) -> Response:
         """Trace what became of some lots; nothing is recorded.
 
-        With the texts of a recall the answer has the digest `scope`, over what is reached and what
-        is said.
+        With the texts of a recall the answer has two digests in `scope`, over what is reached and
+        what is said: one confirms a `hold`, the other that it is `issued`. `open` has the ids of
+        recalls that name one of the lots already and are not closed.
         """
         access = sender(Scope.RECALL)
         said = _body("origin", "recallClass hazard advice contact")
@@ -200,7 +202,8 @@ def _preview(origins: tuple[str, ...], notice: Notice | None, recall_id: str = "
     with store().reading() as connection:
         named = named_things(connection, recall_id)
         found = scope(connection, node(), origins, named=named).described(connection)
-    return found.to_json(notice, SHOWN)
+        others = [each.id for each in open_recalls(connection, found.origins) if each.id != recall_id]
+    return {"open": others, **found.to_json(notice, SHOWN)}
 
 
 def _body(required: str, others: str) -> Mapping[str, Any]:

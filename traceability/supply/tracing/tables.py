@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import astuple, dataclass, fields
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -72,14 +72,19 @@ def utc(at_ms: int | None) -> str:
 
 
 def render_csv(trace: Trace) -> str:
-    """The table as CSV (RFC 4180) with a head, times in UTC.
+    """The table as CSV; see ``write_csv``."""
+    return write_csv(lines(trace))
+
+
+def write_csv(table: Iterable[Line]) -> str:
+    """Lines as CSV (RFC 4180) with a head, times in UTC.
 
     A cell that a spreadsheet would take for a formula gets an apostrophe in front (OWASP, CSV injection).
     """
     out = io.StringIO(newline="")
     writer = csv.writer(out)
     writer.writerow(field.name for field in fields(Line))
-    writer.writerows([_guarded(cell) for cell in astuple(line)] for line in lines(trace))
+    writer.writerows([_guarded(cell) for cell in astuple(line)] for line in table)
     return out.getvalue()
 
 

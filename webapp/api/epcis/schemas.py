@@ -115,7 +115,7 @@ _NOTICE: Final[dict[str, Any]] = {
 }
 _ORIGIN: Final = {"type": "array", "items": TEXT, "minItems": 1, "maxItems": 100}
 _DIGEST: Final = {
-    "description": "SHA-256 over what is reached and what is said, as a preview gave it",
+    "description": "SHA-256 over the state, what is reached and what is said, as a preview gave it",
     **TEXT,
 }
 _RECALL: Final = obj(
@@ -146,9 +146,10 @@ RECALLS: Final[dict[str, dict[str, Any]]] = {
     "RecallIssue": obj("scope", scope=_DIGEST, **_NOTICE),
     "RecallClose": obj("outcome", outcome={"type": "string", "enum": list(Outcome)}),
     "RecallScope": obj(
-        "id origin things named steps holders quantities lost",
+        "id open origin things named steps holders quantities lost",
         id={"description": "under which it can be held or issued", **TEXT},
-        scope=_DIGEST,
+        open={"description": "recalls that name one of the lots and are not closed", **listed(TEXT)},
+        scope=obj("hold issued", hold=_DIGEST, issued=_DIGEST),
         origin=listed(TEXT),
         things=COUNT,
         named=listed(TEXT),
