@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from traceability.ledger.stay import StayClose, StayOpen
 from traceability.sensing.coldchain import Limits
+from traceability.supply.epcis.events import begins
 from traceability.supply.recall import Recall
 from traceability.verification.stays import Curve
 
@@ -106,3 +108,15 @@ class Journey:
             if happening.recall is not None:
                 newest[happening.recall.id] = happening.recall, happening
         return tuple(newest.values())
+
+    @property
+    def makers(self) -> tuple[str, ...]:
+        """The parties that say that the batch began with them, and did not take it back, by their records.
+
+        One, or none where it is only named; more contradict each other, and ``created`` is the first.
+        """
+        claims = Counter[str]()
+        for happening in self.happenings:
+            if begins(happening.event, self.batch, happening.node):
+                claims[happening.party] += -1 if "errorDeclaration" in happening.event else 1
+        return tuple(party for party, count in claims.items() if count > 0)

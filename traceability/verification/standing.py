@@ -11,6 +11,23 @@ from traceability.supply.recall import Answer, Recall, answer_of
 from traceability.verification.journey import Happening, Journey
 
 UNKNOWN: Final = "unknown"
+IN_WORDS: Final = (
+    "Everything that was asked holds.",
+    "Something does not match: do not rely on this file.",
+    "Nothing contradicts it, but not everything could be checked.",
+)
+"""What a verdict comes to, by its exit code."""
+PROVEN: Final = (
+    "These records are genuine",
+    "",
+    "Nothing contradicts these records, though not all could be checked",
+)
+"""The same as the beginning of a sentence, where there are records to speak of."""
+ALARMS: Final[Mapping[Answer | None, str]] = {
+    Answer.RECALLED: "this lot is RECALLED: do not eat or sell it",
+    Answer.HELD: "this lot is HELD: do not eat or sell it until that is over",
+}
+"""How that sentence ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +51,12 @@ class Standing:
         said = [f"by {names[event.party]['en']}: {recall.hazard['en']}" for recall, event in self.recalls]
         word = self.answer.upper() if self.answer is Answer.RECALLED else self.answer
         return str(word), "; ".join([*said, f"as of {format_time(self.as_of_ms)}"])
+
+    def last_line(self, exit_code: int) -> str:
+        """What a verdict comes to; of a lot that is held or recalled nobody shall read that all is well."""
+        if self.answer in ALARMS:
+            return f"{PROVEN[exit_code]}, and by them {ALARMS[self.answer]}."
+        return IN_WORDS[exit_code]
 
     def to_json(self) -> dict[str, Any]:
         """The same for programs; ``by`` is a party's URI."""

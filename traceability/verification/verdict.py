@@ -8,7 +8,8 @@
 
 An answer ``holds``, is ``unknown`` (it needs a policy that the verifier did not bring, or a
 statement that is withheld), or ``fails``. After the first failure nothing else is claimed.
-Beside them stands whether the batch is recalled: that changes what to eat, not what was proven.
+Beside them stands whether the batch is recalled: that changes what to eat, not what was proven,
+so it changes the last line and not the exit code.
 """
 
 from __future__ import annotations
@@ -44,12 +45,6 @@ class Status(StrEnum):
 
 
 PARTS: Final = ("signed", "unchanged", "complete", "fresh", "not proven")
-IN_WORDS: Final = (
-    "Everything that was asked holds.",
-    "Something does not match: do not rely on this file.",
-    "Nothing contradicts it, but not everything could be checked.",
-)
-"""By exit code."""
 NOT_PROVEN: Final = "that a sensor told the truth, and that the goods in your hands belong to this label"
 
 
@@ -90,7 +85,7 @@ class Verdict:
         answers.append(("recall", *self.standing.words(names)))
         return [
             *(f"{name:<11} {status:<8} {text}" for name, status, text in answers),
-            IN_WORDS[self.exit_code],
+            self.standing.last_line(self.exit_code),
         ]
 
     def to_json(self) -> dict[str, Any]:
@@ -100,6 +95,7 @@ class Verdict:
         return {
             "parts": {p.name: {"status": p.status.value, "text": p.text} for p in self.parts},
             "recall": self.standing.to_json(),
+            "text": self.standing.last_line(self.exit_code),
             "failure": self.failure and {"code": self.failure.code, "text": str(self.failure)},
             "records": [
                 {
@@ -195,6 +191,11 @@ class _Run:
         said = [f"signed by {', '.join(names['self'])}"] if names["self"] else []
         if names["node"]:
             said.append(f"entered by {', '.join(names['node'])}, signed by the node for them")
+        if len(journey.makers) > 1:
+            claim = ", ".join(journey.names[party]["en"] for party in journey.makers)
+            said.insert(
+                0, f"{len(journey.makers)} firms say that they made it ({claim}): the first is followed"
+            )
         suspected = sum(happening.suspected for happening in journey.happenings)
         if suspected:
             said.append(f"events under suspicion that their key was misused: {suspected}")

@@ -13,7 +13,16 @@ from traceability.supply.recall import Outcome, Recall, State
 from traceability.verification.journey import Happening, Journey
 from traceability.verification.stays import NO_LIMITS
 from webapp.consumer.cold import Cold, stay_rows, total, unmonitored_ms
-from webapp.i18n import named, noted, render_text, render_time, show_degrees, show_duration, translate
+from webapp.i18n import (
+    language,
+    named,
+    noted,
+    render_text,
+    render_time,
+    show_degrees,
+    show_duration,
+    translate,
+)
 
 MINUTE_MS: Final = 60_000
 DEMONSTRATION: Final = "0952"
@@ -49,6 +58,7 @@ class Step:
     recorded_ms: int
     hidden: int
     alarm: bool
+    suspected: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +71,7 @@ class Told:
     summary: list[str]
     steps: list[Step]
     outside_ms: int
+    rivals: str
 
 
 def tell(journey: Journey) -> Told:
@@ -72,6 +83,7 @@ def tell(journey: Journey) -> Told:
         summary=summary(journey),
         steps=steps(journey),
         outside_ms=total(stay_rows(journey)).outside_ms if journey.limits != NO_LIMITS else 0,
+        rivals=rivals(journey),
     )
 
 
@@ -108,6 +120,18 @@ def producer(journey: Journey) -> str:
         return translate("not recorded here")
     first = _creation(journey)
     return named(journey.names.get(first.party), first.party)
+
+
+def rivals(journey: Journey) -> str:
+    """A sentence that warns of firms who each say that they made the batch; empty if there is one at most."""
+    if len(journey.makers) < 2:
+        return ""
+    names = [named(journey.names.get(party), party) for party in journey.makers]
+    return translate(
+        "More than one firm says that it made this lot: %(names)s. They contradict each other; "
+        "this page follows the one whose record is the first.",
+        names=("、" if language() == "zh" else ", ").join(names),
+    )
 
 
 def frames_and_sensors(journey: Journey) -> tuple[int, int]:
@@ -162,6 +186,7 @@ def _step(happening: Happening, journey: Journey) -> Step:
         recorded_ms=happening.recorded_ms,
         hidden=happening.hidden,
         alarm=happening.recall is not None and happening.recall.outcome is not Outcome.SAFE,
+        suspected=happening.suspected,
     )
 
 

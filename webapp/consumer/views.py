@@ -169,6 +169,7 @@ def _shown(journey: Journey, made: Made) -> dict[str, Any]:
         "chart": chart.draw(journey, offset),
         "chart_text": story.chart_description(journey),
         "producer": story.producer(journey),
+        "rivals": story.rivals(journey),
         "parties": {h.party: h.custody for h in journey.happenings},
         "frames": frames,
         "sensors": sensors,

@@ -58,7 +58,12 @@ def test_the_verdict_has_a_line_for_recalls_that_changes_no_other_answer(bundles
     verdict = check(made[lot], policy)
     (line,) = [line for line in verdict.lines() if line.startswith("recall ")]
     assert line.startswith(f"recall      {word:<8} {text}")
-    assert verdict.lines()[-1] == "Everything that was asked holds."
+    last = verdict.lines()[-1]
+    assert (last == "Everything that was asked holds.") is (word in {"none", "cleared"})
+    if word in {"held", "RECALLED"}:
+        assert last.startswith("These records are genuine, and by them this lot is ")
+        assert f"{word.upper()}: do not eat or sell it" in last
+    assert verdict.to_json()["text"] == last
     told = verdict.to_json()["recall"]
     assert told["answer"] == word.lower()
     assert told["as_of"].startswith("2026-01-01T")
@@ -84,6 +89,9 @@ def test_a_recall_is_told_whoever_vouches_and_whatever_is_withheld(bundles):
     verdict = check(made["recalled"], None)
     assert verdict.to_json()["recall"]["answer"] == "recalled"
     assert any(line.startswith("recall      RECALLED by Farm") for line in verdict.lines())
+    assert verdict.exit_code == 2
+    assert "RECALLED" in verdict.lines()[-1]
+    assert "not all could be checked" in verdict.lines()[-1]
 
 
 def test_what_does_not_match_says_nothing_of_recalls(bundles):
