@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import html
+import io
+import os
 import re
+import shlex
 import socket
 import subprocess
 import sys
@@ -14,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.running import node_environment, running_node
-from traceability.__main__ import build_parser
+from traceability.__main__ import build_parser, main
 from traceability.settings import SETTINGS
 
 ROOT = Path(__file__).parents[2]
@@ -62,6 +65,39 @@ def test_your_own_batch_and_your_own_sensor(tmp_path):
         assert "My farm" in shown
         assert "Unchanged since they were recorded" in shown
         assert "firmware_sim" not in " ".join(node.processes().values())
+
+
+def test_the_trace_and_the_recall_do_what_they_say(tmp_path, monkeypatch, capsys):
+    for name in [name for name in os.environ if name.startswith("FT_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("FT_DATA", str(tmp_path / "node"))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "stdin", Person("yes\n"))
+    titles = ("--product-en", "X", "--product-zh", "某")
+    made = ("--party", "9520001000010", "--gtin", "09520008000105", "--lot", "SY-1121-1")
+    before = [
+        ("init",),
+        ("enrol", "party", "--name-en", "Farm", "--name-zh", "农场", "--gln", "9520001000010"),
+        ("batch", "new", *titles, "--gtin", "09520001000102", "--lot", "CB-1120-07"),
+        ("batch", "new", *titles, *made, "--from", "09520001000102/CB-1120-07=12.5KGM"),
+    ]
+    lines = shell("Trace it, recall it").replace("\\\n", " ").splitlines()
+    block = [shlex.split(line) for line in lines if line]
+    assert {words[0] for words in block} == {"traceability"}
+    for words in [*before, *(words[1:] for words in block)]:
+        assert main(words) == 0, capsys.readouterr().err
+    said = capsys.readouterr()
+    assert "backward: 2 things" in said.out
+    assert (tmp_path / "trace.svg").read_text("utf-8").startswith("<svg")
+    assert "2 things: type yes to sign this" in said.err
+    assert re.search(r"R-\S+ issued since \S+, 2 things", said.out)
+
+
+class Person(io.StringIO):
+    """Somebody at a terminal."""
+
+    def isatty(self) -> bool:
+        return True
 
 
 @pytest.mark.parametrize(
