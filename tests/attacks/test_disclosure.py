@@ -22,9 +22,9 @@ from tests.support.world import World, make_world
 from traceability.ledger.record import GENESIS, Record, commit
 from traceability.operations.audit import audit
 from traceability.operations.capture import Captured, capture
+from traceability.operations.disclosures import disclosures_of
 from traceability.operations.draft import Given
 from traceability.operations.erase import erase
-from traceability.operations.events import disclosures_of
 from traceability.operations.policies import set_exception
 from traceability.signing import sdjwt
 from traceability.signing.disclosure import Audience
@@ -348,8 +348,8 @@ def test_what_was_erased_is_nowhere_on_disk_and_everything_else_still_holds(own:
 
 
 def test_an_erasure_that_nobody_gave_a_reason_for_is_named(own: Told):
-    table = models.Disclosure
+    table = models.Disclosures
     with own.world.store.transaction() as tx:
-        tx.connection.execute(update(table).where(table.statement == own.event.sha256).values(body=None))
+        tx.connection.execute(update(table).where(table.statement == own.event.sha256).values(texts=""))
     found = audit(own.world.store, own.world.node).findings
     assert any(finding.code == "disclosure" for finding in found)

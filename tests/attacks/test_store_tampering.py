@@ -31,7 +31,9 @@ from sqlalchemy.exc import DBAPIError
 
 from tests.support.world import Story, make_world, tell_story
 from traceability.operations.audit import Report, audit, audit_connection
+from traceability.operations.disclosures import SEPARATOR, split_texts
 from traceability.operations.publish import publish
+from traceability.signing.sdjwt import digest_of
 from traceability.store import access, models
 
 PROTECTED = "protected"
@@ -42,7 +44,7 @@ CLASSIFICATION: dict[str, dict[str, str]] = {
     "records": dict.fromkeys(
         ("stream", "seq", "time_ms", "media_type", "statement", "salt", "hash", "log_index"), PROTECTED
     ),
-    "disclosures": dict.fromkeys(("statement", "digest", "body"), PROTECTED),
+    "disclosures": dict.fromkeys(("statement", "texts"), PROTECTED),
     "keys": dict.fromkeys(("kid", "subject", "public", "stream", "from_ms", "until_ms"), PROTECTED),
     "custody": dict.fromkeys(("kid", "sealed"), PROTECTED),
     "devices": dict.fromkeys(("id", "kid", "settled"), PROTECTED),
@@ -243,6 +245,7 @@ def test_every_change_is_named(
         rows = {name: list(connection.execute(ordered(table)).mappings()) for name, table in TABLES.items()}
     # The audit's rules are the same on both databases: PostgreSQL gets every eighth case.
     cases = [*column_cases(rows), *row_cases(rows), *knowing_cases(rows)]
+    cases += disclosure_cases(rows["disclosures"])
     cases = cases if attacked.backend == "sqlite" else cases[::8]
     missed, impossible, found = [], Counter[str](), Counter[str]()
     for case in cases:
@@ -273,17 +276,18 @@ def test_the_columns_that_are_no_evidence_do_not_alarm(attacked: Attacked):
 
 
 def test_an_erased_disclosure_is_counted_and_a_kept_one_is_named(attacked: Attacked):
-    table = models.Disclosure
     counted, named = 0, 0
+    table = models.Disclosures
     with attacked.connection() as connection:
-        rows = connection.execute(select(table.statement, table.digest).where(table.body.is_not(None))).all()
-        erased_before = connection.execute(select(func.count()).where(table.body.is_(None))).scalar_one()
-    for statement, digest in rows[:: 6 if attacked.backend == "sqlite" else 18]:
+        rows = [(row, each) for row in connection.execute(select(table)) for each in split_texts(row.texts)]
+        erased_before = connection.execute(select(func.count()).select_from(access.Erasure)).scalar_one()
+    for found, gone in rows[:: 6 if attacked.backend == "sqlite" else 18]:
 
-        def erase(connection: Connection, statement: bytes = statement, digest: str = digest) -> None:
-            one = (table.statement == statement, table.digest == digest)
-            connection.execute(update(table).where(*one).values(body=None))
-            row = {"statement": statement, "digest": digest, "part": "readPoint", "party": "https://x"}
+        def erase(connection: Connection, found: Any = found, gone: str = gone) -> None:
+            left = [each for each in split_texts(found.texts) if each != gone]
+            setting_texts(found._mapping, left)(connection)
+            row = {"statement": found.statement, "digest": digest_of(gone), "part": "readPoint"}
+            row |= {"party": "https://x"}
             connection.execute(insert(access.Erasure).values(row | {"reason": "asked to", "at_ms": 1}))
 
         report = attacked.audit_after(erase)
@@ -339,7 +343,7 @@ def column_cases(rows: dict[str, list[Any]]) -> Iterator[Case]:
         own = [row for row in rows[name] if name != "quarantine" or row["size"] <= 16_384]
         for turn, column_name in enumerate(protected, start=1):
             column, first = table.columns[column_name], turn % len(own)
-            changes = [(row, changed_values(column, row, own)) for row in own[first:] + own[:first]]
+            changes = [(row, list(changed_values(column, row, own))) for row in own[first:] + own[:first]]
             row, values = next(((row, values) for row, values in changes if values), (None, []))
             if row is not None:
                 yield set_value(table, row, column, values[turn % len(values)])
@@ -347,14 +351,7 @@ def column_cases(rows: dict[str, list[Any]]) -> Iterator[Case]:
     yield set_value(TABLES["checkpoints"], first, TABLES["checkpoints"].columns["published"], False)
 
 
-def changed_values(column: Column[Any], row: Any, rows: list[Any]) -> list[Any]:
-    values = list(_changed_values(column, row, rows))
-    if (column.table.name, column.name) == ("disclosures", "body"):
-        return [value for value in values if value is not None]  # erasing has a test of its own
-    return values
-
-
-def _changed_values(column: Column[Any], row: Any, rows: list[Any]) -> Iterator[Any]:
+def changed_values(column: Column[Any], row: Any, rows: list[Any]) -> Iterator[Any]:
     old = row[column.name]
     others = [r[column.name] for r in rows if r[column.name] not in {old, None}]
     if isinstance(column.type, Boolean):
@@ -412,6 +409,28 @@ def row_cases(rows: dict[str, list[Any]]) -> Iterator[Case]:
                     others = [s["hash"] for s in rows["streams"] if s["hash"] != row[column.name]]
                     if row[column.name] is not None:
                         yield set_value(table, row, column, others[0])
+
+
+def disclosure_cases(rows: list[Any]) -> Iterator[Case]:
+    """Of some events one disclosure gone, all in another order, one twice, one of another event."""
+    for turn, row in enumerate(rows[:3]):
+        texts = split_texts(row["texts"])
+        gone = turn % len(texts)
+        for what, changed in (
+            ("one is gone", texts[:gone] + texts[gone + 1 :]),
+            ("another order", texts[::-1]),
+            ("one twice", [texts[gone], *texts]),
+            ("one of another event", [*texts, split_texts(rows[turn - 1]["texts"])[0]]),
+        ):
+            yield Case("disclosures", f"{what} of {row['statement'].hex()}", setting_texts(row, changed))
+
+
+def setting_texts(row: Any, texts: list[str]) -> Change:
+    table = models.Disclosures
+    values = {"texts": SEPARATOR.join(texts)}
+    return lambda connection: must_change(
+        connection, update(table).where(table.statement == row["statement"]).values(values)
+    )
 
 
 def deleting(table: Table, row: Any) -> Change:
@@ -486,7 +505,7 @@ def cutting(stream: Any) -> Change:
         left = connection.execute(select(record.seq).where(record.statement == last.statement)).first()
         if left is None:
             for table, name in (
-                (models.Disclosure, models.Disclosure.statement),
+                (models.Disclosures, models.Disclosures.statement),
                 (models.Gap, models.Gap.statement),
                 (models.Statement, models.Statement.sha256),
             ):

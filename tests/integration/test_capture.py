@@ -31,7 +31,7 @@ from traceability.verification.bundle import encode_bundle
 from traceability.verification.stays import NO_LIMITS
 from traceability.verification.verdict import check
 
-TABLES = (models.Record, models.Statement, models.Stream, models.Disclosure, models.Batch)
+TABLES = (models.Record, models.Statement, models.Stream, models.Disclosures, models.Batch)
 
 
 def given(kind: str = "ObjectEvent", at_ms: int = START_MS, **members: Any) -> Given:

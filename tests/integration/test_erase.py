@@ -15,13 +15,15 @@ from traceability.commands.verb import Opened
 from traceability.errors import ConflictError, StatementError, UnknownSubjectError
 from traceability.operations.audit import audit
 from traceability.operations.capture import Captured, capture
+from traceability.operations.disclosures import disclosures_of
 from traceability.operations.draft import Given
 from traceability.operations.erase import erase, newest_erasure, preview_erasure
 from traceability.operations.events import load_event
 from traceability.operations.project import NO_CONTENT
 from traceability.settings import NodeSettings, load
 from traceability.signing.disclosure import Audience
-from traceability.store import models, projections
+from traceability.signing.sdjwt import digest_of
+from traceability.store import projections
 from traceability.store.access import Erasure
 from traceability.supply.epcis.context import read_context
 from traceability.supply.epcis.events import CONTEXT
@@ -187,10 +189,8 @@ def test_the_audit_names_what_is_gone_without_a_reason_and_a_kept_part_with_one(
     assert "no row says why" in finding.text
     with lone.store.transaction() as tx:
         tx.connection.execute(update(Erasure).values(part="ilmd/ft:parents"))
-        digest = tx.connection.execute(
-            select(models.Disclosure.digest).where(models.Disclosure.body.is_not(None))
-        ).scalars()
-        row = {"statement": made.sha256, "digest": digest.first(), "part": "x:a", "party": farm}
+        digest = digest_of(disclosures_of(tx.connection, made.sha256)[0])
+        row = {"statement": made.sha256, "digest": digest, "part": "x:a", "party": farm}
         tx.connection.execute(insert(Erasure).values(row | {"reason": "r", "at_ms": 1}))
     said = [finding.text for finding in audit(lone.store, lone.node).findings]
     assert any("never erased" in text for text in said)

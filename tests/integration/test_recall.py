@@ -77,7 +77,7 @@ def named(world: World, recall_id: str) -> set[str]:
 
 def counts(world: World) -> list[int]:
     tables = (
-        *(models.Record, models.Statement, models.Stream, models.Disclosure),
+        *(models.Record, models.Statement, models.Stream, models.Disclosures),
         *(projections.Event, projections.Recall, projections.Recalled),
     )
     with world.store.reading() as connection:

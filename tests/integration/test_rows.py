@@ -7,7 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from traceability.errors import MalformedError
-from traceability.store import models
+from traceability.store import models, projections
 from traceability.store.engine import Store
 from traceability.store.rows import insert_all, insert_new
 
@@ -53,14 +53,13 @@ def test_a_row_that_is_there_is_an_error_where_none_may_be(store):
 
 
 def test_null_is_kept(store):
-    statement = {"sha256": bytes(32), "body": b"x"}
+    link = {"src": 1, "kind": 1, "at_ms": 1, "event": 1, "uom": "KGM"}
     with store.transaction() as tx:
-        insert_new(tx, models.Statement, [statement])
-        rows = [{"statement": bytes(32), "digest": d, "body": b} for d, b in (("a", None), ("b", "text"))]
-        insert_new(tx, models.Disclosure, rows)
+        rows = [link | {"dst": dst, "quantity": quantity} for dst, quantity in ((1, None), (2, "1.50"))]
+        insert_new(tx, projections.Link, rows)
     with store.reading() as connection:
-        found = connection.execute(select(models.Disclosure.digest, models.Disclosure.body)).all()
-    assert sorted(found) == [("a", None), ("b", "text")]
+        found = connection.execute(select(projections.Link.dst, projections.Link.quantity)).all()
+    assert sorted(found) == [(1, None), (2, "1.50")]
 
 
 @pytest.mark.parametrize("insert", [insert_all, insert_new])

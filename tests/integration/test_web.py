@@ -405,13 +405,11 @@ def change_body(media_type, edit):
 
 
 def change_disclosure(connection):
-    table = models.Disclosure
+    table = models.Disclosures
     event = a_statement(connection, media.EVENT).sha256
-    row = connection.execute(select(table).where(table.statement == event)).first()
-    query = update(table).where(table.statement == row.statement, table.digest == row.digest)
-    connection.execute(
-        query.values(body=row.body[:-2] + ("A" if row.body[-2] != "A" else "B") + row.body[-1])
-    )
+    texts = connection.execute(select(table.texts).where(table.statement == event)).scalar_one()
+    changed = texts[:-2] + ("A" if texts[-2] != "A" else "B") + texts[-1]
+    connection.execute(update(table).where(table.statement == event).values(texts=changed))
 
 
 def change_time(connection):

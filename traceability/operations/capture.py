@@ -27,6 +27,7 @@ from traceability.errors import (
 from traceability.identifiers import Kind, parse_stream
 from traceability.ledger.state import stream_hash
 from traceability.operations.chain import Entry, Head, append, lock_heads
+from traceability.operations.disclosures import keep_disclosures
 from traceability.operations.draft import Draft, Given, Name, draft_event
 from traceability.operations.enrol import signing_key
 from traceability.operations.ingest import MAX_AHEAD_MS
@@ -206,9 +207,7 @@ class _Run:
         for (draft, uri), record in zip(pairs, records, strict=True):
             self.seqs.setdefault(draft.sha256, {})[uri] = record.seq
             times[draft.sha256] = min(times.get(draft.sha256, record.time_ms), record.time_ms)
-        disclosed = ((draft.sha256, d) for draft in taken for d in draft.issued.disclosures)
-        rows = ({"statement": sha256, "digest": d.digest, "body": d.text} for sha256, d in disclosed)
-        insert_new(self.tx, models.Disclosure, rows)
+        keep_disclosures(self.tx, {draft.sha256: draft.issued.disclosures for draft in taken})
         self._begin_batches(taken)
         new = [self._project(draft, times[draft.sha256]) for draft in taken]
         insert_projections(self.tx, self.node.name, new)

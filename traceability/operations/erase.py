@@ -21,7 +21,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, bindparam, delete, func, insert, or_, select, update
 
 from traceability.errors import StatementError, UnknownSubjectError
-from traceability.operations.events import disclosures_of
+from traceability.operations.disclosures import disclosures_of, forget_disclosures
 from traceability.operations.node import Node
 from traceability.operations.project import OPAQUE, link_rows, projection_of, term_rows
 from traceability.signing import sdjwt
@@ -167,13 +167,7 @@ def _load(connection: Connection, sha256: bytes) -> _Loaded:
 
 
 def _forget(tx: Transaction, erased: Erased, party: str, reason: str) -> None:
-    table = models.Disclosure
-    tx.connection.execute(
-        update(table)
-        .where(table.statement == erased.statement, table.digest == bindparam("of"))
-        .values(body=None),
-        [{"of": digest} for digest in erased.parts],
-    )
+    forget_disclosures(tx, erased.statement, erased.parts.keys())
     row = {"statement": erased.statement, "party": party, "reason": reason, "at_ms": tx.now_ms}
     rows = [row | {"digest": digest, "part": part} for digest, part in erased.parts.items()]
     tx.connection.execute(insert(Erasure), rows)

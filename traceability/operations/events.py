@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from traceability.errors import UnknownSubjectError
+from traceability.operations.disclosures import all_disclosures, disclosures_of
 from traceability.operations.policies import Policies, load_policies
 from traceability.signing import sdjwt
 from traceability.signing.disclosure import CONTEXT_CLAIM, EVENT_CLAIM, Audience
@@ -45,13 +45,6 @@ class View:
     size: int
 
 
-def disclosures_of(connection: Connection, statement: bytes) -> list[str]:
-    """The disclosures of a statement (by its SHA-256) that were not erased."""
-    table = models.Disclosure
-    query = select(table.body).where(table.statement == statement, table.body.is_not(None))
-    return [body for body in connection.execute(query.order_by(table.digest)).scalars() if body is not None]
-
-
 def view_event(connection: Connection, statement: bytes, audience: Audience) -> View:
     """One event, by the SHA-256 of its statement, as an audience sees it."""
     return view_events(connection, {statement: audience})[statement]
@@ -63,16 +56,13 @@ def view_events(connection: Connection, wanted: Mapping[bytes, Audience]) -> dic
     Args:
         wanted: the audience of each, by the SHA-256 of its statement.
     """
-    statement, disclosure = models.Statement, models.Disclosure
-    texts: defaultdict[bytes, list[str]] = defaultdict(list)
-    there = select(disclosure.statement, disclosure.body).where(disclosure.statement.in_(list(wanted)))
-    for key, text in connection.execute(there):
-        if text is not None:  # it was erased
-            texts[key].append(text)
+    statement, texts = models.Statement, all_disclosures(connection, wanted.keys())
     bodies = select(statement.sha256, statement.body).where(statement.sha256.in_(list(wanted)))
     statements = {key: sdjwt.parse(body) for key, body in connection.execute(bodies)}
     policies = load_policies(connection, {parsed.iss for parsed in statements.values()})
-    return {key: _view(parsed, texts[key], wanted[key], policies) for key, parsed in statements.items()}
+    return {
+        key: _view(parsed, texts.get(key, []), wanted[key], policies) for key, parsed in statements.items()
+    }
 
 
 def _view(statement: sdjwt.SdJwt, texts: list[str], audience: Audience, policies: Policies) -> View:

@@ -19,6 +19,7 @@ from sqlalchemy import Connection, delete, func, insert, select
 from traceability.errors import ConflictError, IdentifierError, StatementError
 from traceability.gs1 import parse_key
 from traceability.identifiers import parse_gtin
+from traceability.operations.disclosures import all_disclosures
 from traceability.signing import sdjwt
 from traceability.signing.digests import HASH_NAME, conceal, random_salt
 from traceability.signing.disclosure import (
@@ -33,7 +34,6 @@ from traceability.signing.disclosure import (
 )
 from traceability.signing.parts import Part, changeable, format_part, parse_part
 from traceability.signing.strictjson import Json, b64url_decode, json_decode
-from traceability.store import models
 from traceability.store.access import DisclosurePolicy
 from traceability.store.engine import Store
 from traceability.supply.epcis.events import subjects
@@ -139,18 +139,14 @@ def released_all(
         For each statement the base64url texts, in the order of their digests.
     """
     policies = load_policies(connection, {statement.iss for statement in statements.values()})
-    table = models.Disclosure
     given: dict[bytes, tuple[str, ...]] = {}
     for some in _chunks(list(statements)):
-        texts: defaultdict[bytes, dict[str, str]] = defaultdict(dict)
-        query = select(table.statement, table.digest, table.body).where(table.statement.in_(some))
-        for row in connection.execute(query.where(table.body.is_not(None))):
-            texts[row.statement][row.digest] = row.body
+        texts = all_disclosures(connection, some)
         for sha256 in some:
-            statement, own = statements[sha256], texts[sha256]
-            revealed = sdjwt.reveal(statement.payload, list(own.values()))
-            shown = policies.shown(statement.iss, revealed, audience)
-            given[sha256] = tuple(own[digest] for digest in sorted(shown))
+            statement, own = statements[sha256], texts.get(sha256, [])
+            shown = policies.shown(statement.iss, sdjwt.reveal(statement.payload, own), audience)
+            by_digest = {sdjwt.digest_of(text): text for text in own}
+            given[sha256] = tuple(by_digest[digest] for digest in sorted(shown))
     return given
 
 

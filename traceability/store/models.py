@@ -58,13 +58,12 @@ class Record(Base):
     log_index: Mapped[int | None] = mapped_column(unique=True)
 
 
-class Disclosure(Base):
-    """One salted member of an SD-JWT; ``body`` is NULL once it was erased."""
+class Disclosures(Base):
+    """The salted members of an SD-JWT that were not erased, all in one text."""
 
     __tablename__ = "disclosures"
     statement: Mapped[bytes] = mapped_column(ForeignKey("statements.sha256"), primary_key=True)
-    digest: Mapped[str] = mapped_column(String(43), primary_key=True)
-    body: Mapped[str | None]
+    texts: Mapped[str]
 
 
 class Key(Base):

@@ -16,7 +16,7 @@ from traceability.ledger.state import stream_hash
 from traceability.operations.audit.disclosures import audit_disclosures
 from traceability.operations.audit.report import Run
 from traceability.operations.audit.told import Told
-from traceability.operations.events import disclosures_of
+from traceability.operations.disclosures import disclosures_of
 from traceability.store import models
 from traceability.store.engine import AnyRow
 from traceability.verification.statements import Content, open_statement
@@ -132,8 +132,8 @@ def _audit_unused(run: Run) -> None:
     query = select(statement.sha256).outerjoin(record, record.statement == statement.sha256)
     for row in run.rows(query.where(record.statement.is_(None))):
         run.found("statement", f"statement {row.sha256.hex()}", "no record commits to it")
-    table = models.Disclosure
+    table = models.Disclosures
     event = and_(record.statement == table.statement, record.media_type == media.EVENT)
-    orphans = select(table.statement, table.digest).outerjoin(record, event).where(record.statement.is_(None))
+    orphans = select(table.statement).outerjoin(record, event).where(record.statement.is_(None))
     for row in run.rows(orphans):
-        run.found("disclosure", f"disclosure {row.digest}", f"there is no event {row.statement.hex()}")
+        run.found("disclosure", f"disclosures of {row.statement.hex()}", "there is no such event")

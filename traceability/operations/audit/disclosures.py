@@ -8,13 +8,14 @@ from typing import Final
 from sqlalchemy import select
 
 from traceability.operations.audit.report import Run
+from traceability.operations.disclosures import split_texts
 from traceability.signing import sdjwt
 from traceability.signing.disclosure import EVENT_CLAIM
 from traceability.signing.kept import KEPT_CLAIM, kept_members
 from traceability.signing.parts import parse_part, require_erasable
 from traceability.signing.strictjson import Json, b64url_decode, json_decode
-from traceability.store import models
 from traceability.store.access import Erasure
+from traceability.store.models import Disclosures
 
 _ALWAYS: Final = frozenset({"type", "eventTime", "eventTimeZoneOffset"})
 _UNNAMED: Final = {
@@ -28,48 +29,52 @@ _UNNAMED: Final = {
 def audit_disclosures(run: Run, statement: bytes, body: bytes, where: str) -> None:
     """Compare a statement's disclosures with the digests that were signed.
 
-    An erased one (its body is NULL) is counted; a row of ``erasures`` says why it went. What stood
-    inside it cannot be told any more, so of rows without a body that no digest names one is
+    For each digest there is its text, or a row of ``erasures`` that says why it went. What stood
+    inside an erased one cannot be told any more, so of rows for digests that nothing names one is
     accepted only beside an erased one. That nothing was erased which must be kept shows when the
     event is opened.
     """
-    table = models.Disclosure
-    query = select(table.digest, table.body).where(table.statement == statement)
-    rows = {row.digest: row.body for row in run.connection.execute(query)}
-    run.counts["disclosures"] += len(rows)
-    texts = {digest: text for digest, text in rows.items() if text is not None}
-    for digest, text in texts.items():
-        if not text.isascii() or sdjwt.digest_of(text) != digest:
-            run.found("disclosure", f"disclosure {digest} of {where}", "its text has another digest")
-            return
+    query = select(Disclosures.texts).where(Disclosures.statement == statement)
+    kept = run.connection.execute(query).scalar_one_or_none()
+    given = split_texts(kept) if kept else []
+    if not all(map(str.isascii, given)):
+        run.found("disclosure", f"disclosures of {where}", "they are not ASCII")
+        return
+    texts = {sdjwt.digest_of(text): text for text in given}
+    if list(texts) != sorted(texts) or len(texts) != len(given):
+        run.found("disclosure", f"disclosures of {where}", "they do not stand once each, by their digests")
     payload = sdjwt.parse(body).payload
     named = list(_digests(dict(payload)))
     for text in texts.values():
         named += _digests(json_decode(b64url_decode(text)))
     signed = {digest for digest, _ in named}
-    for digest in sorted(signed - rows.keys()):
-        run.found("disclosure", f"disclosure {digest} of {where}", "its row is missing")
-    erased = signed & (rows.keys() - texts.keys())
-    for digest in sorted(rows.keys() - signed):
-        if digest in texts or not erased:
-            run.found("disclosure", f"disclosure {digest} of {where}", "the statement does not name it")
+    for digest in sorted(texts.keys() - signed):
+        run.found("disclosure", f"disclosure {digest} of {where}", "the statement does not name it")
+    erased = signed - texts.keys()
     for digest in sorted(erased & {digest for digest, is_element in named if is_element}):
         run.found("disclosure", f"disclosure {digest} of {where}", "it names a batch, and was erased")
-    run.counts["erased"] += len(rows) - len(texts)
-    _audit_reasons(run, statement, rows.keys() - texts.keys(), where)
+    parts = _audit_reasons(run, statement, erased, texts.keys(), where)
+    run.counts["erased"] += parts
+    run.counts["disclosures"] += len(texts) + parts
     _audit_kept(run, sdjwt.reveal(payload, [texts[d] for d in sorted(signed & texts.keys())]).claims, where)
 
 
-def _audit_reasons(run: Run, statement: bytes, erased: Set[str], where: str) -> None:
-    """Each erased disclosure has a row that says why, of a part that may be erased; no other has one."""
+def _audit_reasons(run: Run, statement: bytes, erased: Set[str], there: Set[str], where: str) -> int:
+    """Each erased disclosure has a row that says why, of a part that may be erased; no other has one.
+
+    Returns:
+        How many rows there are.
+    """
     query = select(Erasure.digest, Erasure.part).where(Erasure.statement == statement)
     parts = {row.digest: row.part for row in run.connection.execute(query)}
-    for digest in sorted(erased ^ parts.keys()):
-        what = "it was erased, and no row says why" if digest in erased else "it is said to be erased"
-        run.found("disclosure", f"disclosure {digest} of {where}", what)
-    for digest in sorted(erased & parts.keys()):
+    for digest in sorted(erased - parts.keys()):
+        run.found("disclosure", f"disclosure {digest} of {where}", "it is gone, and no row says why")
+    for digest in sorted(parts.keys() & there if erased else parts.keys() - erased):
+        run.found("disclosure", f"disclosure {digest} of {where}", "it is said to be erased")
+    for digest in sorted(parts):
         with run.noting("disclosure", f"disclosure {digest} of {where}"):
             require_erasable(parse_part(parts[digest]))
+    return len(parts)
 
 
 def _audit_kept(run: Run, claims: Mapping[str, Json], where: str) -> None:

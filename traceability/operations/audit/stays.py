@@ -9,7 +9,7 @@ from traceability.errors import TraceabilityError
 from traceability.ledger.record import GENESIS, Record, commit
 from traceability.ledger.stay import StayClose, StayOpen
 from traceability.operations.audit.report import Run
-from traceability.operations.events import disclosures_of
+from traceability.operations.disclosures import disclosures_of
 from traceability.sensing.frame import parse_statement
 from traceability.store import models
 from traceability.store.engine import AnyRow

@@ -1,0 +1,83 @@
+"""The disclosures of a statement in one text rather than in a row each."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from itertools import groupby
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0007"
+down_revision = "0005"
+branch_labels = None
+depends_on = None
+
+CHUNK = 500
+"""Statements that are rewritten at a time."""
+
+
+def upgrade() -> None:
+    before = op.get_bind()
+    new = _create("disclosures_new", sa.Column("texts", sa.Text(), nullable=False))
+    old = _table("disclosures", "digest", "body")
+    for some in _chunks(old):
+        rows = before.execute(sa.select(old).where(old.c.statement.in_(some)).order_by(old.c.statement))
+        of_each = {
+            name: {r.digest: r.body for r in own} for name, own in groupby(rows, lambda r: r.statement)
+        }
+        # What was erased has no text, and is named by the erasures.
+        texts = {name: "~".join(own[d] for d in sorted(own) if own[d]) for name, own in of_each.items()}
+        before.execute(sa.insert(new), [{"statement": name, "texts": text} for name, text in texts.items()])
+    _replace()
+
+
+def downgrade() -> None:
+    before = op.get_bind()
+    new = _create(
+        "disclosures_new",
+        sa.Column("digest", sa.String(length=43), nullable=False, primary_key=True),
+        sa.Column("body", sa.Text(), nullable=True),
+    )
+    old, erased = _table("disclosures", "texts"), _table("erasures", "digest")
+    for some in _chunks(old):
+        rows = before.execute(sa.select(old).where(old.c.statement.in_(some)))
+        made = [_row(r.statement, text) for r in rows for text in r.texts.split("~") if text]
+        gone = before.execute(sa.select(erased).where(erased.c.statement.in_(some)))
+        made += [{"statement": r.statement, "digest": r.digest, "body": None} for r in gone]
+        before.execute(sa.insert(new), made)
+    _replace()
+
+
+def _row(statement: bytes, text: str) -> dict[str, Any]:
+    digest = base64.urlsafe_b64encode(hashlib.sha256(text.encode("ascii")).digest())
+    return {"statement": statement, "digest": digest.decode("ascii").rstrip("="), "body": text}
+
+
+def _create(name: str, *columns: sa.Column[Any]) -> sa.Table:
+    return op.create_table(
+        name,
+        sa.Column("statement", sa.LargeBinary(length=32), nullable=False, primary_key=True),
+        *columns,
+        sa.ForeignKeyConstraint(["statement"], ["statements.sha256"]),
+    )
+
+
+def _table(name: str, *columns: str) -> sa.TableClause:
+    return sa.table(name, sa.column("statement", sa.LargeBinary()), *map(sa.column, columns))
+
+
+def _chunks(table: sa.TableClause) -> Any:
+    """The statements that have rows in a table, some at a time."""
+    last = b""
+    query = sa.select(table.c.statement).distinct().order_by(table.c.statement).limit(CHUNK)
+    while some := list(op.get_bind().execute(query.where(table.c.statement > last)).scalars()):
+        yield some
+        last = some[-1]
+
+
+def _replace() -> None:
+    op.drop_table("disclosures")
+    op.rename_table("disclosures_new", "disclosures")
