@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from sqlalchemy import BigInteger, ForeignKey, Index, Integer, LargeBinary, String, Text, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKey, Index, Integer, LargeBinary, String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 _BIG = BigInteger().with_variant(Integer, "sqlite")
@@ -47,12 +47,12 @@ class Record(Base):
     """One link of a stream's chain; previous hash and commitment follow from the other columns."""
 
     __tablename__ = "records"
-    __table_args__ = (UniqueConstraint("stream", "statement"), Index("records_unpublished", "log_index"))
+    __table_args__ = (Index("records_by_statement", "statement", "stream", unique=True),)
     stream: Mapped[bytes] = mapped_column(ForeignKey("streams.hash"), primary_key=True)
     seq: Mapped[int] = mapped_column(primary_key=True)
     time_ms: Mapped[int]
     media_type: Mapped[str] = mapped_column(String(128))
-    statement: Mapped[bytes] = mapped_column(ForeignKey("statements.sha256"), index=True)
+    statement: Mapped[bytes] = mapped_column(ForeignKey("statements.sha256"))
     salt: Mapped[bytes] = mapped_column(LargeBinary(16))
     hash: Mapped[bytes] = mapped_column(LargeBinary(32))
     log_index: Mapped[int | None] = mapped_column(unique=True)
