@@ -34,7 +34,7 @@ from traceability.operations.ingest import MAX_AHEAD_MS
 from traceability.operations.moves import check_move, follow_move, lock_devices
 from traceability.operations.node import Node
 from traceability.operations.prefixes import rights
-from traceability.operations.project import Projection, insert_projections, project
+from traceability.operations.project import insert_projections
 from traceability.operations.quota import Quota
 from traceability.store import models, projections
 from traceability.store.engine import Store, Transaction
@@ -209,7 +209,7 @@ class _Run:
             times[draft.sha256] = min(times.get(draft.sha256, record.time_ms), record.time_ms)
         keep_disclosures(self.tx, {draft.sha256: draft.issued.disclosures for draft in taken})
         self._begin_batches(taken)
-        new = [self._project(draft, times[draft.sha256]) for draft in taken]
+        new = [draft.projection.recorded(times[draft.sha256]) for draft in taken]
         insert_projections(self.tx, self.node.name, new)
 
     def _streams(self, draft: Draft) -> tuple[str, ...]:
@@ -220,17 +220,6 @@ class _Run:
         length = select(models.Stream.length).where(models.Stream.hash == stream_hash(move.asset))
         known = self.tx.connection.execute(length).scalar_one()
         return draft.streams if known else (*draft.streams, move.asset)
-
-    def _project(self, draft: Draft, recorded_ms: int) -> Projection:
-        return project(
-            draft.event,
-            draft.context,
-            node=self.node.name,
-            party=self.party,
-            statement=draft.sha256,
-            content=draft.content,
-            recorded_ms=recorded_ms,
-        )
 
     def _begin_batches(self, taken: Sequence[Draft]) -> None:
         """Make batches known by the first event that names them, and by the one by which they begin."""
@@ -252,8 +241,10 @@ class _Run:
 
     def _forget_unused(self) -> None:
         """Take away the rows of streams that were locked for events that were refused."""
-        for first in range(0, len(self.unused), CHUNK):
-            some = models.Stream.hash.in_(self.unused[first : first + CHUNK])
+        grown = {stream_hash(uri) for seqs in self.seqs.values() for uri in seqs}
+        unused = [key for key in self.unused if key not in grown]
+        for first in range(0, len(unused), CHUNK):
+            some = models.Stream.hash.in_(unused[first : first + CHUNK])
             self.tx.connection.execute(delete(models.Stream).where(some, models.Stream.length == 0))
 
     def _with_records(self, answers: Sequence[Captured]) -> list[Captured]:

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 from traceability import media
 from traceability.operations.chain import Entry
 from traceability.operations.moves import Move, move_of
-from traceability.operations.project import content_of
+from traceability.operations.project import Projection, content_of, project
 from traceability.signing import sdjwt
 from traceability.signing.disclosure import CONTEXT_CLAIM, EVENT_CLAIM, hide_claims
 from traceability.signing.kept import KEPT_CLAIM, kept_members
@@ -36,10 +36,11 @@ class Draft:
     """An event under its name, signed by the key ``kid``.
 
     ``content`` tells it from others under that name; ``move`` is what it does beside being recorded.
+    ``projection`` are its rows but for the time at which it will be recorded: made here, where nobody
+    waits for the database.
     """
 
     event: Mapping[str, Any]
-    context: Context
     content: bytes
     kid: bytes
     issued: sdjwt.Issued
@@ -47,6 +48,7 @@ class Draft:
     at_ms: int
     streams: tuple[str, ...]
     move: Move | None
+    projection: Projection
 
     @property
     def name(self) -> Name:
@@ -72,4 +74,13 @@ def draft_event(node: str, party: str, key: PrivateKey, given: Given, now_ms: in
     at_ms, streams = event_time_ms(event), streams_for(event, node, party)
     sha256 = Entry("", media.EVENT, issued.statement).sha256
     move = move_of(event, node, streams, at_ms)
-    return Draft(event, given.context, content, key.public.kid, issued, sha256, at_ms, streams, move)
+    projection = project(
+        event,
+        given.context,
+        node=node,
+        party=party,
+        statement=sha256,
+        content=content,
+        recorded_ms=0,
+    )
+    return Draft(event, content, key.public.kid, issued, sha256, at_ms, streams, move, projection)

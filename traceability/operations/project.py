@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from sqlalchemy import Connection, delete, exists, func, or_, select
@@ -48,6 +48,10 @@ class Projection:
     def id(self) -> int:
         """The event's number."""
         return int(self.row["id"])
+
+    def recorded(self, at_ms: int) -> Projection:
+        """The same, recorded at a time in milliseconds since 1970 UTC."""
+        return replace(self, row={**self.row, "recorded_ms": at_ms})
 
     @property
     def said(self) -> tuple[Said, ...]:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import lru_cache
 from types import NoneType
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from traceability.errors import EncodingError, OversizeError, ProofMismatchError, StatementError
 from traceability.signing.strictjson import (
@@ -49,8 +49,7 @@ _ALGORITHM: Final = "_sd_alg"
 _RESERVED: Final = frozenset({_DIGESTS, _ELEMENT, _ALGORITHM})
 
 
-@dataclass(frozen=True, slots=True)
-class Disclosure:
+class Disclosure(NamedTuple):
     """What opens one digest: the base64url text as it is handed out, its digest, its path."""
 
     text: str
@@ -178,7 +177,7 @@ class _Concealing:
         return plain
 
     def _close(self, value: object, path: Path) -> Json:
-        if isinstance(value, (str, bool, int, Decimal, NoneType)):
+        if type(value) is str or isinstance(value, (str, bool, int, Decimal, NoneType)):
             return value
         if len(path) >= MAX_CLAIMS_DEPTH:
             raise EncodingError(f"claims nest deeper than {MAX_CLAIMS_DEPTH}")

