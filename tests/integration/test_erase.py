@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, insert, select, text, update
+from sqlalchemy.event import listens_for
 
+from tests.support.gateway import wait_until
 from tests.support.world import World
 from traceability.commands.publisher import Publisher
 from traceability.commands.verb import Opened
@@ -168,6 +171,42 @@ def test_only_a_partys_own_events_with_a_reason(lone: World):
     erase(lone.store, lone.node, farm, made.event_id, "readPoint", "asked to")
     with pytest.raises(UnknownSubjectError, match="erased before"):
         erase(lone.store, lone.node, farm, made.sha256.hex(), "readPoint", "asked to")
+
+
+def test_of_two_erasures_at_once_neither_puts_back_what_the_other_took(world: World):
+    farm = world.party("Farm")
+    made = record(world, farm, mixing(world))
+    failures: list[Exception] = []
+
+    def other() -> None:
+        try:
+            erase(world.store, world.node, farm, made.sha256.hex(), "readPoint", "asked to")
+        except Exception as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=other)
+
+    def waits() -> bool:
+        """Whether the other one waits for a lock; in SQLite nothing can be read of that."""
+        if world.store.engine.dialect.name == "sqlite":
+            return True
+        held = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        with world.store.reading() as connection:
+            return connection.execute(held).scalar_one() > 0
+
+    @listens_for(world.store.engine, "before_cursor_execute")
+    def meanwhile(_c: Any, _cursor: Any, statement: str, _p: Any, _context: Any, _many: Any) -> None:
+        if statement.startswith("UPDATE disclosures") and thread.ident is None:
+            thread.start()
+            wait_until(lambda: waits() or not thread.is_alive(), "the other erasure waits or is done")
+
+    erase(world.store, world.node, farm, made.event_id, "ilmd/ft:person", "asked to")
+    thread.join()
+    assert failures == []
+    event = left(world, made)
+    assert "readPoint" not in event
+    assert "ft:person" not in event["ilmd"]
+    assert audit(world.store, world.node).lines()[:-1] == []
 
 
 def test_a_preview_changes_nothing(lone: World):

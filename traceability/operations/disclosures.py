@@ -35,14 +35,17 @@ def all_disclosures(connection: Connection, statements: Collection[bytes]) -> di
     return {row.statement: split_texts(row.texts) for row in connection.execute(query) if row.texts}
 
 
-def forget_disclosures(tx: Transaction, statement: bytes, digests: Collection[str]) -> None:
-    """Take disclosures of a statement away for good.
+def lock_disclosures(tx: Transaction, statements: Collection[bytes]) -> None:
+    """Let nobody else change the disclosures of these statements before the transaction ends."""
+    query = select(Disclosures.statement).where(Disclosures.statement.in_(statements))
+    tx.connection.execute(query.order_by(Disclosures.statement).with_for_update()).all()
 
-    The row is locked before it is read: another erasure at the same time would put them back.
-    """
+
+def forget_disclosures(tx: Transaction, statement: bytes, digests: Collection[str]) -> None:
+    """Take disclosures of a statement away for good; locked, lest another erasure puts them back."""
+    lock_disclosures(tx, [statement])
     own = Disclosures.statement == statement
-    texts = tx.connection.execute(select(Disclosures.texts).where(own).with_for_update()).scalar_one()
-    left = [text for text in split_texts(texts) if digest_of(text) not in digests]
+    left = [text for text in disclosures_of(tx.connection, statement) if digest_of(text) not in digests]
     tx.connection.execute(update(Disclosures).where(own).values(texts=SEPARATOR.join(left)))
 
 

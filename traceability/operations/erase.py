@@ -21,7 +21,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, bindparam, delete, func, insert, or_, select, update
 
 from traceability.errors import StatementError, UnknownSubjectError
-from traceability.operations.disclosures import disclosures_of, forget_disclosures
+from traceability.operations.disclosures import disclosures_of, forget_disclosures, lock_disclosures
 from traceability.operations.node import Node
 from traceability.operations.project import OPAQUE, link_rows, projection_of, term_rows
 from traceability.signing import sdjwt
@@ -115,6 +115,7 @@ def erase(store: Store, node: Node, party: str, event: str, part: str, reason: s
     if not 1 <= len(reason) <= MAX_REASON or not reason.isprintable():
         raise StatementError(f"a reason of 1 to {MAX_REASON} printable characters is needed")
     with store.transaction() as tx:
+        lock_disclosures(tx, _same_event(tx.connection, party, event))
         erased = preview_erasure(tx.connection, party, event, part)
         opaque = f"{OPAQUE}{erased[0].statement[:8].hex()}"
         for each in erased:
