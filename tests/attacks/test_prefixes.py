@@ -43,7 +43,7 @@ OWN = f"{GS1}/01/{key('0952000200010')}/10/MINE"
 OWN_SSCC = f"{GS1}/00/{key('0' + '9520002' + '000000001')}"
 NOBODYS = f"{GS1}/01/{key('0952000300010')}/10/X"
 TABLES = (
-    *(models.Record, models.Statement, models.Stream, models.Disclosure, models.Batch),
+    *(models.Record, models.Statement, models.Stream, models.Disclosures, models.Batch),
     *(projections.Event, projections.Thing, access.CompanyPrefix, models.Key),
 )
 

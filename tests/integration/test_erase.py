@@ -192,7 +192,7 @@ def test_of_two_erasures_at_once_neither_puts_back_what_the_other_took(world: Wo
             return True
         held = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
         with world.store.reading() as connection:
-            return connection.execute(held).scalar_one() > 0
+            return bool(connection.execute(held).scalar_one())
 
     @listens_for(world.store.engine, "before_cursor_execute")
     def meanwhile(_c: Any, _cursor: Any, statement: str, _p: Any, _context: Any, _many: Any) -> None:
