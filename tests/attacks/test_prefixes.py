@@ -26,6 +26,7 @@ from traceability.operations.prefixes import (
 )
 from traceability.operations.recall import Issuer, hold, issue
 from traceability.store import access, models, projections
+from traceability.supply.recall import State
 
 PREFIX = "9520001"
 GS1 = "https://id.gs1.org"
@@ -254,8 +255,8 @@ def test_who_squatted_before_a_prefix_was_held_loses_what_it_took(lone):
     remove_prefix(lone.store, PREFIX)
     assert add(lone, other, LOT) is None
     with pytest.raises(ForbiddenError):
-        hold(lone.store, lone.node, Issuer(holder), order(lone, LOT))
-    held = hold(lone.store, lone.node, Issuer(other), order(lone, LOT))
+        hold(lone.store, lone.node, Issuer(holder), order(lone, LOT, state=State.HOLD))
+    held = hold(lone.store, lone.node, Issuer(other), order(lone, LOT, state=State.HOLD))
     add_prefixes(lone.store, holder, [PREFIX])
     with pytest.raises(ForbiddenError):
         issue(lone.store, lone.node, Issuer(other), order(lone, LOT, notice=NOTICE, recall_id=held.id))
