@@ -334,10 +334,9 @@ def test_a_withheld_statement_in_the_lots_own_stream_leaves_it_unchecked(world, 
     journeys = site.application.extensions["journeys"]
     with world.store.reading() as connection:
         checked = journeys.load(connection, world.batch("JAM"))
-        key = next(key for key in journeys._kept if key[0] == world.batch("JAM"))
     journey = checked.verdict.journey
     hidden = replace(journey, records=(replace(journey.records[0], shown=False), *journey.records[1:]))
-    entry = journeys._kept[key]
+    entry = journeys._kept[world.batch("JAM")]
     entry.result._result = replace(checked, verdict=replace(checked.verdict, journey=hidden))
     assert point(site, "JAM").startswith("unchecked: ")
 
