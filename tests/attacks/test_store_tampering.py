@@ -415,12 +415,12 @@ def disclosure_cases(rows: list[Any]) -> Iterator[Case]:
     """Of some events one disclosure gone, all in another order, one twice, one of another event."""
     for turn, row in enumerate(rows[:3]):
         texts = split_texts(row["texts"])
-        gone = turn % len(texts)
+        gone, foreign = turn % len(texts), split_texts(rows[turn - 1]["texts"])[0]
         for what, changed in (
             ("one is gone", texts[:gone] + texts[gone + 1 :]),
             ("another order", texts[::-1]),
             ("one twice", [texts[gone], *texts]),
-            ("one of another event", [*texts, split_texts(rows[turn - 1]["texts"])[0]]),
+            ("one of another event", sorted([*texts, foreign], key=digest_of)),
         ):
             yield Case("disclosures", f"{what} of {row['statement'].hex()}", setting_texts(row, changed))
 
