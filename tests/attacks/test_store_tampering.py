@@ -30,8 +30,10 @@ from sqlalchemy import Integer as IntegerType
 from sqlalchemy.exc import DBAPIError
 
 from tests.support.world import Story, make_world, tell_story
+from traceability.ledger.state import StateTree
 from traceability.operations.audit import Report, audit, audit_connection
 from traceability.operations.disclosures import SEPARATOR, split_texts
+from traceability.operations.keptstate import grown_heads
 from traceability.operations.publish import publish
 from traceability.signing.sdjwt import digest_of
 from traceability.store import access, models
@@ -75,6 +77,7 @@ CLASSIFICATION: dict[str, dict[str, str]] = {
     ),
     "checkpoints": dict.fromkeys(("size", "time_ms", "leaf", "note", "published"), PROTECTED),
     "tiles": dict.fromkeys(("level", "number", "hashes"), PROTECTED),
+    "state_pages": dict.fromkeys(("level", "number", "body"), PROTECTED),
     "tallies": dict.fromkeys(
         ("source", "received", "accepted", "duplicate", "rejected", "quarantined", "unkept"), PROTECTED
     ),
@@ -146,6 +149,7 @@ NAMED_BY = {
     "stays": {"stay"},
     "checkpoints": {"checkpoint", "lock"},
     "tiles": {"tile"},
+    "state_pages": {"state"},
     "tallies": {"tally"},
     "quarantine": {"quarantine", "tally"},
     "events": {"event"},
@@ -326,6 +330,7 @@ def test_a_crash_between_staging_and_applying_is_no_alarm(attacked: Attacked):
         connection.execute(
             update(models.Checkpoint).where(models.Checkpoint.size == size).values(published=False)
         )
+        keep_state_of(connection, before_the_newest(connection))
 
     report = attacked.audit_after(change)
     assert report is not None
@@ -488,6 +493,7 @@ def knowing_cases(rows: dict[str, list[Any]]) -> Iterator[Case]:
     yield Case("records", "move a record to the end of another stream", move_record)
     yield Case("checkpoints", "cut the newest", cut_checkpoint)
     yield Case("tiles", "cut the last hash", cut_tile)
+    yield Case("state_pages", "the state of yesterday", lambda c: keep_state_of(c, before_the_newest(c)))
     yield Case("checkpoints", "put the whole database back", roll_back)
     yield Case("tallies", "a device without any row", drop_tally)
 
@@ -545,12 +551,28 @@ def cut_tile(connection: Connection) -> None:
 def roll_back(connection: Connection) -> None:
     """Yesterday's copy: the newest checkpoint was never made."""
     table, tile = models.Checkpoint, models.Tile
-    newest, before = connection.execute(select(table.size).order_by(table.size.desc()).limit(2)).scalars()
-    must_change(connection, delete(table).where(table.size == newest))
+    before = before_the_newest(connection)
+    must_change(connection, delete(table).where(table.size > before))
+    keep_state_of(connection, before)
     record = models.Record
     connection.execute(update(record).where(record.log_index >= before).values(log_index=None))
     hashes = connection.execute(select(tile.hashes).where(tile.level == 0)).scalar_one()
     must_change(connection, update(tile).where(tile.level == 0).values(hashes=hashes[: 32 * before]))
+
+
+def before_the_newest(connection: Connection) -> int:
+    """Size of the last checkpoint but one."""
+    table = models.Checkpoint
+    _, before = connection.execute(select(table.size).order_by(table.size.desc()).limit(2)).scalars()
+    return int(before)
+
+
+def keep_state_of(connection: Connection, size: int) -> None:
+    """The pages of the state as they were at the checkpoint of this size."""
+    pages = StateTree(grown_heads(connection, 0, size)).pages.items()
+    connection.execute(delete(models.StatePage))
+    rows = [{"level": level, "number": number, "body": body} for (level, number), body in pages]
+    connection.execute(insert(models.StatePage), rows)
 
 
 def drop_tally(connection: Connection) -> None:
@@ -566,7 +588,8 @@ def test_publishing_again_after_a_roll_back_is_refused(attacked: Attacked):
     store, node = attacked.story.world.store, attacked.story.world.node
     with store.transaction() as tx:
         saved = {
-            t: list(tx.connection.execute(select(TABLES[t])).mappings()) for t in ("checkpoints", "tiles")
+            t: list(tx.connection.execute(select(TABLES[t])).mappings())
+            for t in ("checkpoints", "tiles", "state_pages")
         }
         indexes = tx.connection.execute(select(models.Record.hash, models.Record.log_index)).all()
         roll_back(tx.connection)

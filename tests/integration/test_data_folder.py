@@ -10,6 +10,7 @@ from sqlalchemy import select
 from tests.fixtures.make_data import FOLDER
 from traceability.operations.audit import audit
 from traceability.operations.export import export_bundle
+from traceability.operations.keptstate import keep_missing
 from traceability.operations.node import load_node, secret_files
 from traceability.operations.project import project_missing
 from traceability.operations.publish import publish
@@ -32,6 +33,8 @@ def test_the_folder_of_version_1_opens_migrates_audits_and_goes_on(tmp_path: Pat
     assert store.is_current()
     assert project_missing(store, node.name) >= 5
     assert project_missing(store, node.name) == 0
+    assert keep_missing(store) > 5
+    assert keep_missing(store) == 0
     report = audit(store, node)
     assert report.lines()[:-1] == []
     assert report.counts["records"] >= 25

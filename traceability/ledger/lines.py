@@ -26,7 +26,7 @@ def encode_lines(*lines: str) -> bytes:
 
 def encode_base64(data: bytes) -> str:
     """Padded standard base64."""
-    return base64.b64encode(data).decode("ascii")
+    return binascii.b2a_base64(data, newline=False).decode("ascii")
 
 
 def decode_base64(text: str) -> bytes:

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from functools import lru_cache
+from typing import Final, TypeAlias
 
 from traceability import media
 from traceability.errors import ChainMismatchError, IdentifierError, MalformedError
 from traceability.ledger import merkle
-from traceability.ledger.lines import LineReader, encode_base64, encode_lines, require_range, require_size
+from traceability.ledger.lines import LineReader, encode_base64, require_range, require_size
 
 TITLE: Final = "food-traceability/record/v1"
 GENESIS: Final = bytes(merkle.HASH_SIZE)
@@ -27,6 +28,9 @@ MAX_RECORD: Final = 1024
 """Bytes of a record's text, at most; half of it is the stream's URI."""
 MAX_TIME_MS: Final = 253_402_300_799_999
 """9999-12-31T23:59:59.999Z in milliseconds since 1970."""
+
+Link: TypeAlias = tuple[int, str, bytes, bytes]
+"""Of a record its time in ms, media type, SHA-256 of the statement, and salt."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _TIME: Final = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})\.([0-9]{3})Z")
@@ -68,20 +72,33 @@ class Record:
 
     def text(self) -> bytes:
         """The seven lines: the leaf data in the log."""
-        return encode_lines(
-            TITLE,
-            self.stream,
-            str(self.seq),
-            encode_base64(self.prev),
-            format_time(self.time_ms),
-            self.media_type,
-            encode_base64(self.commitment),
-        )
+        return _text(self.stream, self.seq, self.prev, self.time_ms, self.media_type, self.commitment)
 
     @property
     def hash(self) -> bytes:
         """The record hash: SHA-256(0x00 || text)."""
         return merkle.leaf_hash(self.text())
+
+
+def chain_hashes(stream: str, seq: int, prev: bytes, links: Iterable[Link]) -> Iterator[bytes]:
+    """The hashes of the records that follow one another in a stream, for very many of them.
+
+    Args:
+        stream: its URI.
+        seq: number of the first of them.
+        prev: record hash of the one before it; ``GENESIS`` if there is none.
+        links: of each record its time in ms, media type, SHA-256 of the statement, and salt.
+
+    Raises:
+        IdentifierError, MalformedError: as ``Record`` and ``commit``.
+    """
+    Record(stream, seq, prev, 0, media.FRAME, GENESIS)
+    for time_ms, media_type, statement, salt in links:
+        if media_type not in media.RECORDED:
+            raise MalformedError(f"a record cannot commit to a statement of type {media_type[:100]!r}")
+        prev = merkle.leaf_hash(_text(stream, seq, prev, time_ms, media_type, commit(statement, salt)))
+        yield prev
+        seq += 1
 
 
 def parse_record(text: bytes) -> Record:
@@ -152,6 +169,13 @@ def check_chain(
     return seq, prev
 
 
+def _text(stream: str, seq: int, prev: bytes, time_ms: int, media_type: str, commitment: bytes) -> bytes:
+    return (
+        f"{TITLE}\n{stream}\n{seq}\n{encode_base64(prev)}\n{format_time(time_ms)}\n{media_type}\n"
+        f"{encode_base64(commitment)}\n"
+    ).encode("ascii")
+
+
 def require_stream(uri: str) -> None:
     """Refuse (IdentifierError) what cannot be a stream's URI."""
     if not _STREAM.fullmatch(uri):
@@ -160,6 +184,7 @@ def require_stream(uri: str) -> None:
         )
 
 
+@lru_cache(maxsize=1024)
 def format_time(time_ms: int) -> str:
     """Milliseconds since 1970 UTC as ``YYYY-MM-DDThh:mm:ss.sssZ``.
 

@@ -13,19 +13,17 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from traceability.errors import ProofMismatchError
-from traceability.ledger import merkle
+from traceability.ledger import merkle, statepages
 from traceability.ledger.lines import LineReader, encode_base64, encode_lines, require_range, require_size
 from traceability.ledger.record import MAX_TIME_MS, format_time, parse_time
+from traceability.ledger.statepages import BUCKETS, Heads, Page, ReadPages, bucket_number, stream_entry
 
 TITLE: Final = "food-traceability/state/v1"
-STREAM_TITLE: Final = b"food-traceability/stream/v1\n"
-BUCKET_BITS: Final = 16
-BUCKETS: Final = 1 << BUCKET_BITS
 MAX_STATE_LEAF: Final = 256
 """Bytes of a state leaf's text, at most."""
 
@@ -134,10 +132,7 @@ def stream_leaf(name: bytes, count: int, head: bytes) -> bytes:
     Raises:
         MalformedError: name or head not of 32 bytes, or no records.
     """
-    require_size("the hash of a stream's URI", name, merkle.HASH_SIZE)
-    require_range("a record count", count, low=1)
-    require_size("the head of a stream", head, merkle.HASH_SIZE)
-    return merkle.leaf_hash(STREAM_TITLE + name + count.to_bytes(8, "big") + head)
+    return statepages.entry_hash(stream_entry(name, count, head))
 
 
 def verify_presence(root: bytes, name: bytes, presence: Presence) -> None:
@@ -175,89 +170,96 @@ def verify_absence(root: bytes, name: bytes, absence: Absence) -> None:
 
 
 class StateTree:
-    """The state of every stream; never changes, ``updated`` gives the next one."""
+    """The state of every stream; never changes, ``updated`` gives the next one.
 
-    __slots__ = ("_buckets", "_levels", "_streams")
+    What it reads of pages that are kept somewhere is only what it is asked about, and is compared
+    with the root: a page that was changed is refused (LogConflictError) by every method.
+    """
 
-    def __init__(self, heads: Mapping[bytes, tuple[int, bytes]]) -> None:
-        """Build the tree over {stream hash: (record count, head)}."""
-        self._buckets: dict[int, dict[bytes, tuple[int, bytes]]] = {}
-        self._levels: list[dict[int, bytes]] = [{} for _ in range(BUCKET_BITS + 1)]
-        self._streams = 0
-        self._put(heads)
+    __slots__ = ("_pages", "_read", "changed", "root", "streams")
+
+    def __init__(self, heads: Heads) -> None:
+        """Build the tree over {stream hash: (record count, head)}, all of it in memory."""
+        self._read: ReadPages = _read_nothing
+        self._pages: dict[Page, bytes] = {}
+        self.streams, self.root = 0, statepages.EMPTY_STATE
+        self.changed: Mapping[Page, bytes] = {}
+        if heads:
+            self._grow(heads)
+
+    @classmethod
+    def kept(cls, read: ReadPages, streams: int, root: bytes) -> StateTree:
+        """The tree whose pages are kept somewhere.
+
+        Args:
+            streams: how many streams the state holds.
+            root: of the state tree, from a state leaf.
+        """
+        tree = cls({})
+        tree._read, tree.streams, tree.root = read, streams, root
+        return tree
 
     @property
-    def root(self) -> bytes:
-        """Root of the state tree, 32 bytes."""
-        return self._node(BUCKET_BITS, 0)
+    def pages(self) -> dict[Page, bytes]:
+        """The pages that were read or changed so far and are not empty; of a tree in memory, all."""
+        return {page: body for page, body in self._pages.items() if body != statepages.EMPTY_PAGES[page[0]]}
 
-    @property
-    def streams(self) -> int:
-        """How many streams the state holds."""
-        return self._streams
+    def heads(self, names: Iterable[bytes]) -> dict[bytes, tuple[int, bytes]]:
+        """Record count and head of those of the streams that the state holds."""
+        wanted = set(names)
+        buckets = {bucket_number(name) for name in wanted}
+        self._load(buckets)
+        entries = (statepages.entries_of(self._pages[0, bucket]).items() for bucket in buckets)
+        return {name: statepages.head_of(e) for bucket in entries for name, e in bucket if name in wanted}
 
-    def updated(self, heads: Mapping[bytes, tuple[int, bytes]]) -> StateTree:
-        """The state after these streams were added or moved on; this one stays as it is."""
+    def updated(self, heads: Heads) -> StateTree:
+        """The state after these streams were added or moved on; this one stays as it is.
+
+        Its ``changed`` are the pages that differ from this one's.
+        """
         later = StateTree({})
-        later._buckets = dict(self._buckets)
-        later._levels = [dict(level) for level in self._levels]
-        later._streams = self._streams
-        later._put(heads)
+        later._read, later._pages = self._read, dict(self._pages)
+        later.streams, later.root = self.streams, self.root
+        if heads:
+            later._grow(heads)
         return later
 
     def prove(self, name: bytes) -> Presence | Absence:
         """Proof of what the state says about the stream with this hash."""
         number = bucket_number(name)
-        bucket = self._buckets.get(number, {})
-        names = sorted(bucket)
-        leaves = [stream_leaf(item, *bucket[item]) for item in names]
-        top_proof = tuple(self._node(*node) for node in merkle.siblings(number, BUCKETS))
+        self._load([number])
+        bucket, top_proof = statepages.entries_of(self._pages[0, number]), self._top_proof(number)
+        names = list(bucket)
+        leaves = [statepages.entry_hash(entry) for entry in bucket.values()]
         place = bisect_left(names, name)
         if name in bucket:
             proof = tuple(merkle.inclusion_proof(place, leaves))
-            return Presence(*bucket[name], place, len(names), proof, top_proof)
+            return Presence(*statepages.head_of(bucket[name]), place, len(names), proof, top_proof)
         neighbours = []
         for i in range(max(place - 1, 0), min(place + 1, len(names))):
             proof = tuple(merkle.inclusion_proof(i, leaves))
-            neighbours.append(Neighbour(names[i], *bucket[names[i]], i, proof))
+            neighbours.append(Neighbour(names[i], *statepages.head_of(bucket[names[i]]), i, proof))
         return Absence(len(names), tuple(neighbours), top_proof)
 
-    def _put(self, heads: Mapping[bytes, tuple[int, bytes]]) -> None:
-        touched: dict[int, dict[bytes, tuple[int, bytes]]] = {}
-        for name, head in heads.items():
-            touched.setdefault(bucket_number(name), {})[name] = head
-        for number, changes in touched.items():
-            before = self._buckets.get(number, {})
-            bucket = before | changes
-            self._buckets[number] = bucket
-            self._streams += len(bucket) - len(before)
-            leaves = [stream_leaf(name, *bucket[name]) for name in sorted(bucket)]
-            self._levels[0][number] = merkle.leaf_hash(merkle.root(leaves))
-        above = set(touched)
-        for height in range(1, BUCKET_BITS + 1):
-            above = {index >> 1 for index in above}
-            for index in above:
-                left, right = self._node(height - 1, 2 * index), self._node(height - 1, 2 * index + 1)
-                self._levels[height][index] = merkle.node_hash(left, right)
+    def _load(self, buckets: Iterable[int]) -> None:
+        self._pages |= statepages.load(self._read, self._pages, buckets, self.root)
 
-    def _node(self, height: int, index: int) -> bytes:
-        return self._levels[height].get(index) or _EMPTY[height]
+    def _grow(self, heads: Heads) -> None:
+        self.streams += len(heads) - len(self.heads(heads))
+        self.changed = statepages.grow(self._pages, heads)
+        self._pages |= self.changed
+        self.root = statepages.page_hash(statepages.TOP, self._pages[statepages.TOP, 0])
+
+    def _top_proof(self, number: int) -> tuple[bytes, ...]:
+        proof: list[bytes] = []
+        for level in range(1, statepages.TOP + 1):
+            number, slot = divmod(number, 1 << statepages.PAGE_BITS)
+            proof += merkle.inclusion_proof(slot, statepages.hashes_of(self._pages[level, number]))
+        return tuple(proof)
 
 
-def bucket_number(name: bytes) -> int:
-    """The bucket of a stream: the first 16 bits of its hash, big-endian."""
-    return int.from_bytes(name[:2], "big")
-
-
-def _empty_nodes() -> list[bytes]:
-    """Node hashes of the upper tree over empty buckets only, by height."""
-    nodes = [merkle.leaf_hash(merkle.EMPTY_ROOT)]
-    for _ in range(BUCKET_BITS):
-        nodes.append(merkle.node_hash(nodes[-1], nodes[-1]))
-    return nodes
-
-
-_EMPTY: Final = _empty_nodes()
+def _read_nothing(level: int, numbers: Collection[int]) -> Mapping[int, bytes]:
+    return {}
 
 
 def _bucket_root(neighbour: Neighbour, bucket_size: int) -> bytes:

@@ -14,7 +14,8 @@ from traceability.ledger.record import GENESIS
 from traceability.ledger.state import Presence, stream_hash
 from traceability.ledger.stay import StayOpen, parse_stay_amend, parse_stay_close, parse_stay_open
 from traceability.operations.cosign import checkpoint_note
-from traceability.operations.log import latest_checkpoint, read_tiles, state_tree
+from traceability.operations.keptstate import kept_state
+from traceability.operations.log import latest_checkpoint, read_tiles
 from traceability.operations.node import Node
 from traceability.operations.policies import released_all
 from traceability.sensing.frame import parse_statement
@@ -65,7 +66,7 @@ class _Exporter:
     ) -> None:
         self.connection, self.node, self.batch = connection, node, batch
         self.latest, self.audience = latest, audience
-        self.tree = state_tree(connection, latest.size)
+        self.tree = kept_state(connection, latest)
         self.disclosures: dict[bytes, tuple[str, ...]] = {}
         self.kids: set[bytes] = set()
 

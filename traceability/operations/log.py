@@ -1,15 +1,14 @@
-"""Reading the log as it is stored: checkpoints, tiles, entries, and the state at a size."""
+"""Reading the log as it is stored: checkpoints, tiles, entries."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, and_, or_, select
+from sqlalchemy import Connection, and_, select
 from sqlalchemy.orm import aliased
 
 from traceability.errors import LogConflictError
 from traceability.ledger.record import GENESIS, Record, commit
-from traceability.ledger.state import StateTree
 from traceability.ledger.tiles import Tiles
 from traceability.store import models
 from traceability.store.engine import AnyRow
@@ -31,26 +30,6 @@ def read_tiles(connection: Connection) -> Tiles:
         return connection.execute(query).scalar_one_or_none() or b""
 
     return Tiles(read)
-
-
-def state_tree(connection: Connection, size: int) -> StateTree:
-    """The heads of all streams over the first ``size`` leaves of the log, rebuilt whole.
-
-    Only streams with records behind those leaves are looked at twice.
-    """
-    record, stream = models.Record, models.Stream
-    heads = {
-        r.hash: (r.length, r.head)
-        for r in connection.execute(select(stream.hash, stream.length, stream.head))
-    }
-    newer = select(record.stream, record.seq).where(or_(record.log_index.is_(None), record.log_index >= size))
-    firsts: dict[bytes, int] = {}
-    for name, seq in connection.execute(newer):  # grouped here: SQLite would group by reading all records
-        firsts[name] = min(seq, firsts.get(name, seq))
-    for name, first in firsts.items():
-        before = select(record.hash).where(record.stream == name, record.seq == first - 1)
-        heads[name] = (first, connection.execute(before).scalar_one_or_none() or GENESIS)
-    return StateTree({name: head for name, head in heads.items() if head[0]})
 
 
 def log_entries(connection: Connection, first: int, end: int) -> list[bytes]:

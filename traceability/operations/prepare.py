@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from traceability.errors import ConflictError
+from traceability.operations.keptstate import keep_missing
 from traceability.operations.node import Node, init_node, load_node
 from traceability.operations.project import project_missing
 from traceability.operations.publish import publish
@@ -33,6 +34,7 @@ def prepare_node(
             say("preparing the tables")
             store.migrate()
         project_missing(store, node.name, say)
+        keep_missing(store, say)
         if new:
             publish(store, node)
     finally:

@@ -2,10 +2,14 @@
 
     stage    give indexes, extend the tiles, append the state leaf, sign: one transaction
     lock     put the signed checkpoint into the lock database, by compare-and-swap
-    apply    mark it published; only now anyone is shown it
+    apply    mark it published, and bring the kept state to it: one transaction; only now anyone sees it
 
 A program that dies between two of these finds the staged checkpoint when it starts again and
-goes on from there, by the same code. The state tree is rebuilt whole from all streams.
+goes on from there, by the same code.
+
+What a publish costs grows with what is new: the new records are hashed again from their stored
+columns, on top of the heads that the newest checkpoint signed, and of tiles and state only what
+these records change is read, compared with what was signed, and written.
 
 Order in the log: record time, then SHA-256 of the stream, then sequence number. So times
 never decrease along the log, and a stream's records keep their order (docs/adr/0003).
@@ -16,18 +20,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, and_, bindparam, insert, or_, select, update
+from sqlalchemy import Connection, insert, select, update
 
-from traceability.errors import ChainMismatchError, ClockError, LogConflictError
-from traceability.ledger import note
-from traceability.ledger.record import GENESIS, Record, commit, format_time
-from traceability.ledger.state import StateLeaf
+from traceability.errors import ClockError, LogConflictError
+from traceability.ledger import merkle, note
+from traceability.ledger.record import format_time
+from traceability.ledger.state import StateLeaf, parse_state_leaf
+from traceability.ledger.statepages import Page
+from traceability.ledger.tiles import Tiles
+from traceability.operations.keptstate import grown_heads, keep_pages, kept_state
 from traceability.operations.lock import Lock
-from traceability.operations.log import latest_checkpoint, read_tiles, state_tree
+from traceability.operations.log import latest_checkpoint, read_tiles
 from traceability.operations.node import Node
+from traceability.operations.rehash import rehash, unpublished
 from traceability.operations.stays import settle_stays
 from traceability.store import models
 from traceability.store.engine import AnyRow, Store, Transaction
+from traceability.store.rows import put_all, update_all
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +48,20 @@ class Published:
     note: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class _Staged:
+    """A checkpoint that is signed, and the pages of the state that it changes."""
+
+    published: Published
+    pages: Mapping[Page, bytes]
+
+
 def publish(store: Store, node: Node) -> Published | None:
     """Publish whatever is committed and new; None if nothing is, or if another publisher is at it.
 
     Raises:
-        LogConflictError: store and lock disagree; nothing was signed.
+        LogConflictError: store and lock disagree, or the kept tiles or state are not those that were
+            signed; nothing was signed.
         ChainMismatchError: a stored record does not hash to what the chain says; nothing was signed.
         ClockError: there are new records and this machine's clock did not move on.
         StoreUnavailableError: try again.
@@ -59,17 +77,18 @@ def publish(store: Store, node: Node) -> Published | None:
         staged = _stage(tx, node, latest)
     if staged is None:
         return None
-    lock.swap(latest.note.encode() if latest else None, staged.note)
-    _apply(store, staged.size)
-    return staged
+    lock.swap(latest.note.encode() if latest else None, staged.published.note)
+    _apply(store, staged.published.size, staged.pages)
+    return staged.published
 
 
 def _resume(store: Store, lock: Lock) -> None:
     """Bring a staged checkpoint to its end."""
     with store.reading() as connection:
         latest, staged = latest_checkpoint(connection), _staged(connection)
-    if staged is None:
-        return
+        if staged is None:
+            return
+        pages = _pages_of(connection, latest, staged)
     signed, before = lock.newest(), latest.note.encode() if latest else None
     if signed != staged.note.encode():
         if signed != before:
@@ -77,7 +96,18 @@ def _resume(store: Store, lock: Lock) -> None:
                 "the store is behind the newest signed checkpoint", expected=signed, got=before
             )
         lock.swap(before, staged.note.encode())
-    _apply(store, staged.size)
+    _apply(store, staged.size, pages)
+
+
+def _pages_of(connection: Connection, latest: AnyRow | None, staged: AnyRow) -> Mapping[Page, bytes]:
+    """The pages of the state that a staged checkpoint changes, from the records below it."""
+    heads = grown_heads(connection, latest.size if latest else 0, staged.size - 1)
+    state, leaf = kept_state(connection, latest).updated(heads), parse_state_leaf(staged.leaf.encode())
+    if (state.streams, state.root) != (leaf.streams, leaf.root):
+        raise LogConflictError(
+            "the records do not give the state that is signed", expected=leaf.root, got=state.root
+        )
+    return state.changed
 
 
 def _staged(connection: Connection) -> AnyRow | None:
@@ -92,29 +122,21 @@ def _agree(lock: Lock, latest: AnyRow | None) -> None:
         )
 
 
-def _stage(tx: Transaction, node: Node, latest: AnyRow | None) -> Published | None:
-    connection = tx.connection
-    size = latest.size if latest else 0
-    rows = _unpublished(connection)
+def _stage(tx: Transaction, node: Node, latest: AnyRow | None) -> _Staged | None:
+    connection, size = tx.connection, latest.size if latest else 0
+    rows = unpublished(connection)
     if latest is not None and not rows:
         return None
-    last_ms = max([latest.time_ms if latest else 0] + [r.time_ms for r in rows])
-    if tx.now_ms < last_ms or (latest is not None and tx.now_ms <= latest.time_ms):
-        raise ClockError(
-            f"it is {format_time(tx.now_ms)} here, but {format_time(last_ms)} is signed or recorded"
-        )
-    _reread(connection, rows)
-    _write_indexes(connection, rows, size)
-    tree = state_tree(connection, size + len(rows))
-    leaf = StateLeaf(index=size + len(rows), streams=tree.streams, root=tree.root, time_ms=tx.now_ms)
+    _check_clock(tx, latest, rows)
     tiles = read_tiles(connection)
-    if latest is not None and tiles.root(size) != note.parse_checkpoint(_text(latest.note)).root:
-        raise LogConflictError("the tiles do not give the root of the newest checkpoint")
+    _check_tiles(tiles, latest)
+    before = kept_state(connection, latest)
+    state = before.updated(rehash(connection, rows, before))
+    leaf = StateLeaf(index=size + len(rows), streams=state.streams, root=state.root, time_ms=tx.now_ms)
     changed, root = tiles.append(size, [*(r.hash for r in rows), leaf.hash])
     checkpoint = note.Checkpoint(node.origin, leaf.index + 1, root)
     signature = note.sign_note(checkpoint.text(), node.origin, node.log_key)
     signed = note.Note(checkpoint.text(), (signature,)).encode()
-    _write_tiles(connection, changed)
     row = {
         "size": checkpoint.size,
         "time_ms": leaf.time_ms,
@@ -122,64 +144,40 @@ def _stage(tx: Transaction, node: Node, latest: AnyRow | None) -> Published | No
         "note": signed.decode("utf-8"),
         "published": False,
     }
+    places = ({"stream": r.stream, "seq": r.seq, "log_index": size + i} for i, r in enumerate(rows))
+    update_all(tx, models.Record, places)
+    tile_rows = ({"level": level, "number": number, "hashes": h} for (level, number), h in changed.items())
+    put_all(tx, models.Tile, tile_rows)
     connection.execute(insert(models.Checkpoint).values(row))
-    return Published(checkpoint.size, len(rows), signed)
+    return _Staged(Published(checkpoint.size, len(rows), signed), state.changed)
 
 
-def _unpublished(connection: Connection) -> Sequence[AnyRow]:
-    table = models.Record
-    query = select(table, models.Stream.uri).join(models.Stream).where(table.log_index.is_(None))
-    return connection.execute(query.order_by(table.time_ms, table.stream, table.seq)).all()
-
-
-def _reread(connection: Connection, rows: Sequence[AnyRow]) -> None:
-    """Hash what is about to be signed once more, from the stored columns."""
-    heads: dict[bytes, bytes] = {}
-    for row in rows:
-        prev = heads.get(row.stream)
-        if prev is None:
-            table = models.Record
-            query = select(table.hash).where(table.stream == row.stream, table.seq == row.seq - 1)
-            prev = connection.execute(query).scalar_one_or_none() or GENESIS
-        record = Record(row.uri, row.seq, prev, row.time_ms, row.media_type, commit(row.statement, row.salt))
-        if record.hash != row.hash:
-            raise ChainMismatchError(f"record {row.seq} of {row.uri}", expected=row.hash, got=record.hash)
-        heads[row.stream] = row.hash
-    _check_heads(connection)
-
-
-def _check_heads(connection: Connection) -> None:
-    """Every stream's row says what its last record says: the state tree is made from it."""
-    stream, record = models.Stream, models.Record
-    last = and_(record.stream == stream.hash, record.seq == stream.length - 1)
-    query = select(stream.uri, stream.head, record.hash).outerjoin(record, last).where(stream.length > 0)
-    for row in connection.execute(query.where(or_(record.hash.is_(None), record.hash != stream.head))):
-        raise ChainMismatchError(f"head of {row.uri}", expected=row.hash, got=row.head)
-
-
-def _write_indexes(connection: Connection, rows: Sequence[AnyRow], size: int) -> None:
-    table = models.Record
-    if rows:
-        connection.execute(
-            update(table)
-            .where(table.stream == bindparam("of"), table.seq == bindparam("number"))
-            .values(log_index=bindparam("index")),
-            [{"of": r.stream, "number": r.seq, "index": size + i} for i, r in enumerate(rows)],
+def _check_clock(tx: Transaction, latest: AnyRow | None, rows: Sequence[AnyRow]) -> None:
+    last_ms = max([latest.time_ms if latest else 0] + [r.time_ms for r in rows])
+    if tx.now_ms < last_ms or (latest is not None and tx.now_ms <= latest.time_ms):
+        raise ClockError(
+            f"it is {format_time(tx.now_ms)} here, but {format_time(last_ms)} is signed or recorded"
         )
 
 
-def _write_tiles(connection: Connection, changed: Mapping[tuple[int, int], bytes]) -> None:
-    tile = models.Tile
-    for (level, number), hashes in changed.items():
-        place = (tile.level == level, tile.number == number)
-        if not connection.execute(update(tile).where(*place).values(hashes=hashes)).rowcount:
-            connection.execute(insert(tile).values(level=level, number=number, hashes=hashes))
+def _check_tiles(tiles: Tiles, latest: AnyRow | None) -> None:
+    """The tiles are those of the newest checkpoint, and its state leaf is the last one in them."""
+    if latest is None:
+        return
+    signed = note.parse_checkpoint(_text(latest.note))
+    if tiles.root(latest.size) != signed.root:
+        raise LogConflictError("the tiles do not give the root of the newest checkpoint")
+    leaf, proof = merkle.leaf_hash(latest.leaf.encode()), tiles.inclusion_proof(latest.size - 1, latest.size)
+    merkle.verify_inclusion(latest.size - 1, latest.size, leaf, proof, signed.root)
 
 
-def _apply(store: Store, size: int) -> None:
+def _apply(store: Store, size: int, pages: Mapping[Page, bytes]) -> None:
+    """Publish a staged checkpoint; nothing happens if another publisher did so in the meantime."""
+    table = models.Checkpoint
     with store.transaction() as tx:
-        table = models.Checkpoint
-        tx.connection.execute(update(table).where(table.size == size).values(published=True))
+        staged = update(table).where(table.size == size, ~table.published)
+        if tx.connection.execute(staged.values(published=True)).rowcount:
+            keep_pages(tx, pages)
 
 
 def _text(signed: str) -> bytes:

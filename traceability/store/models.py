@@ -192,6 +192,15 @@ class Tile(Base):
     hashes: Mapped[bytes]
 
 
+class StatePage(Base):
+    """One page of the state tree at the newest published checkpoint (``ledger.statepages``)."""
+
+    __tablename__ = "state_pages"
+    level: Mapped[int] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    body: Mapped[bytes]
+
+
 class Tally(Base):
     """received = accepted + duplicate + rejected + quarantined, for each source.
 

@@ -7,11 +7,11 @@ Values go to the driver as they are: columns here hold numbers, texts, bytes, tr
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
-from sqlalchemy import Dialect, String, Text, bindparam, cast, func, select
+from sqlalchemy import Dialect, FromClause, String, Text, bindparam, cast, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.types import TypeEngine
 
@@ -21,7 +21,13 @@ from traceability.store.models import Base
 CHUNK: Final = 10_000
 """Rows that are handed over at a time."""
 
+_KEY: Final = "key "
+"""Begins the name of a parameter that says which row, where another one of its column may say what is new."""
+
 _Rows: TypeAlias = Iterable[Mapping[str, object]]
+_Insert: TypeAlias = Any
+"""An insert of either dialect: their ``on_conflict`` methods are alike, but have no type in common."""
+_Kind: TypeAlias = Callable[[_Insert], _Insert]
 
 
 def insert_all(tx: Transaction, model: type[Base], rows: _Rows) -> None:
@@ -30,45 +36,83 @@ def insert_all(tx: Transaction, model: type[Base], rows: _Rows) -> None:
     Raises:
         sqlalchemy.exc.IntegrityError: one is.
     """
-    _insert(tx, model, rows, only_new=False)
+    _write(tx, _plain, model, rows)
 
 
 def insert_new(tx: Transaction, model: type[Base], rows: _Rows) -> None:
     """Insert the rows that are not there yet; those that are stay as they are."""
-    _insert(tx, model, rows, only_new=True)
+    _write(tx, _only_new, model, rows)
 
 
-def _insert(tx: Transaction, model: type[Base], rows: _Rows, *, only_new: bool) -> None:
-    values = list(rows)
+def put_all(tx: Transaction, model: type[Base], rows: _Rows) -> None:
+    """Insert rows, and give those that are there already these values; no row stands twice in ``rows``."""
+    _write(tx, _in_place, model, rows)
+
+
+def update_all(tx: Transaction, model: type[Base], rows: _Rows) -> None:
+    """Change rows that are there: each of ``rows`` has the primary key and what is new."""
+    _write(tx, None, model, rows)
+
+
+def _write(tx: Transaction, kind: _Kind | None, model: type[Base], rows: _Rows) -> None:
+    values, dialect = list(rows), tx.connection.dialect
     for first in range(0, len(values), CHUNK):
         some, columns = values[first : first + CHUNK], tuple(values[0])
-        if tx.connection.dialect.name == "sqlite":
-            sql, order = _one_by_one(model, columns, only_new, tx.connection.dialect)
+        if dialect.name == "sqlite":
+            sql, order = _one_by_one(model, columns, kind, dialect)
             tx.connection.exec_driver_sql(sql, [tuple(map(row.__getitem__, order)) for row in some])
         else:
-            sql = _as_arrays(model, columns, only_new, tx.connection.dialect)
+            sql = _as_arrays(model, columns, kind, dialect)
             tx.connection.exec_driver_sql(sql, {name: [row[name] for row in some] for name in columns})
+
+
+def _plain(insert: _Insert) -> _Insert:
+    return insert
+
+
+def _only_new(insert: _Insert) -> _Insert:
+    return insert.on_conflict_do_nothing()
+
+
+def _in_place(insert: _Insert) -> _Insert:
+    key, others = _parted(insert.table, insert.table.columns.keys())
+    return insert.on_conflict_do_update(
+        index_elements=key, set_={name: insert.excluded[name] for name in others}
+    )
 
 
 @lru_cache
 def _one_by_one(
-    model: type[Base], columns: tuple[str, ...], only_new: bool, dialect: Dialect
+    model: type[Base], columns: tuple[str, ...], kind: _Kind | None, dialect: Dialect
 ) -> tuple[str, tuple[str, ...]]:
     """SQLite's statement, and the order of the columns in it."""
-    plain = sqlite.insert(model)
-    insert = plain.on_conflict_do_nothing() if only_new else plain
-    compiled = insert.compile(dialect=dialect, column_keys=columns)
-    return compiled.string, tuple(compiled.positiontup or ())
+    if kind is not None:
+        compiled = kind(sqlite.insert(model)).compile(dialect=dialect, column_keys=columns)
+        return compiled.string, tuple(compiled.positiontup or ())
+    key, others = _parted(model.__table__, columns)
+    this = (model.__table__.c[name] == bindparam(f"{_KEY}{name}") for name in key)
+    compiled = update(model).where(*this).compile(dialect=dialect, column_keys=others)
+    return compiled.string, tuple(name.removeprefix(_KEY) for name in compiled.positiontup or ())
 
 
 @lru_cache
-def _as_arrays(model: type[Base], columns: tuple[str, ...], only_new: bool, dialect: Dialect) -> str:
+def _as_arrays(model: type[Base], columns: tuple[str, ...], kind: _Kind | None, dialect: Dialect) -> str:
     """PostgreSQL's statement."""
     arrays = ((name, postgresql.ARRAY(_unbounded(model.__table__.c[name].type))) for name in columns)
-    source = select(*(func.unnest(cast(bindparam(name), kind)) for name, kind in arrays))
-    plain = postgresql.insert(model).from_select(columns, source)
-    insert = plain.on_conflict_do_nothing() if only_new else plain
-    return insert.compile(dialect=dialect).string
+    source = select(*(func.unnest(cast(bindparam(name), kind)).label(name) for name, kind in arrays))
+    if kind is not None:
+        insert = kind(postgresql.insert(model).from_select(columns, source))
+        return str(insert.compile(dialect=dialect))
+    (key, others), given = _parted(model.__table__, columns), source.subquery("given")
+    this = (model.__table__.c[name] == given.c[name] for name in key)
+    new = {name: given.c[name] for name in others}
+    return update(model).where(*this).values(new).compile(dialect=dialect).string
+
+
+def _parted(table: FromClause, columns: Iterable[str]) -> tuple[list[str], list[str]]:
+    """The primary key, and the other columns."""
+    key = [column.name for column in table.primary_key]
+    return key, [name for name in columns if name not in key]
 
 
 def _unbounded(kind: TypeEngine[Any]) -> TypeEngine[Any]:

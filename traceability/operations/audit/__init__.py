@@ -6,7 +6,7 @@
     projections   rows by which events are queried and traced
     devices   every counter's fate, and how far each device is settled
     stays     texts and summaries of stays, by the rules of any verifier
-    log       indexes, tiles, checkpoints, the state tree at each, the lock
+    log       indexes, tiles, checkpoints, the state tree at each and as kept, the lock
     tallies   received = accepted + duplicate + rejected + quarantined, and the quarantine
 
 Nothing is trusted but the node's policy and lock. The audit never stops at what it finds.

@@ -1,4 +1,4 @@
-"""The log: no hole in its indexes, tiles as hashed, every checkpoint true and signed."""
+"""The log: no hole in its indexes, tiles and state as hashed, every checkpoint true and signed."""
 
 from __future__ import annotations
 
@@ -92,6 +92,7 @@ def audit_log(run: Run) -> set[bytes | None]:
         None where there is no published one.
     """
     tree, state = _Tree(run), StateTree({})
+    kept = state
     record, table = models.Record, models.Checkpoint
     query = select(record.stream, record.seq, record.time_ms, record.hash, record.log_index)
     query = query.where(record.log_index.is_not(None)).order_by(record.log_index)
@@ -111,7 +112,7 @@ def audit_log(run: Run) -> set[bytes | None]:
             run.found("checkpoint", where, "its time does not move on from what is before it")
         leaves.signed_ms = leaves.time_ms = checkpoint.time_ms
         if checkpoint.published:
-            published = checkpoint.note.encode()
+            published, kept = checkpoint.note.encode(), state
         else:
             staged.append(checkpoint)
         run.counts["checkpoints"] += 1
@@ -119,6 +120,7 @@ def audit_log(run: Run) -> set[bytes | None]:
             run.progress("log", tree.size, total)
     leaves.end()
     tree.finish()
+    _audit_pages(run, kept)
     run.counts["leaves"] = tree.size
     if len(staged) > 1:
         run.found("checkpoint", f"checkpoint {staged[-1].size}", "more than one is staged")
@@ -142,6 +144,20 @@ def _audit_checkpoint(run: Run, tree: _Tree, state: StateTree, row: AnyRow, wher
         run.same("checkpoint", where, "origin", run.node.origin, checkpoint.origin)
         run.same("checkpoint", where, "signed size", row.size, checkpoint.size)
         run.same("checkpoint", where, "signed root", tree.root(), checkpoint.root)
+
+
+def _audit_pages(run: Run, state: StateTree) -> None:
+    """The pages that are kept are those of the state at the newest published checkpoint."""
+    pages = state.pages
+    for row in run.rows(select(models.StatePage)):
+        where = f"page {row.number} of level {row.level}"
+        body = pages.pop((row.level, row.number), None)
+        if body is None:
+            run.found("state", where, "there is no stream below it")
+        else:
+            run.same("state", where, "content", body, row.body)
+    for level, number in sorted(pages):
+        run.found("state", f"page {number} of level {level}", "it is missing")
 
 
 @dataclass(slots=True)
