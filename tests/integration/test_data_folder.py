@@ -12,8 +12,10 @@ from traceability.operations.audit import audit
 from traceability.operations.export import export_bundle
 from traceability.operations.keptstate import keep_missing
 from traceability.operations.node import load_node, secret_files
+from traceability.operations.prepare import prepare_node
 from traceability.operations.project import project_missing
 from traceability.operations.publish import publish
+from traceability.settings import NodeSettings, load
 from traceability.store import models
 from traceability.store.engine import Store
 from traceability.verification.bundle import encode_bundle
@@ -45,6 +47,21 @@ def test_the_folder_of_version_1_opens_migrates_audits_and_goes_on(tmp_path: Pat
         streams = select(models.Stream.uri).join(models.Batch, models.Batch.stream == models.Stream.hash)
         for batch in connection.execute(streams.order_by(models.Stream.uri)).scalars():
             assert check(encode_bundle(export_bundle(connection, node, batch)), node.policy).exit_code == 0
+    store.close()
+
+
+def test_preparing_the_folder_of_version_1_keeps_its_state(tmp_path: Path):
+    folder = tmp_path / "data"
+    shutil.copytree(FOLDER, folder)
+    for secret in secret_files(folder):
+        secret.chmod(0o600)
+    settings = load(NodeSettings, {"FT_DATA": str(folder)})
+    said: list[str] = []
+    node, new = prepare_node(settings, say=said.append)
+    assert not new
+    assert said[-1].startswith("building the state of")
+    store = Store(settings.database_url)
+    assert audit(store, node).lines()[:-1] == []
     store.close()
 
 

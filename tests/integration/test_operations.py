@@ -18,12 +18,15 @@ from traceability.errors import (
     EventError,
     LogConflictError,
     NotPublishedError,
+    ProofMismatchError,
     RefusedError,
     SettingsError,
     StoreUnavailableError,
     UnknownSignerError,
     UnknownSubjectError,
 )
+from traceability.ledger.record import GENESIS, Record, commit
+from traceability.ledger.state import stream_hash
 from traceability.operations import publish as publishing
 from traceability.operations.audit import audit
 from traceability.operations.enrol import enrol_device, find_party
@@ -401,7 +404,7 @@ def test_the_same_checkpoint_can_be_put_into_the_lock_twice_and_another_cannot(t
         Lock(tmp_path).newest()
 
 
-def test_nothing_is_signed_over_a_changed_record_head_or_tile(world: World):
+def test_nothing_is_signed_over_a_changed_record_head_tile_or_page(world: World):
     farm = world.party("Farm")
     world.harvest(farm, "L1")
     world.publish()
@@ -414,6 +417,11 @@ def test_nothing_is_signed_over_a_changed_record_head_or_tile(world: World):
         (update(models.Stream).where(models.Stream.length == 1).values(head=b"?" * 32), ChainMismatchError),
         (update(models.Stream).where(models.Stream.length == 1).values(length=5), ChainMismatchError),
         (update(models.Tile).values(hashes=b"?" * 32 * 64), LogConflictError),
+        (
+            update(models.StatePage).where(models.StatePage.level == 4).values(body=b"?" * 512),
+            LogConflictError,
+        ),
+        (update(models.Checkpoint).values(leaf=models.Checkpoint.leaf + "?"), ProofMismatchError),
     ]
     before = Lock(world.node.lock_path).newest()
     for change, error in cases:
@@ -431,6 +439,57 @@ def test_nothing_is_signed_over_a_changed_record_head_or_tile(world: World):
                     connection.execute(update(table).where(*one).values(row))
     assert world.publish() is not None
     assert audit(world.store, world.node).ok
+
+
+def test_nothing_is_signed_over_a_stream_under_another_streams_name(world: World):
+    """The rows agree with one another, but the state would name what is nowhere."""
+    batch = world.harvest(world.party("Farm"), "L1")
+    other, name = world.batch("L2"), stream_hash(batch)
+    with world.store.transaction() as tx:
+        row = tx.connection.execute(select(models.Record).where(models.Record.stream == name)).one()
+        made = Record(other, 0, GENESIS, row.time_ms, row.media_type, commit(row.statement, row.salt)).hash
+        tx.connection.execute(update(models.Record).where(models.Record.stream == name).values(hash=made))
+        changed = update(models.Stream).where(models.Stream.hash == name)
+        tx.connection.execute(changed.values(uri=other, head=made))
+    with pytest.raises(ChainMismatchError):
+        world.publish()
+
+
+def test_a_staged_checkpoint_over_records_that_changed_since_is_not_published(
+    world: World, monkeypatch: pytest.MonkeyPatch
+):
+    world.harvest(world.party("Farm"), "L1")
+    before = Lock(world.node.lock_path).newest()
+    with monkeypatch.context() as patched:
+        patched.setattr(Lock, "swap", stop)
+        with pytest.raises(Stopped):
+            world.publish()
+    with world.store.transaction() as tx:
+        one = update(models.Record).where(models.Record.stream == stream_hash(world.batch("L1")))
+        tx.connection.execute(one.values(hash=b"?" * 32))
+    with pytest.raises(LogConflictError):
+        world.publish()
+    assert Lock(world.node.lock_path).newest() == before
+
+
+def test_a_late_publisher_does_not_put_the_kept_state_back(world: World, monkeypatch: pytest.MonkeyPatch):
+    """It was overtaken between staging and applying, by another one that published twice."""
+    farm = world.party("Farm")
+    world.harvest(farm, "L1")
+    late: list[Any] = []
+
+    def overtaken(*step: Any) -> None:
+        late.extend(step)
+        raise Stopped
+
+    with monkeypatch.context() as patched:
+        patched.setattr(publishing, "_apply", overtaken)
+        with pytest.raises(Stopped):
+            world.publish()
+    world.event("pack", farm, world.batch("L1"))
+    world.publish()
+    publishing._apply(*late)
+    assert audit(world.store, world.node).lines()[:-1] == []
 
 
 def tables_of(change: Any) -> list[Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
+from itertools import chain, islice
 from typing import Any, Final, TypeAlias
 
 from sqlalchemy import Dialect, FromClause, String, Text, bindparam, cast, func, select, update
@@ -55,15 +56,16 @@ def update_all(tx: Transaction, model: type[Base], rows: _Rows) -> None:
 
 
 def _write(tx: Transaction, kind: _Kind | None, model: type[Base], rows: _Rows) -> None:
-    values, dialect = list(rows), tx.connection.dialect
-    for first in range(0, len(values), CHUNK):
-        some, columns = values[first : first + CHUNK], tuple(values[0])
+    dialect, left = tx.connection.dialect, iter(rows)
+    for row in left:
+        columns, some = tuple(row), chain([row], islice(left, CHUNK - 1))
         if dialect.name == "sqlite":
             sql, order = _one_by_one(model, columns, kind, dialect)
             tx.connection.exec_driver_sql(sql, [tuple(map(row.__getitem__, order)) for row in some])
         else:
             sql = _as_arrays(model, columns, kind, dialect)
-            tx.connection.exec_driver_sql(sql, {name: [row[name] for row in some] for name in columns})
+            arrays = zip(*(map(row.__getitem__, columns) for row in some), strict=True)
+            tx.connection.exec_driver_sql(sql, dict(zip(columns, map(list, arrays), strict=True)))
 
 
 def _plain(insert: _Insert) -> _Insert:
