@@ -37,7 +37,7 @@ from traceability.operations.captures import Fault
 from traceability.signing.strictjson import json_encode
 
 MEDIA_TYPE: Final = "application/problem+json"
-ROOMS: Final = ("/epcis", "/recalls", "/trace")
+ROOMS: Final = ("/epcis", "/recalls", "/trace", "/log/proof")
 """Where errors are told in this form; elsewhere they are pages."""
 MAX_ERRORS: Final = 100
 RETRY_S: Final = 5
