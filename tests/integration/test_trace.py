@@ -16,7 +16,7 @@ from tests.support.postgres import Postgres
 from traceability.errors import QueryError, QueryTooLargeError, UnknownSubjectError
 from traceability.operations import trace as tracing
 from traceability.operations.describe import describe
-from traceability.operations.graph import Stops
+from traceability.operations.graph import Stops, StoredLinks
 from traceability.operations.node import Node
 from traceability.operations.trace import Request, trace
 from traceability.store.engine import Store
@@ -311,7 +311,12 @@ def test_both_databases_answer_as_the_same_links_in_memory_do(empty):
         chain.pack(f"P{number % 5 + 1}", [f"X{number}"], at=3 + number % 5)
     columns = (Link.src, Link.kind, Link.at_ms, Link.dst, Link.quantity, Link.uom)
     graph = Graph([tuple(row) for row in empty.execute(select(*columns))])
-    for options in (Options(contact=True), Options(depth=2), BACKWARD, Options(max_things=9)):
+    both = [Options(direction, contact=contact) for direction in Direction for contact in (False, True)]
+    for options in (*both, Options(depth=2), Options(max_things=9)):
+        links = StoredLinks(empty)
+        if links.few:
+            start, ahead = [thing_id(lot("S9"))], links.ahead([thing_id(lot("S9"))], options, limit=999)
+            assert sorted(ahead) == sorted(graph.ahead(start, options, limit=999))
         found = answer(empty, Request((lot("S9"),), options=options)).walked
         known = walk(graph, {thing_id(lot("S9")): None}, options)
         assert len(found.things) > 1

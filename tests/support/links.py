@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from traceability.supply.lineage import LinkKind
-from traceability.supply.tracing.packing import LinkRow, WeighedRow, insides
+from traceability.supply.tracing.packing import WeighedRow, insides
 from traceability.supply.tracing.trace import Direction, End, Options, Part
 
 State = tuple[str, int, int]
@@ -16,26 +16,52 @@ State = tuple[str, int, int]
 
 @dataclass
 class Graph:
-    """Links in memory; ``asked`` counts the reads."""
+    """Links in memory; ``asked`` counts the reads, ``limits`` are those of reading ahead.
+
+    ``ahead_of`` is how many it tells of at once when it is asked what lies ahead.
+    """
 
     rows: list[WeighedRow]
     stops: frozenset[int] = frozenset()
+    ahead_of: int = 1000
+    few: int = 0
     asked: int = field(default=0)
+    limits: list[int] = field(default_factory=list)
 
-    def at(self, ids: Sequence[int], end: End, part: Part, *, limit: int) -> list[LinkRow]:
+    def at(self, ids: Sequence[int], end: End, part: Part, *, limit: int) -> list[WeighedRow]:
         self.asked += 1
         place, wanted = (0 if end is End.SRC else 3), set(ids)
-        found = [row[:4] for row in self.rows if row[place] in wanted]
+        found = [row for row in self.rows if row[place] in wanted]
         return [row for row in found if part in {Part.ALL, _part(row)}][:limit]
 
-    def weighed(self, children: Sequence[int]) -> list[WeighedRow]:
-        return [row for row in self.rows if row[0] in children and row[1] >= LinkKind.PACK]
+    def ahead(self, ids: Sequence[int], options: Options, *, limit: int) -> list[tuple[int, bool]]:
+        self.asked += 1
+        self.limits.append(limit)
+        forward = options.direction is Direction.FORWARD
+        found = dict.fromkeys((thing, False) for thing in ids)
+        ready = deque(found)
+        most = min(limit, self.ahead_of)
+        while ready and len(found) < most:
+            here, lesser = ready.popleft()
+            full = options.contact or not lesser
+            for src, kind, _, dst, _, _ in self.rows:
+                packing = kind >= LinkKind.PACK
+                if src == here and (forward or packing):
+                    new = (dst, packing and not options.contact)
+                elif dst == here and (full or not (forward or packing)) and (packing or not forward):
+                    new = (src, False)
+                else:
+                    continue
+                if new not in found:
+                    found[new] = None
+                    ready.append(new)
+        return list(found)[:most]
 
     def stopping(self, ids: Sequence[int]) -> Collection[int]:
         return self.stops.intersection(ids)
 
 
-def _part(row: LinkRow) -> Part:
+def _part(row: WeighedRow) -> Part:
     return Part.PACKS if row[1] >= LinkKind.PACK else Part.POINTS
 
 

@@ -10,29 +10,40 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
 
 from sqlalchemy import (
     BigInteger,
+    BindParameter,
     ColumnElement,
     Connection,
     Dialect,
     Select,
+    TableValuedAlias,
     and_,
     bindparam,
+    case,
     column,
     exists,
+    false,
     func,
+    null,
     or_,
     select,
+    true,
+    union_all,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from traceability.store.projections import Event, Link, Mention
 from traceability.supply.lineage import LinkKind
-from traceability.supply.tracing.packing import LinkRow, WeighedRow
-from traceability.supply.tracing.trace import End, Part
+from traceability.supply.tracing.packing import WeighedRow
+from traceability.supply.tracing.trace import Direction, End, Options, Part
+
+FEW: Final[Mapping[str, int]] = {"sqlite": 0, "postgresql": 200}
+"""By measurement: a question to SQLite costs no more than the links of some things, and each thing that
+is read ahead costs twice, because its links are followed and then read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,17 +71,22 @@ class StoredLinks:
 
     def __init__(self, connection: Connection, stops: Stops | None = None) -> None:
         self._connection = connection
+        self.few = FEW[connection.dialect.name]
         stopping = stops.condition() if stops else None
         mentioned = select(Mention.thing).distinct().join(Event, Event.id == Mention.event)
         self._stopped = None if stopping is None else mentioned.where(stopping, standing())
 
-    def at(self, ids: Sequence[int], end: End, part: Part, *, limit: int) -> list[LinkRow]:
+    def at(self, ids: Sequence[int], end: End, part: Part, *, limit: int) -> list[WeighedRow]:
         """The links whose ``end`` is one of these."""
         return fetch(self._connection, _LINKS[part], _near(end), ids, limit=limit)
 
-    def weighed(self, children: Sequence[int]) -> list[WeighedRow]:
-        """The packings of these, with quantities."""
-        return fetch(self._connection, _PACKED, Link.src, children)
+    def ahead(self, ids: Sequence[int], options: Options, *, limit: int) -> list[tuple[int, bool]]:
+        """What may be asked about after these; in SQLite nothing but these."""
+        if not self.few:
+            return [(each, False) for each in ids]
+        forward = options.direction is Direction.FORWARD
+        query = _ahead(forward, options.contact, self._connection.dialect)
+        return _rows(self._connection, query, ids, limit=limit)
 
     def of_processes(self, processes: Sequence[int]) -> list[WeighedRow]:
         """All that went into these and came out of them, with quantities."""
@@ -84,14 +100,17 @@ class StoredLinks:
         return [row[0] for row in fetch(self._connection, self._stopped, Mention.thing, ids)]
 
 
-_ENDS: Final = select(Link.src, Link.kind, Link.at_ms, Link.dst).limit(bindparam("limit"))
+_ENDS: Final = (Link.src, Link.kind, Link.at_ms, Link.dst)
+_IS_PACKING: Final = Link.kind >= int(LinkKind.PACK)
+_LIMIT: Final[BindParameter[int]] = bindparam("limit")
 _LINKS: Final = {
-    Part.POINTS: _ENDS.where(Link.kind < int(LinkKind.PACK)),
-    Part.PACKS: _ENDS.where(Link.kind >= int(LinkKind.PACK)),
-    Part.ALL: _ENDS,
+    Part.POINTS: select(*_ENDS, null(), null()).where(~_IS_PACKING).limit(_LIMIT),
+    Part.PACKS: select(*_ENDS, Link.quantity, Link.uom).where(_IS_PACKING).limit(_LIMIT),
+    Part.ALL: select(*_ENDS, *(case((_IS_PACKING, each)) for each in (Link.quantity, Link.uom))).limit(
+        _LIMIT
+    ),
 }
-_WEIGHED: Final = select(Link.src, Link.kind, Link.at_ms, Link.dst, Link.quantity, Link.uom)
-_PACKED: Final = _WEIGHED.where(Link.kind >= int(LinkKind.PACK))
+_WEIGHED: Final = select(*_ENDS, Link.quantity, Link.uom)
 _MADE_OF: Final = {kind: _WEIGHED.where(Link.kind == int(kind)) for kind in (LinkKind.INPUT, LinkKind.OUTPUT)}
 
 
@@ -116,7 +135,19 @@ def fetch(
     A query that is asked often is made once, and goes to the driver as it is: making it, and looking
     at its parts again each time, cost several times what a small answer does.
     """
-    sql, order, fixed = _prepared(query, member, connection.dialect)
+    return _rows(connection, _prepared(query, member, connection.dialect), ids, **parameters)
+
+
+class _Prepared(NamedTuple):
+    """A query's text, the order of its parameters where they go by place, and those always the same."""
+
+    sql: str
+    order: Sequence[str] | None
+    fixed: Mapping[str, Any]
+
+
+def _rows(connection: Connection, query: _Prepared, ids: Sequence[int], **parameters: int) -> list[Any]:
+    sql, order, fixed = query
     given = list(ids) if order is None else json.dumps(list(ids))
     values: dict[str, object] = {**fixed, "ids": given, **parameters}
     rows = connection.exec_driver_sql(
@@ -128,16 +159,43 @@ def fetch(
 @lru_cache(maxsize=64)
 def _prepared(
     query: Select[*tuple[Any, ...]], member: InstrumentedAttribute[int], dialect: Dialect
-) -> tuple[str, Sequence[str] | None, Mapping[str, Any]]:
-    """Its text, the order of its parameters where they go by place, and those that are always the same."""
+) -> _Prepared:
+    wanted = _wanted(dialect)
+    return _compiled(query.join(wanted, member == wanted.c.value), dialect)
+
+
+@lru_cache(maxsize=8)
+def _ahead(forward: bool, contact: bool, dialect: Dialect) -> _Prepared:
+    """Follow a walk's moves from the ids on, whatever their times.
+
+    LATERAL, so that PostgreSQL looks links up by their ends however many it takes there to be.
+    """
+    wanted = _wanted(dialect)
+    ahead = select(wanted.c.value.label("id"), false().label("lesser")).cte("ahead", recursive=True)
+    full = true() if contact else ~ahead.c.lesser
+    lesser = false() if contact else _IS_PACKING
+    up = select(Link.dst.label("id"), lesser.label("lesser")).where(Link.src == ahead.c.id)
+    down = select(Link.src, false()).where(Link.dst == ahead.c.id)
+    if forward:
+        down = down.where(_IS_PACKING, full)
+    else:
+        up, down = up.where(_IS_PACKING), down.where(or_(~_IS_PACKING, full))
+    moves = union_all(up.correlate(ahead), down.correlate(ahead)).lateral("moves")
+    reached = ahead.union(select(moves.c.id, moves.c.lesser).select_from(ahead.join(moves, true())))
+    return _compiled(select(reached.c.id, reached.c.lesser).limit(_LIMIT), dialect)
+
+
+def _wanted(dialect: Dialect) -> TableValuedAlias:
+    """The ids that are asked for, as a table."""
     if dialect.name == "postgresql":
         array = func.unnest(bindparam("ids", None, ARRAY(BigInteger)))
-        wanted = array.table_valued(column("value", BigInteger)).render_derived("wanted")
-    else:
-        wanted = func.json_each(bindparam("ids", None)).table_valued("value", name="wanted")
-    joined = query.join(wanted, member == wanted.c.value)
-    compiled = joined.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
-    return compiled.string, compiled.positiontup, compiled.params
+        return array.table_valued(column("value", BigInteger)).render_derived("wanted")
+    return func.json_each(bindparam("ids", None)).table_valued("value", name="wanted")
+
+
+def _compiled(query: Select[*tuple[Any, ...]], dialect: Dialect) -> _Prepared:
+    compiled = query.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
+    return _Prepared(compiled.string, compiled.positiontup, compiled.params)
 
 
 def _near(end: End) -> InstrumentedAttribute[int]:

@@ -133,4 +133,6 @@ def _without_collecting() -> Iterator[None]:
         yield
     finally:
         if was:
+            gc.freeze()
+            gc.unfreeze()
             gc.enable()

@@ -27,8 +27,9 @@ WRITERS_LOCK: Final = 0x66742D777269
 """Key of the PostgreSQL advisory lock: writers share it, the publisher holds it alone."""
 
 BUSY_TIMEOUT_S: Final = 30
-MAPPED_BYTES: Final = 256 * 1024**2
-"""How much of an SQLite file is read as memory: walks through the lineage graph take half the time."""
+MAPPED_BYTES: Final = 2047 * 1024**2
+"""How much of an SQLite file is read as memory, the most it allows: walks through the lineage graph take
+half the time."""
 
 
 def system_clock() -> int:

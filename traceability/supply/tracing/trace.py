@@ -92,11 +92,22 @@ class Options:
 class Links(Protocol):
     """Where a walk reads the graph."""
 
-    def at(self, ids: Sequence[int], end: End, part: Part, *, limit: int) -> list[LinkRow]:
-        """The links whose ``end`` is one of these, in any order; at most ``limit`` of them."""
+    @property
+    def few(self) -> int:
+        """Up to how many things a walk asks about, reading ahead is quicker than asking again."""
 
-    def weighed(self, children: Sequence[int]) -> list[WeighedRow]:
-        """The links of kind PACK or more whose source is one of these, with quantities."""
+    def at(self, ids: Sequence[int], end: End, part: Part, *, limit: int) -> list[WeighedRow]:
+        """The links whose ``end`` is one of these, in any order; at most ``limit`` of them.
+
+        Those of kind PACK or more have their quantities, the others need none.
+        """
+
+    def ahead(self, ids: Sequence[int], options: Options, *, limit: int) -> list[tuple[int, bool]]:
+        """Things and processes that a walk may ask about if it asks about these; the nearest first.
+
+        Each with whether it is there in the lesser state only: forward it carries, backward it is
+        affected. Whatever is left out, or is there for nothing, costs time and changes no answer.
+        """
 
     def stopping(self, ids: Sequence[int]) -> Collection[int]:
         """Which of these are to be reached but not left."""

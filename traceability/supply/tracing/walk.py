@@ -6,8 +6,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from traceability.supply.lineage import LinkKind
+from traceability.supply.tracing.ahead import Ahead
 from traceability.supply.tracing.choice import choose, in_order
-from traceability.supply.tracing.packing import BEGINNING, FOREVER, PACK, Inside, LinkRow
+from traceability.supply.tracing.packing import BEGINNING, FOREVER, PACK, Inside, WeighedRow
 from traceability.supply.tracing.steps import Steps
 from traceability.supply.tracing.trace import (
     Direction,
@@ -63,10 +64,11 @@ class _Walk:
         self._known_far: set[int] = set()
         self._opened: set[int] = set()
         self._leading: set[int] = set()
-        self._waiting: dict[int, list[LinkRow]] = {}
-        self._unfinished: dict[int, list[LinkRow]] = {}
-        self._steps = Steps(source, options, self._fetch)
-        self._links: list[LinkRow] = []
+        self._waiting: dict[int, list[WeighedRow]] = {}
+        self._unfinished: dict[int, list[WeighedRow]] = {}
+        self._ahead = Ahead(source, options)
+        self._steps = Steps(options, self._emptied)
+        self._links: list[WeighedRow] = []
         self._packed: list[Inside] = []
         self._starts: Collection[int] = ()
         self._stopped: set[int] = set()
@@ -115,7 +117,7 @@ class _Walk:
 
     def _discover(
         self, part: Sequence[int], things: Collection[int], windows: Collection[int]
-    ) -> list[LinkRow]:
+    ) -> list[WeighedRow]:
         """Fetch what is not known yet of the links by which these can be left, in the states they are in.
 
         Returns:
@@ -156,14 +158,19 @@ class _Walk:
                 return
             yield part
 
-    def _fetch(self, ids: Sequence[int], end: End, part: Part) -> list[LinkRow]:
+    def _fetch(self, ids: Sequence[int], end: End, part: Part) -> list[WeighedRow]:
         """The links of a chunk; none of them if there are more than may still be read."""
         if not ids:
             return []
-        rows = self._source.at(ids, end, part, limit=max(self._links_left, 0) + 1)
+        rows = self._ahead.at(ids, end, part, limit=max(self._links_left, 0) + 1)
         return rows if self._spend(len(rows)) else []
 
-    def _recall(self, ids: Sequence[int], waiting: dict[int, list[LinkRow]]) -> list[LinkRow]:
+    def _emptied(self, parents: Sequence[int]) -> list[WeighedRow]:
+        """The links by which these were emptied; as ``_fetch``."""
+        rows = self._ahead.emptied(parents, limit=max(self._links_left, 0) + 1)
+        return rows if self._spend(len(rows)) else []
+
+    def _recall(self, ids: Sequence[int], waiting: dict[int, list[WeighedRow]]) -> list[WeighedRow]:
         """Links that were fetched before, but were too early for what reached their end then."""
         rows = [row for each in ids for row in waiting.pop(each, ())] if waiting else []
         return rows if self._spend(len(rows)) else []
@@ -177,7 +184,7 @@ class _Walk:
 
     def _begin(
         self,
-        rows: Iterable[LinkRow],
+        rows: Iterable[WeighedRow],
         things: Mapping[int, int],
         windows: Mapping[int, Sequence[Window]],
         begun: dict[int, int],
@@ -205,7 +212,7 @@ class _Walk:
                 if before is None:
                     self._process_depths[process] = self._depth
 
-    def _finish(self, rows: Iterable[LinkRow], begun: Mapping[int, int]) -> None:
+    def _finish(self, rows: Iterable[WeighedRow], begun: Mapping[int, int]) -> None:
         """From processes to things: forward to their outputs, backward to their inputs."""
         forward, affected, fresh = self._forward, self._affected, self._fresh
         depth, depths = self._depth, self._depths
@@ -269,7 +276,8 @@ class _Walk:
 
     def answer(self) -> Walked:
         """What was reached so far, cut to as many things as were asked for."""
-        sign, links, packed = self._sign, self._links, self._packed
+        sign, packed = self._sign, self._packed
+        links = [row[:4] for row in self._links]
         since = {thing: windows[0][0] for thing, windows in self._carrying.items()} | self._affected
         found = reached = in_order(self._depths, since)
         if len(reached) > self._max_things:

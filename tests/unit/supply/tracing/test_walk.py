@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tests.support.links import Graph, brute_force
 from traceability.supply.lineage import LinkKind
+from traceability.supply.tracing.ahead import BEGIN, LEAST
 from traceability.supply.tracing.trace import Direction, Mode, Options
 from traceability.supply.tracing.walk import walk
 
@@ -39,7 +40,12 @@ def links(draw):
             return link(child, kind, draw(at), parent, str(draw(st.integers(1, 3))), "KGM")
 
 
-GRAPHS = st.lists(links(), max_size=22).map(Graph)
+GRAPHS = st.builds(
+    Graph,
+    st.lists(links(), max_size=22),
+    ahead_of=st.sampled_from((0, 2, 5, 99)),
+    few=st.sampled_from((0, 1, 99)),
+)
 OPTIONS = st.builds(
     Options,
     direction=st.sampled_from(Direction),
@@ -75,7 +81,7 @@ def test_forward_and_backward_are_each_others_inverse(graph, contact, stops):
 @settings(max_examples=60)
 @given(GRAPHS, st.randoms(use_true_random=False), OPTIONS)
 def test_the_answer_does_not_depend_on_the_order_of_the_links(graph, random, options):
-    shuffled = Graph(random.sample(graph.rows, len(graph.rows)))
+    shuffled = replace(graph, rows=random.sample(graph.rows, len(graph.rows)))
     one, other = (walk(each, {1: None}, options) for each in (graph, shuffled))
     assert (one.things, one.processes, one.packed) == (other.things, other.processes, other.packed)
     assert sorted(one.links) == sorted(other.links)
@@ -140,6 +146,32 @@ def test_links_are_fetched_once_a_thing_and_not_once_a_path():
     graph = Graph(rows)
     assert len(reached(graph, {0: None})) == 41
     assert graph.asked <= 4 * 21
+
+
+def test_what_was_read_ahead_is_not_asked_for_again():
+    slow, quick = chain(40), replace(chain(40), few=9)
+    for options in (FORWARD, BACKWARD):
+        start = {1: None} if options is FORWARD else {41: None}
+        assert walk(slow, start, options) == walk(quick, start, options)
+    assert slow.asked >= 4 * 40
+    assert quick.asked <= 2 * 5
+
+
+def test_reading_ahead_in_vain_gets_less_and_less():
+    """Each lot went into a process that hundreds had left before; the store tells of them all."""
+    steps, earlier = range(1, 6), range(2 * BEGIN)
+    rows = [link(1000 + step, OUTPUT, 0, 1000 * step + 2000 + each) for step in steps for each in earlier]
+    rows = [*chain(5).rows, *rows]
+    graph = Graph(rows, few=9)
+    assert len(reached(graph, {1: None})) == 6
+    assert graph.limits[:5] == [1 + size for size in (BEGIN, BEGIN // 2, BEGIN // 4, LEAST, LEAST)]
+
+
+def test_things_with_very_many_links_are_not_held():
+    rows = [link(1, INPUT, 1, 100), *(link(100, OUTPUT, 1, thing) for thing in range(1000, 3000))]
+    graph = Graph(rows, ahead_of=2, few=9)
+    assert len(reached(graph, {1: None})) == 2001
+    assert graph.asked == 9
 
 
 def test_a_trace_that_meets_a_limit_says_so():
