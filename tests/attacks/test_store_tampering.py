@@ -78,6 +78,10 @@ CLASSIFICATION: dict[str, dict[str, str]] = {
     "checkpoints": dict.fromkeys(("size", "time_ms", "leaf", "note", "published"), PROTECTED),
     "tiles": dict.fromkeys(("level", "number", "hashes"), PROTECTED),
     "state_pages": dict.fromkeys(("level", "number", "body"), PROTECTED),
+    "past_state_pages": dict.fromkeys(
+        ("size", "level", "number", "body"),
+        "not evidence: for who is shown a checkpoint of just now, and compared with its signed root then",
+    ),
     "tallies": dict.fromkeys(
         ("source", "received", "accepted", "duplicate", "rejected", "quarantined", "unkept"), PROTECTED
     ),

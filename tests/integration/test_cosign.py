@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 
 from tests.support.gateway import wait_until
 from tests.support.web import site_of
@@ -20,12 +20,16 @@ from traceability.ledger import note
 from traceability.ledger.note import VerifierKey
 from traceability.operations import cosign as cosigning
 from traceability.operations.cosign import Cosigned, asked, checkpoint_note, cosign, shown_checkpoint
+from traceability.operations.export import export_bundle
+from traceability.operations.keptstate import RECENT
 from traceability.operations.log import latest_checkpoint
 from traceability.operations.node import Node, load_node
 from traceability.store import models
-from traceability.verification.bundle import parse_bundle
+from traceability.store.engine import AnyRow
+from traceability.verification.bundle import encode_bundle, parse_bundle
 from traceability.verification.policy import parse_policy
 from traceability.verification.quorum import Witness
+from traceability.verification.verdict import check
 from traceability.witness import protocol
 
 
@@ -299,3 +303,50 @@ def test_a_checkpoint_is_shown_once_its_quorum_has_signed_or_had_time_to(lone, w
     assert shown(10_000) == 0, "a witness that is away keeps nothing from readers"
     assert shown(-1) == 0, "a clock that is behind does not either"
     assert shown(0, lone.node) == 0, "nobody is asked for"
+
+
+def bundle_of(world, batch, checkpoint):
+    with world.store.reading() as connection:
+        return encode_bundle(export_bundle(connection, world.node, batch, as_of=checkpoint))
+
+
+def test_a_bundle_of_an_older_checkpoint_holds_while_that_may_be_shown_and_then_is_no_longer_kept(world):
+    farm, batch = world.party("Farm"), world.batch("L1")
+    shown: list[AnyRow] = []
+    for _ in range(RECENT + 3):
+        if not shown:
+            world.harvest(farm, "L1")
+        else:
+            world.event("ship", farm, batch)
+            world.harvest(farm, f"L1-{len(shown)}")  # a stream that is new
+        world.publish()
+        with world.store.reading() as connection:
+            shown += [row for row in [latest_checkpoint(connection)] if row is not None]
+    for checkpoint in (shown[-1], shown[-2], shown[-RECENT]):
+        verdict = check(bundle_of(world, batch, checkpoint), world.node.policy)
+        assert verdict.exit_code == 0, verdict.lines()
+        assert verdict.journey is not None
+        assert verdict.journey.size == checkpoint.size
+        assert len(verdict.journey.happenings) == shown.index(checkpoint) + 1
+    with pytest.raises(LogConflictError):
+        bundle_of(world, batch, shown[-RECENT - 1])
+    past = models.PastStatePage
+    with world.store.reading() as connection:
+        sizes = connection.execute(select(past.size).distinct()).scalars().all()
+    assert sorted(sizes) == [checkpoint.size for checkpoint in shown[1 - RECENT :]]
+
+
+def test_a_page_of_the_past_that_was_changed_is_not_believed(lone):
+    farm, batch = lone.party("Farm"), lone.batch("L1")
+    harvest(lone, farm, "L1")
+    with lone.store.reading() as connection:
+        before = latest_checkpoint(connection)
+    lone.event("ship", farm, batch)
+    lone.publish()
+    bundle_of(lone, batch, before)
+    with lone.store.transaction() as tx:
+        tx.connection.execute(
+            update(models.PastStatePage).where(models.PastStatePage.level == 0).values(body=b"")
+        )
+    with pytest.raises(LogConflictError, match="not that of the signed state"):
+        bundle_of(lone, batch, before)

@@ -19,6 +19,7 @@ from sqlalchemy import Connection, delete, select
 
 from traceability.errors import LogConflictError, TraceabilityError, WitnessError
 from traceability.ledger import note
+from traceability.operations.keptstate import RECENT
 from traceability.operations.log import latest_checkpoint, read_tiles
 from traceability.operations.node import Node
 from traceability.store import models
@@ -33,7 +34,6 @@ MAX_ANSWER: Final = 16_384
 """Bytes of an answer that are read: 16 cosignatures are about 3 KiB."""
 WAITING_MS: Final = 10_000
 """A checkpoint waits so long for its witnesses before it is shown without them."""
-MAX_WAITING: Final = 32
 OK, CONFLICT, DISPROVED = 200, 409, 422
 
 Post = Callable[[str, bytes], tuple[int, bytes]]
@@ -101,7 +101,7 @@ def shown_checkpoint(connection: Connection, node: Node, now_ms: int) -> AnyRow 
     witness that is away keep from them what is new.
     """
     table = models.Checkpoint
-    newest = select(table).where(table.published).order_by(table.size.desc()).limit(MAX_WAITING)
+    newest = select(table).where(table.published).order_by(table.size.desc()).limit(RECENT)
     checkpoints = connection.execute(newest).all()
     quorum = node.policy.quorum
     for checkpoint in checkpoints:

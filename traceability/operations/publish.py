@@ -177,7 +177,7 @@ def _apply(store: Store, size: int, pages: Mapping[Page, bytes]) -> None:
     with store.transaction() as tx:
         staged = update(table).where(table.size == size, ~table.published)
         if tx.connection.execute(staged.values(published=True)).rowcount:
-            keep_pages(tx, pages)
+            keep_pages(tx, pages, size)
 
 
 def _text(signed: str) -> bytes:

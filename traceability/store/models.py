@@ -201,6 +201,19 @@ class StatePage(Base):
     body: Mapped[bytes]
 
 
+class PastStatePage(Base):
+    """A page as it was until the checkpoint of ``size`` changed it, for who is shown an older one.
+
+    Kept for the newest checkpoints alone. Not evidence: it is compared with a signed root when it is read.
+    """
+
+    __tablename__ = "past_state_pages"
+    size: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    level: Mapped[int] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    body: Mapped[bytes]
+
+
 class Tally(Base):
     """received = accepted + duplicate + rejected + quarantined, for each source.
 
