@@ -12,13 +12,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import func, select
 
 from traceability.ledger.record import GENESIS, SALT_SIZE, Record, commit
 from traceability.ledger.state import stream_hash
 from traceability.store import models
 from traceability.store.engine import Transaction
-from traceability.store.rows import insert_all, insert_new
+from traceability.store.rows import insert_all, insert_new, update_all
 
 CHUNK: Final = 1_000
 """Rows that are asked for at a time: databases limit the parameters of a query."""
@@ -93,15 +93,8 @@ def append(tx: Transaction, entries: Sequence[Entry], heads: dict[bytes, Head] |
         return records
     insert_new(tx, models.Statement, ({"sha256": name, "body": body} for body, name in names.items()))
     insert_all(tx, models.Record, rows)
-    tx.connection.execute(
-        update(models.Stream)
-        .where(models.Stream.hash == bindparam("key"))
-        .values(length=bindparam("new_count"), head=bindparam("new_head"), time_ms=bindparam("new_time")),
-        [
-            {"key": k, "new_count": h.count, "new_head": h.head, "new_time": h.time_ms}
-            for k, h in grown.items()
-        ],
-    )
+    ends = ({"hash": k, "length": h.count, "head": h.head, "time_ms": h.time_ms} for k, h in grown.items())
+    update_all(tx, models.Stream, ends)
     return records
 
 
