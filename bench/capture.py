@@ -48,7 +48,7 @@ STAGES: Final[dict[str, tuple[str, ...]]] = {
     "conceal": ("sdjwt.py:issue",),
     "sign": ("jose.py:make_signature",),
     "lock and chain": ("chain.py:lock_heads", "chain.py:append"),
-    "projections": ("capture.py:_project", "project.py:insert_projections"),
+    "projections": ("project.py:project", "project.py:insert_projections"),
     "disclosures and batches": ("capture.py:_flush",),
     "commit": ("default.py:do_commit",),
 }
@@ -192,7 +192,8 @@ def _profile(world: World, party: str, given: list[bytes]) -> dict[str, str]:
     seconds = {f"{Path(each.file).name}:{each.function}": each.whole_s for each in found}
     stages = {stage: sum(seconds[name] for name in names) for stage, names in STAGES.items()}
     stages["conceal"] -= stages["sign"]  # which is inside it, as are those that follow
-    stages["disclosures and batches"] -= stages["projections"] + seconds["chain.py:append"]
+    inside = ("project.py:insert_projections", "chain.py:append")
+    stages["disclosures and batches"] -= sum(seconds[name] for name in inside)
     return shares(stages, seconds["capture.py:_capture"])
 
 
