@@ -369,6 +369,14 @@ def test_what_is_recorded_between_trace_and_transaction_is_reached(lone, monkeyp
     assert LATE in named(lone, done.id)
 
 
+def test_the_table_of_a_scope_has_a_row_for_everything_that_is_named(lone):
+    chain(lone)
+    with lone.store.reading() as connection:
+        found = scope(connection, lone.node, [A], named=[LATE])
+    assert sorted(row.uri for row in found.rows) == list(found.things)
+    assert [row.how for row in found.rows] == ["start", "affected", "affected", "named before"]
+
+
 def test_a_recall_that_went_on_meanwhile_is_not_overtaken(world, monkeypatch):
     farm, _, _ = chain(world)
     held, drafts = (
