@@ -290,7 +290,7 @@ def test_nothing_is_exported_before_it_is_published(world: World):
     accepted(world, batch)
 
 
-# Publishing: every step fails, or fails after it was done.
+# Publishing: what stops it, and another publisher. Failures at every step: test_publish_faults.py.
 
 
 class Stopped(Exception):
@@ -299,50 +299,6 @@ class Stopped(Exception):
 
 def stop(*_: Any, **__: Any) -> None:
     raise Stopped
-
-
-def dies_before(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str) -> None:
-    monkeypatch.setattr(owner, name, stop)
-
-
-def dies_after(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str) -> None:
-    done = getattr(owner, name)
-
-    def step(*args: Any, **options: Any) -> None:
-        done(*args, **options)
-        raise Stopped
-
-    monkeypatch.setattr(owner, name, step)
-
-
-STEPS = [(publishing, "_stage"), (Lock, "swap"), (publishing, "_apply")]
-
-
-@pytest.mark.parametrize("second", [None, *range(3)])
-@pytest.mark.parametrize("dies", [dies_before, dies_after])
-@pytest.mark.parametrize("step", range(3))
-def test_a_publisher_that_dies_goes_on_where_it_was(
-    lone: World, monkeypatch: pytest.MonkeyPatch, step: int, dies: Any, second: int | None
-):
-    """Also when its recovery dies a second time."""
-    farm = lone.party("Farm")
-    batch = lone.harvest(farm, "L1")
-    dies(monkeypatch, *STEPS[step])
-    with pytest.raises(Stopped):
-        lone.publish()
-    monkeypatch.undo()
-    if second is not None:
-        dies(monkeypatch, *STEPS[second])
-        try:
-            lone.publish()
-        except Stopped:
-            monkeypatch.undo()
-        monkeypatch.undo()
-    lone.publish()
-    accepted(lone, batch)
-    report = audit(lone.store, lone.node)
-    assert report.ok, report.lines()
-    assert report.counts["checkpoints"] == 2
 
 
 def test_two_publishers_at_once_sign_one_history(world: World):
