@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import fcntl
 import json
 import os
 import re
@@ -26,6 +27,7 @@ from traceability.identifiers import Batch, parse_gtin
 from traceability.ledger.state import stream_hash
 from traceability.operations.events import batch_event
 from traceability.operations.heartbeat import newest_beats
+from traceability.operations.lock import Lock
 from traceability.running.address import keep_address
 from traceability.signing.keys import PrivateKey, receipt_key
 from traceability.signing.keystatement import device_request
@@ -430,6 +432,19 @@ def test_the_console_script_and_the_module_are_the_same(tmp_path):
         )
         assert done.returncode == 1
         assert "[bad-setting]" in done.stderr
+
+
+@pytest.mark.parametrize("words", [("publish",), ("publish", "--once")])
+def test_a_second_publisher_refuses_to_start(node, tmp_path, words):
+    newest = Lock(tmp_path / "node" / "lock.sqlite").newest()
+    new_batch(node)
+    with (tmp_path / "node" / "publisher.lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        complaint = refuses(node, "bad-setting", *words)
+    assert "another publisher works in" in complaint
+    assert Lock(tmp_path / "node" / "lock.sqlite").newest() == newest
+    assert node("publish", "--once")[0] == 0
+    assert Lock(tmp_path / "node" / "lock.sqlite").newest() != newest
 
 
 def test_the_publisher_says_what_hinders_it_once_and_goes_on(node, tmp_path, capsys):

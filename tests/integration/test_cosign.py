@@ -14,6 +14,7 @@ from sqlalchemy import delete, select, update
 from tests.support.gateway import wait_until
 from tests.support.web import site_of
 from tests.support.witness import NAME, Log, call, make_witness, serving
+from traceability.commands import cosigner as program
 from traceability.commands.cosigner import Cosigner
 from traceability.errors import LogConflictError, WitnessError
 from traceability.ledger import note
@@ -27,6 +28,7 @@ from traceability.operations.node import Node, load_node
 from traceability.store import models
 from traceability.store.engine import AnyRow
 from traceability.verification.bundle import encode_bundle, parse_bundle
+from traceability.verification.freshness import MAX_AGE_S
 from traceability.verification.policy import parse_policy
 from traceability.verification.quorum import Witness
 from traceability.verification.verdict import check
@@ -105,6 +107,33 @@ def test_asking_again_keeps_the_newer_time_alone(lone, witness):
     assert lines(lone) == [lone.node.origin, NAME]
     with lone.store.reading() as connection:
         assert connection.execute(select(models.Cosignature.time_s)).scalars().all() == [times[-1]]
+
+
+def test_the_same_checkpoint_is_cosigned_again_though_nothing_is_new(lone, witness, monkeypatch):
+    asked_for, sizes = threading.Semaphore(0), []
+
+    def counted(store, witness):
+        done = cosign(store, witness)
+        sizes.append(done and done.size)
+        asked_for.release()
+        return done
+
+    monkeypatch.setattr(program, "AGAIN_S", 0.01)
+    monkeypatch.setattr(program, "cosign", counted)
+    said: list[str] = []
+    thread = Cosigner(lone.store, witness, lambda level, message, **_: said.append(message))
+    thread.start()
+    assert all(asked_for.acquire(timeout=10) for _ in range(3))
+    thread.end()
+    thread.join(10)
+    assert not thread.is_alive()
+    assert set(sizes) == {1}
+    assert said == []
+    assert lines(lone) == [lone.node.origin, NAME]
+
+
+def test_a_checkpoint_is_cosigned_again_well_before_it_is_stale():
+    assert program.AGAIN_S <= MAX_AGE_S / 10
 
 
 def test_what_the_node_forgot_of_a_witness_is_learnt_from_its_answer(lone, witness):

@@ -8,16 +8,19 @@ import signal
 import sys
 import threading
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from traceability.commands.cosigner import PATIENCE_S, Cosigner, cosigners
 from traceability.commands.verb import Answer, Opened, Verbs, add_verb, opened
 from traceability.errors import ClockError, StoreUnavailableError, TamperError, TraceabilityError
+from traceability.holding import holding
 from traceability.ledger.record import format_time
 from traceability.operations.cosign import Cosigned
 from traceability.operations.erase import newest_erasure
 from traceability.operations.heartbeat import beat
+from traceability.operations.node import Node
 from traceability.operations.publish import Published, publish
 from traceability.operations.recall import Extended, extend_recalls
 from traceability.store.engine import system_clock
@@ -41,7 +44,7 @@ def add(verbs: Verbs) -> None:
 
 
 def _publish(args: argparse.Namespace) -> Answer:
-    with opened(checkpoints=True) as here:
+    with opened(checkpoints=True) as here, _alone(here.node):
         neighbours = cosigners(here.store, here.node, _log, 0 if args.once else PATIENCE_S)
         if args.once:
             extended = extend_recalls(here.store, here.node)
@@ -54,6 +57,15 @@ def _publish(args: argparse.Namespace) -> Answer:
         publisher = Publisher(here, neighbours)
         publisher.run(stop)
     return Answer({"published": publisher.published}, ())
+
+
+def _alone(node: Node) -> AbstractContextManager[None]:
+    """Two would sign one history too, but each would trip over what the other has staged."""
+    return holding(
+        node.folder / "publisher.lock",
+        f"another publisher works in {node.folder}",
+        "It publishes what is recorded within a second; to publish by hand, end it first.",
+    )
 
 
 def _answer(done: Published | None, extended: Extended, signed: Sequence[Cosigned]) -> Answer:

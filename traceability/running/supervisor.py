@@ -17,21 +17,20 @@ if the supervisor dies, by whatever, the kernel ends its children. Each child's 
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import selectors
 import signal
 import socket
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from types import FrameType
 from typing import Final, TextIO
 from urllib.parse import urlsplit
 
 from traceability.broker import prepare_broker, wait_for_mqtt
 from traceability.errors import SettingsError
+from traceability.holding import holding
 from traceability.operations.prepare import prepare_node
 from traceability.running.address import keep_address
 from traceability.running.announcement import Announcement
@@ -203,18 +202,14 @@ def demo_programs() -> list[Program]:
     ]
 
 
-@contextmanager
-def _alone(settings: RunSettings) -> Iterator[None]:
+def _alone(settings: RunSettings) -> AbstractContextManager[None]:
     """Hold the data folder, so that two supervisors never run two publishers on it."""
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with (settings.data / "run.lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise SettingsError(
-                f"another `traceability run` works in {settings.data}: end it, or choose another FT_DATA"
-            ) from None
-        yield
+    return holding(
+        settings.data / "run.lock",
+        f"another `traceability run` works in {settings.data}",
+        "End it, or choose another FT_DATA.",
+    )
 
 
 def _check_ports(settings: RunSettings, embedded_broker: bool) -> None:

@@ -7,13 +7,13 @@ witness.lock     held while it runs
 
 from __future__ import annotations
 
-import fcntl
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Final
 
 from traceability.errors import ConflictError, SettingsError
+from traceability.holding import holding
 from traceability.ledger.note import COSIGNATURE_V1, VerifierKey
 from traceability.secretfiles import read_secret, write_new
 from traceability.signing.keys import PrivateKey
@@ -72,18 +72,14 @@ def open_memory(folder: Path, *, checkpoints: bool = False) -> Iterator[memory.M
         opened.close()
 
 
-@contextmanager
-def alone(folder: Path) -> Iterator[None]:
+def alone(folder: Path) -> AbstractContextManager[None]:
     """Hold the folder: two witnesses never run on one memory.
 
     Raises:
         SettingsError: another one does.
     """
-    with (folder / _LOCK).open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise SettingsError(
-                f"another witness runs on {folder}", remedy="End that one first, or choose another folder."
-            ) from None
-        yield
+    return holding(
+        folder / _LOCK,
+        f"another witness runs on {folder}",
+        "End that one first, or choose another folder.",
+    )
