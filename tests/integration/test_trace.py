@@ -298,8 +298,10 @@ def test_quantities_decide_when_a_lot_has_left_a_pallet(empty):
         insert(Link), [{**dict(zip(columns, row, strict=True)), "event": 1, "uom": "KGM"} for row in rows]
     )
     assert names(empty, Request((lot("S1"),))) == {"S1", "P1", "Y1"}
+    assert names(empty, Request((lot("Y1"),), options=BACKWARD)) == {"S1", "P1", "Y1"}
     empty.execute(update(Link).where(Link.kind == int(LinkKind.TAKE)).values(quantity="10"))
     assert names(empty, Request((lot("S1"),))) == {"S1", "P1"}
+    assert names(empty, Request((lot("Y1"),), options=BACKWARD)) == {"P1", "Y1"}
 
 
 def test_both_databases_answer_as_the_same_links_in_memory_do(empty):

@@ -109,6 +109,18 @@ def test_what_left_a_pallet_before_the_pallet_was_used_has_nothing_to_do_with_it
     assert reached(Graph([link(1, PACK, 1, 9), link(1, UNPACK, 7, 9), *used]), {1: None}) == {1, 4, 9}
 
 
+def test_what_was_in_a_pallet_when_it_was_emptied_has_left_it():
+    packed, used = (
+        [link(1, PACK, 1, 9), link(9, UNPACK, 4, 9)],
+        [link(9, INPUT, 6, 100), link(100, OUTPUT, 6, 4)],
+    )
+    for few in (0, 9):
+        graph = Graph(packed + used, few=few)
+        assert reached(graph, {1: None}) == {1, 9}
+        assert reached(graph, {4: None}, BACKWARD) == {4, 9}
+        assert reached(Graph(packed[:1] + used, few=few), {4: None}, BACKWARD) == {1, 4, 9}
+
+
 def test_an_input_comes_before_the_outputs_that_it_reaches():
     graph = Graph([link(100, OUTPUT, 4, 7), link(1, INPUT, 5, 100), link(100, OUTPUT, 6, 8)])
     assert reached(graph, {1: None}) == {1, 8}
@@ -184,6 +196,9 @@ def test_a_trace_that_meets_a_limit_says_so():
     assert {row[3] for row in cut.links if row[1] == OUTPUT} <= {thing.id for thing in cut.things}
     wide = Graph([link(1, INPUT, 1, 100), *(link(100, OUTPUT, 1, thing) for thing in range(1000, 3000))])
     assert walk(wide, {1: None}, Options(max_things=10)).cut == "links"
+    used = [link(9, INPUT, 1, process) for process in range(1000, 3000)]
+    emptied = Graph([link(1, PACK, 1, 9), *used, link(9, UNPACK, 2, 9)], frozenset({9}))
+    assert walk(emptied, {1: None}, Options(max_things=10)).cut == "links"
 
 
 def stuffed(names, *, leading):
