@@ -40,9 +40,12 @@ def install(app: Flask, *, secure: bool) -> None:
 
 
 def _pack(response: Response) -> Response:
-    """Compress text for those who take gzip. No response holds a secret that its length could tell."""
+    """Compress text for those who take gzip, and what a view says is ``g.compressible``.
+
+    No response holds a secret that its length could tell.
+    """
     kind = response.mimetype or ""
-    if not kind.startswith(_PACKED) and not kind.endswith("+json"):
+    if not kind.startswith(_PACKED) and not kind.endswith("+json") and not g.get("compressible", False):
         return response
     response.vary.add("Accept-Encoding")
     if response.status_code in {204, 206, 304} or request.accept_encodings["gzip"] <= 0:

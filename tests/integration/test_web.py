@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import re
@@ -578,6 +579,21 @@ def test_a_stranger_reads_the_whole_log_and_comes_to_the_signed_root(site, told)
         assert site.get(f"/log/{path}").status_code == 404
 
 
+def check_kept_for_ever(site, address):
+    """What tlog-tiles asks for, so that a cache in front may answer: long-lived, the same for everybody."""
+    entries = "entries" in address
+    plain = site.get(address)
+    packed = site.get(address, headers={"Accept-Encoding": "gzip", "Cookie": "a=b", "Accept-Language": "zh"})
+    for answer in (plain, packed):
+        assert answer.headers["Content-Type"] == "application/octet-stream"
+        kept = set(answer.headers["Cache-Control"].split(", "))
+        assert kept == {"public", "max-age=31536000", "immutable"}
+        assert "Set-Cookie" not in answer.headers
+        assert answer.headers.get("Vary") == ("Accept-Encoding" if entries else None)
+    assert packed.content_encoding == ("gzip" if entries else None)
+    assert (gzip.decompress(packed.data) if entries else packed.data) == plain.data
+
+
 def test_whole_tiles_and_their_partial_forms_agree(tmp_path):
     world = make_world(tmp_path / "node", f"sqlite:///{tmp_path / 'node.sqlite'}")
     farm, truck = world.party("Farm"), world.asset("TRUCK1")
@@ -602,7 +618,12 @@ def test_whole_tiles_and_their_partial_forms_agree(tmp_path):
         rest = checkpoint.size - 256
         assert site.get(f"/log/tile/0/001.p/{rest}").data == b"".join(hashes[256:])
         for path in (f"tile/0/001.p/{rest + 1}", "tile/0/001", "tile/1/000.p/2", "tile/2/000.p/1"):
-            assert site.get(f"/log/{path}").status_code == 404, path
+            answer = site.get(f"/log/{path}")
+            assert (answer.status_code, answer.headers["Cache-Control"]) == (404, "no-store"), path
+        for path in ("0/000", "0/000.p/9", f"0/001.p/{rest}", "1/000.p/1", "entries/000", "entries/000.p/9"):
+            check_kept_for_ever(site, f"/log/tile/{path}")
+        kind = site.get("/log/checkpoint").headers["Content-Type"]
+        assert kind == "text/plain; charset=utf-8"
     world.store.close()
 
 

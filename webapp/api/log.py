@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import Any, Final
 
-from flask import Blueprint, Response, abort, request
+from flask import Blueprint, Response, abort, g, request
 from sqlalchemy import select
 
 from traceability.errors import MalformedError, QueryError
@@ -74,6 +74,7 @@ def tile(path: str) -> Response:
     if latest is None or (place.index * 256 + place.width) * leaves > latest.size:
         abort(404)
     data = _entries(place) if place.level is None else _hashes(place)
+    g.compressible = place.level is None  # texts, of which tlog-tiles says so; hashes cannot be compressed
     return _kept_for_ever(Response(data, mimetype="application/octet-stream"))
 
 
