@@ -21,10 +21,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from traceability.errors import StatementError
 from traceability.supply.epcis.events import CONTEXT, format_event_time
+
+_Kind = TypeVar("_Kind")
 
 MEMBER: Final = "ft:recall"
 PER_EVENT: Final = 1000
@@ -102,13 +104,13 @@ def recall_of(event: Mapping[str, Any]) -> Recall | None:
         return None
     try:
         return Recall(
-            id=str(said["id"]),
+            id=_exactly(str, said["id"]),
             state=State(said["state"]),
-            recall_class=int(said["recallClass"]),
-            origin=tuple(map(str, said["origin"])),
+            recall_class=_exactly(int, said["recallClass"]),
+            origin=tuple(_exactly(str, lot) for lot in _exactly(list, said["origin"])),
             hazard=_both(said["hazard"]),
             advice=_both(said["advice"]),
-            contact=None if said.get("contact") is None else str(said["contact"]),
+            contact=None if said.get("contact") is None else _exactly(str, said["contact"]),
             outcome=Outcome(said["outcome"]) if said["state"] == State.CLOSED else None,
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
@@ -116,7 +118,14 @@ def recall_of(event: Mapping[str, Any]) -> Recall | None:
 
 
 def _both(names: Any) -> dict[str, str]:
-    return {language: str(names[language]) for language in ("en", "zh")}
+    return {language: _exactly(str, names[language]) for language in ("en", "zh")}
+
+
+def _exactly(kind: type[_Kind], value: Any) -> _Kind:
+    """A value of a JSON type; another one is not made into it, as languages differ in how they would."""
+    if type(value) is not kind:
+        raise TypeError(f"{value!r:.50} where a {kind.__name__} belongs")
+    return value
 
 
 def recall_events(recall: Recall, things: Sequence[str], at_ms: int) -> list[dict[str, Any]]:

@@ -57,7 +57,7 @@ def check_loggers(batch: Checked, limits: Limits, as_of_ms: int) -> tuple[StayVi
             continue
         for device in devices_of(event.event):
             spans = installed.setdefault(device, [])
-            if event.event["action"] == "ADD":
+            if event.event.get("action") == "ADD":
                 spans.append((event.happened_ms, None))
             elif spans:
                 spans[-1] = (spans[-1][0], event.happened_ms)

@@ -37,7 +37,8 @@ def limits_of(event: Mapping[str, object]) -> Limits:
     if not isinstance(stated, Mapping):
         raise ReadingsError("ft:temperature holds the limits by name")
     low, high, gap = (stated.get(k) for k in ("lowMilliCelsius", "highMilliCelsius", "maxGapSeconds"))
-    if not isinstance(low, int) or not isinstance(high, int) or not isinstance(gap, int):
+    truths = any(isinstance(number, bool) for number in (low, high, gap))
+    if truths or not isinstance(low, int) or not isinstance(high, int) or not isinstance(gap, int):
         raise ReadingsError("ft:temperature holds three whole numbers")
     return Limits(low, high, gap * 1000)
 

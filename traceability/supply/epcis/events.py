@@ -21,6 +21,8 @@ from traceability.supply.epcis.context import EPCIS_CONTEXT, NAMESPACE
 CONTEXT: Final[list[Any]] = [EPCIS_CONTEXT, {"ft": NAMESPACE}]
 
 _TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)", re.ASCII)
+_YEAR_10000: Final = timedelta(seconds=253_402_300_800)
+"""From 1970 on; what is later than 9999 by UTC cannot be written as a time."""
 _DEVICE = re.compile(r"https://[^/]+/device/([0-9a-f]{32})")
 _GOODS = re.compile(r"https://[^/]+/(?:00|01|8006)/.+")
 """Trade items, their lots and pieces, and logistic units; no crates (GRAI) and no other assets."""
@@ -71,8 +73,8 @@ def event_time_ms(event: Mapping[str, Any]) -> int:
         since = datetime.fromisoformat(moment + zone) - datetime.fromisoformat("1970-01-01T00:00:00+00:00")
     except ValueError as error:
         raise StatementError(f"not the time of an event: {error}") from error
-    if since < timedelta(0):
-        raise StatementError(f"not the time of an event: {text} is before 1970")
+    if not timedelta(0) <= since < _YEAR_10000:
+        raise StatementError(f"not the time of an event: {text} is before 1970 or after 9999")
     return since // timedelta(milliseconds=1) + int((fraction or "").ljust(3, "0")[:3])
 
 

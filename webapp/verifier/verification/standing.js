@@ -1,0 +1,50 @@
+// Whether a batch is recalled, as far as its checked bundle can say.
+
+import { formatTime } from "../ledger/record.js";
+import { Answer, answerOf } from "../supply/recall.js";
+
+export const UNKNOWN = "unknown";
+
+/** What a batch's own events say of recalls: the worst answer that holds now, null if that could not be checked. */
+export class Standing {
+  constructor(answer, recalls = [], asOfMs = null) {
+    Object.assign(this, { answer, recalls, asOfMs });
+    Object.freeze(this);
+  }
+
+  /** The answer in one word, and what it rests on; `names` of parties, by URI. */
+  words(names) {
+    if (this.answer === null || this.asOfMs === null) {
+      return [UNKNOWN, "this could not be checked: do not take it as an all-clear"];
+    }
+    const said = this.recalls.map(([recall, event]) => `by ${names.get(event.party).get("en")}: ${recall.hazard.en}`);
+    const word = this.answer === Answer.RECALLED ? this.answer.toUpperCase() : this.answer;
+    return [word, [...said, `as of ${formatTime(this.asOfMs)}`].join("; ")];
+  }
+
+  /** The same for programs; `by` is a party's URI. */
+  toJson() {
+    return {
+      answer: this.answer ?? UNKNOWN,
+      as_of: this.asOfMs === null ? null : formatTime(this.asOfMs),
+      recalls: this.recalls.map(([recall, event]) => ({
+        ...recall.member(),
+        by: event.party,
+        at: formatTime(event.happenedMs),
+      })),
+    };
+  }
+}
+
+/**
+ * Where a batch stands. A recall that is there is told in any case; that there is none is told only if every
+ * statement of the batch's stream is shown and its signers are vouched for.
+ */
+export function standingOf(journey, vouched = true) {
+  if (journey === null) return new Standing(null);
+  const { recalls, records, batch, asOfMs } = journey;
+  const answer = answerOf(recalls.map(([recall]) => recall));
+  const known = vouched && records.every(({ stream, shown }) => shown || stream !== batch);
+  if ((answer === Answer.NONE || answer === Answer.CLEARED) && !known) return new Standing(null, [], asOfMs);
+  return new Standing(answer, recalls.filter(([recall]) => recall.answer === answer), asOfMs);
+}

@@ -1,0 +1,184 @@
+// Checking the statements of a bundle: who signed each, and that it speaks about its stream.
+
+import {
+  BundleError, ChainMismatchError, SubjectMismatchError, TraceabilityError, UnknownSignerError,
+} from "../errors.js";
+import { parseStream } from "../identifiers.js";
+import { parseStayAmend, parseStayClose, parseStayOpen } from "../ledger/stay.js";
+import * as media from "../media.js";
+import { equalBytes, toHex } from "../octets.js";
+import { DeviceStatement, parseStatement } from "../sensing/frame.js";
+import { EVENT_CLAIM } from "../signing/disclosure.js";
+import { KEPT_CLAIM, keptMembers } from "../signing/kept.js";
+import * as sdjwt from "../signing/sdjwt.js";
+import { b64urlDecode, jsonDecode } from "../signing/strictjson.js";
+import { enteredAsset, eventTimeMs, streamsFor } from "../supply/epcis/events.js";
+import { recallOf } from "../supply/recall.js";
+import { Happening } from "./journey.js";
+
+const ALWAYS = ["type", "eventTime"];
+const STAYS = new Map([
+  [media.STAY_OPEN, parseStayOpen],
+  [media.STAY_CLOSE, parseStayClose],
+  [media.STAY_AMEND, parseStayAmend],
+]);
+
+/** A stretch whose records chain and whose statements are genuine; a content is null where it is withheld. */
+export class Checked {
+  constructor(stretch, records, contents) {
+    Object.assign(this, { stretch, records, contents });
+    Object.freeze(this);
+  }
+
+  /** The number after its last record. */
+  get end() {
+    return this.stretch.first + this.records.length;
+  }
+
+  /** The record hash before number `count`. */
+  headAt(count) {
+    return count === this.stretch.first ? this.stretch.prev : this.records[count - this.stretch.first - 1].hash;
+  }
+
+  /** The contents of records `first` up to but not including `end`. */
+  between(first, end) {
+    return this.contents.slice(first - this.stretch.first, end - this.stretch.first);
+  }
+}
+
+/**
+ * Check every statement of a stretch of a batch's or an asset's stream; yields after each.
+ * Throws SubjectMismatchError, ChainMismatchError, SignatureMismatchError, UnknownSignerError, MalformedError.
+ */
+export function* checkStatements(stretch, records, disclosures, signers) {
+  const seen = new Set(), contents = [];
+  for (const [i, link] of stretch.links.entries()) {
+    const record = records[i], digest = toHex(link.sha256);
+    if (seen.has(digest)) {
+      throw new ChainMismatchError(`the statement of record ${record.seq} stands twice in ${stretch.uri}`);
+    }
+    seen.add(digest);
+    try {
+      contents.push(openStatement(link.statement, digest, record, disclosures, signers));
+    } catch (error) {
+      if (error instanceof TraceabilityError) error.addNote(`record ${record.seq} of ${record.stream}`);
+      throw error;
+    }
+    yield;
+  }
+  checkDeviceChains(contents.filter((content) => content instanceof DeviceStatement));
+  return new Checked(stretch, records, Object.freeze(contents));
+}
+
+/** What stands behind a record; `digest` is the statement's SHA-256 in hexadecimal, as disclosures go by. */
+export function openStatement(body, digest, record, disclosures, signers) {
+  if (body === null) return null;
+  if (record.mediaType === media.EVENT) return eventOf(body, record, disclosures.get(digest) ?? [], signers);
+  if (STAYS.has(record.mediaType)) {
+    const stay = STAYS.get(record.mediaType)(body);
+    about(record, [stay.batch]);
+    return stay;
+  }
+  if (media.DEVICE_STATEMENTS.has(record.mediaType)) return deviceStatement(body, record, signers);
+  throw new BundleError(`${record.mediaType} is not checked by this version`);
+}
+
+function eventOf(body, record, disclosures, signers) {
+  const statement = sdjwt.parse(body, media.EVENT);
+  const signer = signers.find(statement.kid, record.timeMs);
+  if (signer.owner !== null) {
+    throw new UnknownSignerError(`record ${record.seq} is an event, but device ${signer.subject} signed it`);
+  }
+  statement.verify(signer.key);
+  if (statement.iss !== signer.subject) {
+    throw new SubjectMismatchError(`issuer of record ${record.seq}`, signer.subject, statement.iss);
+  }
+  const revealed = sdjwt.reveal(statement.payload, disclosures), event = revealed.claims.get(EVENT_CLAIM);
+  if (!(event instanceof Map) || !showsEnough(revealed.claims, event, disclosures)) {
+    throw new BundleError(`record ${record.seq} of ${record.stream} does not show what happened when`);
+  }
+  const node = parseStream(signer.stream).host, entered = enteredAsset(event, node);
+  about(record, [...streamsFor(event, node, signer.subject), ...(entered === null ? [] : [entered])]);
+  return new Happening({
+    seq: record.seq,
+    event,
+    recall: recallOf(event),
+    hidden: revealed.hidden,
+    party: signer.subject,
+    node,
+    custody: signer.custody ?? "self",
+    happenedMs: eventTimeMs(event),
+    recordedMs: record.timeMs,
+    suspected: signer.suspectedAt(record.timeMs),
+  });
+}
+
+/** Whether all is there that nobody may withhold. Statements name it; the oldest did not. */
+function showsEnough(claims, event, disclosures) {
+  if (!claims.has(KEPT_CLAIM)) return showsEnoughUnnamed(event, disclosures);
+  const named = claims.get(KEPT_CLAIM), kept = new Set(keptMembers(event));
+  return Array.isArray(named) && [...named, ...ALWAYS].every((name) => kept.has(name));
+}
+
+function showsEnoughUnnamed(event, disclosures) {
+  const said = ["type", "action", "eventTime", "bizStep"].map((name) => event.get(name));
+  if (said.some((value) => typeof value !== "string")) return false;
+  const [type, action] = said;
+  if (type === "AggregationEvent" || type === "AssociationEvent") return typeof event.get("parentID") === "string";
+  if (type === "ObjectEvent" && action === "ADD") {
+    const ilmd = event.get("ilmd");
+    return ilmd instanceof Map && (ilmd.has("ft:temperature") || !hidesInside("ilmd", disclosures));
+  }
+  return type !== "TransformationEvent";
+}
+
+/** Whether a disclosed member of an event has members of its own that are withheld. */
+function hidesInside(member, disclosures) {
+  const given = new Set(disclosures.map(sdjwt.digestOf));
+  for (const text of disclosures) {
+    const parts = jsonDecode(b64urlDecode(text));
+    if (!Array.isArray(parts) || parts.length !== 3 || parts[1] !== member || !(parts[2] instanceof Map)) continue;
+    const hidden = parts[2].get("_sd");
+    return Array.isArray(hidden) && !hidden.every((digest) => given.has(digest));
+  }
+  return false;
+}
+
+function deviceStatement(body, record, signers) {
+  const statement = parseStatement(body);
+  if (statement.mediaType !== record.mediaType) {
+    throw new SubjectMismatchError(`type of record ${record.seq}`, record.mediaType, statement.mediaType);
+  }
+  const signer = signers.find(statement.kid, record.timeMs);
+  statement.verify(signer.key);
+  if (statement.issuer !== signer.subject) {
+    throw new SubjectMismatchError(`issuer of record ${record.seq}`, signer.subject, statement.issuer);
+  }
+  about(record, [statement.stream]);
+  return statement;
+}
+
+function about(record, named) {
+  if (!named.includes(record.stream)) {
+    const what = `record ${record.seq} holds a statement about something else`;
+    throw new SubjectMismatchError(what, record.stream, named.join(", ") || "nothing disclosed");
+  }
+}
+
+function checkDeviceChains(statements) {
+  const known = new Map();
+  for (const statement of statements) {
+    const place = `${statement.device} ${statement.counter}`;
+    if (known.has(place)) {
+      throw new ChainMismatchError(`device ${statement.device} used counter ${statement.counter} twice`);
+    }
+    known.set(place, statement);
+  }
+  for (const { device, counter, prev } of known.values()) {
+    const before = known.get(`${device} ${counter - 1n}`);
+    if (before !== undefined && !equalBytes(prev, before.sha256)) {
+      const what = `statement ${counter} of device ${device} does not follow the one before it`;
+      throw new ChainMismatchError(what, before.sha256, prev);
+    }
+  }
+}

@@ -1,0 +1,281 @@
+// The verdict on a bundle: five questions, answered one by one, and the journey that was proven.
+//
+//     signed       who said it, and whose word that is
+//     unchanged    every byte is what the chains and the log commit to
+//     complete     nothing is left out or held back, as of a time, for a named log
+//     fresh        as of when, and whether that is recent enough
+//     not proven   what no signature can prove
+//
+// An answer holds, is unknown, or fails. After the first failure nothing else is claimed.
+
+import { BundleError, ProofMismatchError, TamperError, TraceabilityError } from "../errors.js";
+import { Kind, parseStream } from "../identifiers.js";
+import * as merkle from "../ledger/merkle.js";
+import * as note from "../ledger/note.js";
+import { GENESIS, checkChain, formatTime } from "../ledger/record.js";
+import { parseStateLeaf, streamHash, verifyPresence } from "../ledger/state.js";
+import * as media from "../media.js";
+import { equalBytes, toHex } from "../octets.js";
+import { beginning, limitsBefore } from "./beginning.js";
+import { parseBundle } from "./bundle.js";
+import { FreshnessCode, checkCheckpoint } from "./freshness.js";
+import { Happening, Journey } from "./journey.js";
+import { checkLoggers, checkStays } from "./monitored.js";
+import { Signers, displayNames, readSigners } from "./signers.js";
+import { standingOf } from "./standing.js";
+import { checkStatements } from "./statements.js";
+
+export const Status = Object.freeze({ HOLDS: "holds", UNKNOWN: "unknown", FAILS: "fails" });
+export const PARTS = ["signed", "unchanged", "complete", "fresh", "not proven"];
+/** By exit code. */
+export const IN_WORDS = [
+  "Everything that was asked holds.",
+  "Something does not match: do not rely on this file.",
+  "Nothing contradicts it, but not everything could be checked.",
+];
+export const NOT_PROVEN = "that a sensor told the truth, and that the goods in your hands belong to this label";
+
+/** The five answers; `journey` is there when nothing failed, `freshness` if there is a quorum. */
+export class Verdict {
+  constructor(parts, journey, failure = null, freshness = null) {
+    Object.assign(this, { parts, journey, failure, freshness });
+    Object.freeze(this);
+  }
+
+  /** 0: all holds. 1: something does not match. 2: something is unknown. */
+  get exitCode() {
+    const statuses = new Set(this.parts.map(({ status }) => status));
+    if (statuses.has(Status.FAILS)) return 1;
+    return statuses.has(Status.UNKNOWN) ? 2 : 0;
+  }
+
+  /** Whether the batch is recalled. */
+  get standing() {
+    const signed = this.parts.find(({ name }) => name === PARTS[0]);
+    return standingOf(this.journey, signed.status === Status.HOLDS);
+  }
+
+  /** The verdict for people: a line an answer, and what they come to. */
+  lines() {
+    const answers = this.parts.map(({ name, status, text }) => [name, name === PARTS.at(-1) ? "" : status, text]);
+    answers.push(["recall", ...this.standing.words(this.journey?.names ?? new Map())]);
+    const lines = answers.map(([name, status, text]) => `${name.padEnd(11)} ${status.padEnd(8)} ${text}`);
+    return [...lines, IN_WORDS[this.exitCode]];
+  }
+
+  /** The verdict for programs, record by record. */
+  toJson() {
+    const asked = this.freshness === null ? {} : { freshness: this.freshness.toJson() };
+    return {
+      parts: Object.fromEntries(this.parts.map(({ name, status, text }) => [name, { status, text }])),
+      recall: this.standing.toJson(),
+      failure: this.failure && { code: this.failure.code, text: this.failure.message },
+      records: (this.journey?.records ?? []).map((record) => ({
+        stream: record.stream,
+        seq: record.seq,
+        recorded: formatTime(record.recordedMs),
+        type: record.mediaType,
+        hash: toHex(record.hash),
+        statement: record.shown ? "shown" : "withheld",
+      })),
+      exit_code: this.exitCode,
+      ...asked,
+    };
+  }
+}
+
+/**
+ * Check a bundle against the verifier's own policy; never throws for a bad bundle.
+ *
+ * A generator: it yields {part, done, of} after every item that was checked, and returns the Verdict.
+ * `policy` and `nowMs` (the verifier's clock, milliseconds since 1970) may be null.
+ */
+export function* check(data, policy, nowMs = null) {
+  const run = new Run(policy, nowMs);
+  try {
+    const journey = yield* run.check(parseBundle(data));
+    return new Verdict(run.answers(journey), journey, null, run.freshness);
+  } catch (failure) {
+    if (!(failure instanceof TraceabilityError)) throw failure;
+    return new Verdict(failed(run.part, failure), null, failure);
+  }
+}
+
+/** One check; `part` says which question is being asked. */
+class Run {
+  constructor(policy, nowMs) {
+    Object.assign(this, { policy, nowMs, part: "unchanged", signers: new Signers(), freshness: null });
+  }
+
+  /** All questions in order; throws at the first that fails. */
+  *check(bundle) {
+    const checkpoint = note.parseCheckpoint(note.parseNote(bundle.checkpoint).text);
+    const leaf = stateOf(bundle, checkpoint);
+    const [batch, keys, assets] = sort(bundle);
+    const records = new Map(bundle.streams.map((stretch) => [stretch, chain(stretch, leaf)]));
+    this.part = "signed";
+    if (this.policy !== null) this.#requirePinned(bundle, checkpoint);
+    this.signers = readSigners(keys, this.policy);
+    this.part = "unchanged";
+    const opened = yield* this.#open([batch, ...assets], records, bundle.disclosures);
+    this.part = "complete";
+    const journey = journeyOf(opened[0], opened.slice(1), bundle, leaf, this.signers);
+    nothingSuperfluous(bundle, this.signers);
+    return journey;
+  }
+
+  #requirePinned(bundle, checkpoint) {
+    this.freshness = checkCheckpoint(note.parseNote(bundle.checkpoint), this.policy, this.nowMs);
+    if (checkpoint.origin !== this.policy.log.name) {
+      throw new TamperError("another log than the pinned one", this.policy.log.name, checkpoint.origin);
+    }
+  }
+
+  *#open(stretches, records, disclosures) {
+    const of = stretches.reduce((sum, { links }) => sum + links.length, 0), opened = [];
+    let done = 0;
+    for (const stretch of stretches) {
+      const checking = checkStatements(stretch, records.get(stretch), disclosures, this.signers);
+      let step = checking.next();
+      for (; !step.done; step = checking.next()) yield { part: this.part, done: (done += 1), of };
+      opened.push(step.value);
+    }
+    return opened;
+  }
+
+  /** The five answers of a bundle in which nothing failed. */
+  answers(journey) {
+    const at = formatTime(journey.asOfMs), withheld = journey.records.filter(({ shown }) => !shown).length;
+    const unchanged = holds("unchanged", `${journey.records.length} records, every byte as chained and logged`);
+    const last = holds("not proven", NOT_PROVEN);
+    if (this.policy === null) {
+      const text = "bring a policy (--policy): no key here is vouched for by anyone you know";
+      const [signed, complete, fresh] = ["signed", "complete", "fresh"].map((name) => unknown(name, text));
+      return [signed, unchanged, complete, fresh, last];
+    }
+    const signed = holds("signed", this.#signed(journey));
+    const text = `according to the operator of ${this.policy.log.name}, ${journey.size} leaves, as of ${at}`;
+    const complete = withheld
+      ? unknown("complete", `${withheld} statements are withheld; ${text}`)
+      : holds("complete", text);
+    return [signed, unchanged, complete, this.#fresh(at), last];
+  }
+
+  #fresh(at) {
+    if (this.freshness === null) return holds("fresh", `as of ${at} by the operator's clock`);
+    const answer = this.freshness.code === FreshnessCode.FRESH ? holds : unknown;
+    return answer("fresh", this.freshness.text);
+  }
+
+  #signed(journey) {
+    const names = { self: new Set(), node: new Set() };
+    for (const { custody, party } of journey.happenings) names[custody].add(journey.names.get(party).get("en"));
+    const said = names.self.size ? [`signed by ${[...names.self].join(", ")}`] : [];
+    if (names.node.size) said.push(`entered by ${[...names.node].join(", ")}, signed by the node for them`);
+    const suspected = journey.happenings.filter((happening) => happening.suspected).length;
+    if (suspected) said.push(`events under suspicion that their key was misused: ${suspected}`);
+    const frames = journey.records.filter(({ mediaType }) => mediaType === media.FRAME).length;
+    const devices = [...this.signers.byKid.values()].filter(({ owner }) => owner !== null).length;
+    return [...said, `${frames} frames signed by ${devices} devices`].join("; ");
+  }
+}
+
+function holds(name, text) {
+  return Object.freeze({ name, status: Status.HOLDS, text });
+}
+
+function unknown(name, text) {
+  return Object.freeze({ name, status: Status.UNKNOWN, text });
+}
+
+/** Answers when one question failed: nothing is claimed of the others. */
+function failed(part, failure) {
+  const text = [...failure.notes, failure.message].join(": ");
+  const parts = PARTS.slice(0, -1).map((name) =>
+    name === part
+      ? Object.freeze({ name, status: Status.FAILS, text })
+      : unknown(name, "not answered: something does not match"),
+  );
+  return [...parts, holds(PARTS.at(-1), NOT_PROVEN)];
+}
+
+function stateOf(bundle, checkpoint) {
+  const leaf = parseStateLeaf(bundle.stateLeaf), before = BigInt(checkpoint.size) - 1n;
+  if (BigInt(leaf.index) !== before) throw new ProofMismatchError("index of the state leaf", before, leaf.index);
+  merkle.verifyInclusion(leaf.index, checkpoint.size, leaf.hash, bundle.stateProof, checkpoint.root);
+  return leaf;
+}
+
+/** The batch's stream, the key streams, and the assets' stretches, in the one order allowed. */
+function sort(bundle) {
+  const [batch, ...rest] = bundle.streams;
+  if (batch === undefined || batch.uri !== bundle.subject) {
+    throw new BundleError("the first stream of a bundle is its subject");
+  }
+  if (parseStream(batch.uri).kind !== Kind.BATCH || batch.first || batch.place === null) {
+    throw new BundleError("the subject's stream must be there whole, with its place in the state");
+  }
+  const kinds = new Map(rest.map((stretch) => [stretch, parseStream(stretch.uri).kind]));
+  const assets = rest.filter((stretch) => kinds.get(stretch) === Kind.ASSET);
+  const keys = rest.filter((stretch) => [Kind.DEVICE_KEYS, Kind.PARTY_KEYS].includes(kinds.get(stretch)));
+  const ordered = [...assets, ...keys];
+  const inOrder = rest.length === ordered.length && rest.every((stretch, i) => stretch === ordered[i]);
+  if (!inOrder || keys.some(({ uri }, i) => i > 0 && keys[i - 1].uri >= uri)) {
+    throw new BundleError("behind the subject stand the assets by stay, then the key streams by name");
+  }
+  return [batch, keys, assets];
+}
+
+/** Recompute a stretch's records and tie its end to the state where a place is given. */
+function chain(stretch, leaf) {
+  if (!stretch.first && !equalBytes(stretch.prev, GENESIS)) {
+    throw new TamperError(`hash before the first record of ${stretch.uri}`, GENESIS, stretch.prev);
+  }
+  const records = stretch.records();
+  const [count, head] = checkChain(records, { startSeq: stretch.first, prev: stretch.prev, stream: stretch.uri });
+  if (records.length && records.at(-1).timeMs > leaf.timeMs) {
+    throw new TamperError(`a record of ${stretch.uri} is later than the state that holds it`);
+  }
+  if (stretch.place !== null) {
+    verifyPresence(leaf.root, streamHash(stretch.uri), stretch.place.presence(count, head));
+  }
+  return records;
+}
+
+function journeyOf(batch, assets, bundle, leaf, signers) {
+  const created = beginning(batch, batch.records.length);
+  const limits = limitsBefore(batch, batch.contents.length);
+  const stays = checkStays(batch, assets, leaf.timeMs);
+  const packed = checkLoggers(batch, limits, leaf.timeMs);
+  return new Journey({
+    batch: bundle.subject,
+    created: created.event,
+    limits,
+    happenings: batch.contents.filter((content) => content instanceof Happening),
+    stays: [...stays, ...packed],
+    records: [batch, ...assets].flatMap(views),
+    names: displayNames(signers),
+    size: BigInt(leaf.index) + 1n,
+    asOfMs: leaf.timeMs,
+  });
+}
+
+function views({ records, stretch }) {
+  return records.map(({ stream, seq, timeMs, mediaType, hash }, i) =>
+    Object.freeze({ stream, seq, recordedMs: timeMs, mediaType, hash, shown: stretch.links[i].statement !== null }),
+  );
+}
+
+function nothingSuperfluous(bundle, signers) {
+  const unused = [...signers.holders.keys()].filter((stream) => !signers.used.has(stream));
+  if (unused.length) throw new BundleError(`the bundle holds ${unused.length} key streams that nothing in it needs`);
+  const shown = new Set(
+    bundle.streams
+      .flatMap(({ links }) => links)
+      .filter(({ mediaType, statement }) => mediaType === media.EVENT && statement !== null)
+      .map(({ sha256 }) => toHex(sha256)),
+  );
+  if (![...bundle.disclosures.keys()].every((digest) => shown.has(digest))) {
+    throw new BundleError("the bundle holds disclosures of a statement that it does not hold");
+  }
+}

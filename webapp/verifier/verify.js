@@ -1,0 +1,40 @@
+// Where checking begins: a bundle's bytes and a policy's octets in, the verdict out, item by item.
+
+import { check as checking } from "./verification/verdict.js";
+import { parsePolicy } from "./verification/policy.js";
+
+export { TraceabilityError } from "./errors.js";
+export { PARTS, Status } from "./verification/verdict.js";
+
+const SLICE_MS = 40;
+
+/**
+ * Check a bundle as `traceability verify` does.
+ *
+ * @param {Uint8Array} bundleBytes
+ * @param {Uint8Array|string|null} policyText the policy of whoever checks; without it less can be said
+ * @param {number|null} options.nowMs the clock of whoever checks, milliseconds since 1970
+ * @param {function} options.progress called with {part, done, of} now and then, and at the end;
+ *     what it returns is waited for
+ * @returns {Promise<Verdict>} parts, lines(), toJson(), exitCode
+ * Throws BundleError for a policy that is none; never for a bad bundle.
+ */
+export async function check(bundleBytes, policyText, { nowMs = null, progress = null } = {}) {
+  const steps = checking(bundleBytes, policyText === null ? null : parsePolicy(policyText), nowMs);
+  let shownAt = 0, step = steps.next();
+  for (; !step.done; step = steps.next()) {
+    const now = performance.now();
+    if (progress === null || (now - shownAt < SLICE_MS && step.value.done < step.value.of)) continue;
+    shownAt = now;
+    await progress(step.value);
+  }
+  return step.value;
+}
+
+/** The same at once. */
+export function checkNow(bundleBytes, policyText, nowMs = null) {
+  const steps = checking(bundleBytes, policyText === null ? null : parsePolicy(policyText), nowMs);
+  let step = steps.next();
+  while (!step.done) step = steps.next();
+  return step.value;
+}
