@@ -1,0 +1,90 @@
+// Bytes and text, where JavaScript differs from what the formats count in: UTF-8 without exceptions,
+// characters as code points, bytes compared as bytes.
+
+const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+const TO_UTF8 = new TextEncoder();
+const LONE_SURROGATE = /\p{Surrogate}/u;
+
+/** The text of UTF-8 bytes, a byte order mark kept; null if they are not UTF-8. */
+export function decodeUtf8(bytes) {
+  try {
+    return UTF8.decode(bytes);
+  } catch {
+    return null;
+  }
+}
+
+/** The UTF-8 bytes of a text; null if half of a surrogate pair is in it. */
+export function encodeUtf8(text) {
+  return LONE_SURROGATE.test(text) ? null : TO_UTF8.encode(text);
+}
+
+/** The bytes of a text that is known to be ASCII, and the other way round. */
+export function encodeAscii(text) {
+  return Uint8Array.from(text, (char) => char.charCodeAt(0));
+}
+
+/** One character for each byte, 0 to 255. */
+export function latin1(bytes) {
+  const parts = [];
+  for (let start = 0; start < bytes.length; start += 8192) {
+    parts.push(String.fromCharCode(...bytes.subarray(start, start + 8192)));
+  }
+  return parts.join("");
+}
+
+export function isAscii(textOrBytes) {
+  if (typeof textOrBytes === "string") return /^[\0-\x7f]*$/.test(textOrBytes);
+  return textOrBytes.every((byte) => byte < 0x80);
+}
+
+/** How many characters a text has, counted in code points. */
+export function countChars(text) {
+  let count = text.length;
+  for (let i = 0; i < text.length - 1; i += 1) {
+    if ((text.charCodeAt(i) & 0xfc00) === 0xd800 && (text.charCodeAt(i + 1) & 0xfc00) === 0xdc00) count -= 1;
+  }
+  return count;
+}
+
+/** Less than, equal to or greater than 0, as bytes are ordered. */
+export function compareBytes(a, b) {
+  const shorter = Math.min(a.length, b.length);
+  for (let i = 0; i < shorter; i += 1) {
+    if (a[i] !== b[i]) return a[i] - b[i];
+  }
+  return a.length - b.length;
+}
+
+export function equalBytes(a, b) {
+  return compareBytes(a, b) === 0;
+}
+
+/** Texts in order of their code points, which is the order of their UTF-8. */
+export function compareText(a, b) {
+  return compareBytes(TO_UTF8.encode(a), TO_UTF8.encode(b));
+}
+
+export function concat(...parts) {
+  const whole = new Uint8Array(parts.reduce((size, part) => size + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}
+
+export function toHex(bytes) {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** The bytes of an even number of hexadecimal digits. */
+export function fromHex(text) {
+  return Uint8Array.from(text.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
+}
+
+/** A value as a message shows it. */
+export function quoted(value, limit = 100) {
+  return typeof value === "string" ? JSON.stringify(value.slice(0, limit)) : String(value);
+}

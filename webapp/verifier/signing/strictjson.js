@@ -1,0 +1,265 @@
+// Strict JSON and base64url: whatever is written is read back, and a value has one text.
+//
+// Text is written as RFC 8785 writes it, but for numbers: integers stay within 2^53 - 1 and
+// fractions keep the digits they have ("1.50" stays "1.50"). Objects are Maps, integers numbers,
+// fractions Decimals. Source: RFC 8259, RFC 7493, RFC 8785 3.2, RFC 4648 5.
+
+import { EncodingError, OversizeError } from "../errors.js";
+import { decodeUtf8, encodeUtf8 } from "../octets.js";
+
+/** Nesting of arrays and objects; a scalar has depth 0. */
+export const MAX_DEPTH = 16;
+export const MAX_BYTES = 262_144;
+/** RFC 7493 2.2; larger ones belong in a string. */
+export const MAX_INTEGER = Number.MAX_SAFE_INTEGER;
+/** As received and as written out plainly, without an exponent. */
+export const MAX_NUMBER_CHARACTERS = 64;
+
+const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+const VALUES = new Map([...ALPHABET].map((char, value) => [char, value]));
+const LITERALS = new Map([["true", true], ["false", false], ["null", null]]);
+const SPACE = /[ \t\n\r]*/y;
+const LITERAL = /true|false|null/y;
+const NUMBER = /(-?(?:0|[1-9][0-9]*))(\.[0-9]+)?([eE][-+]?[0-9]+)?/y;
+const PLAIN = /[^"\\\0-\x1f]*/y;
+const ESCAPE = /\\(?:(["\\/bfnrt])|u([0-9a-fA-F]{4}))/y;
+const ESCAPED = { '"': '"', "\\": "\\", "/": "/", b: "\b", f: "\f", n: "\n", r: "\r", t: "\t" };
+
+/** Unpadded base64url (RFC 4648 5, RFC 7515 2). */
+export function b64url(data) {
+  const chars = [];
+  for (let at = 0; at < data.length; at += 3) {
+    const group = (data[at] << 16) | ((data[at + 1] ?? 0) << 8) | (data[at + 2] ?? 0);
+    const count = Math.min(data.length - at, 3) + 1;
+    for (let i = 0; i < count; i += 1) chars.push(ALPHABET[(group >> (18 - 6 * i)) & 63]);
+  }
+  return chars.join("");
+}
+
+/** The bytes of an unpadded base64url text that has no second spelling. Throws EncodingError. */
+export function b64urlDecode(text) {
+  if (text.length % 4 === 1) throw new EncodingError("not base64url: an impossible length");
+  const data = new Uint8Array(Math.floor((text.length * 3) / 4));
+  let bits = 0, held = 0, at = 0;
+  for (const char of text) {
+    const value = VALUES.get(char);
+    if (value === undefined) throw new EncodingError("not canonical unpadded base64url");
+    bits = ((bits << 6) | value) & 0xffff;
+    held += 6;
+    if (held >= 8) {
+      held -= 8;
+      data[at] = bits >> held;
+      at += 1;
+    }
+  }
+  if (bits & ((1 << held) - 1)) throw new EncodingError("not canonical unpadded base64url");
+  return data;
+}
+
+/** A fraction, or a number with an exponent: (-1)^negative * coefficient * 10^exponent, as it was written. */
+export class Decimal {
+  constructor(digits) {
+    const [, sign, whole, fraction = "", power = "0"] = /^(-?)([0-9]+)(?:\.([0-9]+))?(?:[eE](.+))?$/.exec(digits);
+    this.negative = sign === "-";
+    this.coefficient = BigInt(whole + fraction);
+    this.exponent = Number(power) - fraction.length;
+    Object.freeze(this);
+  }
+
+  /** The exponent of its first digit. */
+  adjusted() {
+    return this.exponent + this.coefficient.toString().length - 1;
+  }
+
+  /** Written out without an exponent; throws EncodingError where that is out of range. */
+  plain() {
+    if (!(Math.abs(this.adjusted()) <= MAX_NUMBER_CHARACTERS)) {
+      throw new EncodingError("a number whose exponent is out of range");
+    }
+    let digits = this.coefficient.toString();
+    if (this.exponent > 0 && this.coefficient) digits += "0".repeat(this.exponent);
+    if (this.exponent < 0) {
+      digits = digits.padStart(1 - this.exponent, "0");
+      digits = `${digits.slice(0, this.exponent)}.${digits.slice(this.exponent)}`;
+    }
+    return (this.negative ? "-" : "") + digits;
+  }
+
+  /** As Python's `str` writes it: with an exponent where that is shorter. */
+  toString() {
+    const digits = this.coefficient.toString(), sign = this.negative ? "-" : "";
+    if (this.exponent <= 0 && this.adjusted() >= -6) return this.plain();
+    const power = this.adjusted();
+    const tail = digits.length > 1 ? `.${digits.slice(1)}` : "";
+    return `${sign}${digits[0]}${tail}E${power < 0 ? "" : "+"}${power}`;
+  }
+}
+
+/** One JSON value. Throws OversizeError, EncodingError. */
+export function jsonDecode(text, maxDepth = MAX_DEPTH, maxBytes = MAX_BYTES) {
+  const raw = typeof text === "string" ? encodeUtf8(text) : text;
+  if (raw === null) throw new EncodingError("not strict JSON: half of a surrogate pair");
+  if (raw.length > maxBytes) throw new OversizeError(`JSON of ${raw.length} bytes, at most ${maxBytes} are read`);
+  const chars = decodeUtf8(raw);
+  if (chars === null) throw new EncodingError("not strict JSON: not UTF-8");
+  return new Reader(chars).whole(maxDepth);
+}
+
+class Reader {
+  #text;
+  #at = 0;
+
+  constructor(text) {
+    this.#text = text;
+  }
+
+  whole(maxDepth) {
+    const value = this.#value(maxDepth);
+    if (this.#at !== this.#text.length) throw this.#problem("something follows the value");
+    return value;
+  }
+
+  /** The next value, and the white space on both sides of it. */
+  #value(depthLeft) {
+    this.#match(SPACE);
+    const char = this.#text[this.#at];
+    let value;
+    if (char === '"') value = this.#string();
+    else if (char === "{") value = this.#object(depthLeft);
+    else if (char === "[") value = this.#array(depthLeft);
+    else value = this.#scalar();
+    this.#match(SPACE);
+    return value;
+  }
+
+  #scalar() {
+    const literal = this.#match(LITERAL);
+    if (literal) return LITERALS.get(literal[0]);
+    const number = this.#match(NUMBER);
+    if (!number) throw this.#problem("no value");
+    if (number[0].length > MAX_NUMBER_CHARACTERS) {
+      throw new EncodingError(`a number of more than ${MAX_NUMBER_CHARACTERS} characters`);
+    }
+    return number[2] || number[3] ? fraction(number[0]) : integer(number[0]);
+  }
+
+  #string() {
+    this.#at += 1;
+    let text = this.#match(PLAIN)[0];
+    while (this.#text[this.#at] !== '"') {
+      const escape = this.#match(ESCAPE);
+      if (!escape) throw this.#problem("a text that does not end, or an escape that is none");
+      text += escape[1] ? ESCAPED[escape[1]] : String.fromCharCode(Number.parseInt(escape[2], 16));
+      text += this.#match(PLAIN)[0];
+    }
+    this.#at += 1;
+    if (encodeUtf8(text) === null) throw new EncodingError("half of a surrogate pair in a text");
+    return text;
+  }
+
+  #array(depthLeft) {
+    const items = [];
+    this.#items("]", depthLeft, () => items.push(this.#value(depthLeft - 1)));
+    return items;
+  }
+
+  #object(depthLeft) {
+    const members = new Map();
+    this.#items("}", depthLeft, () => {
+      this.#match(SPACE);
+      if (this.#text[this.#at] !== '"') throw this.#problem("a member without a name");
+      const name = this.#string();
+      this.#match(SPACE);
+      this.#expect(":");
+      if (members.has(name)) throw new EncodingError("a JSON object names a member twice");
+      members.set(name, this.#value(depthLeft - 1));
+    });
+    return members;
+  }
+
+  /** What stands between brackets and commas. */
+  #items(close, depthLeft, read) {
+    if (depthLeft === 0) throw new EncodingError("JSON nested too deeply");
+    this.#at += 1;
+    this.#match(SPACE);
+    if (this.#text[this.#at] === close) {
+      this.#at += 1;
+      return;
+    }
+    read();
+    while (this.#text[this.#at] === ",") {
+      this.#at += 1;
+      read();
+    }
+    this.#expect(close);
+  }
+
+  #expect(char) {
+    if (this.#text[this.#at] !== char) throw this.#problem(`${char} is missing`);
+    this.#at += 1;
+  }
+
+  #match(form) {
+    form.lastIndex = this.#at;
+    const found = form.exec(this.#text);
+    if (found) this.#at = form.lastIndex;
+    return found;
+  }
+
+  #problem(what) {
+    return new EncodingError(`not strict JSON: ${what} (char ${this.#at})`);
+  }
+}
+
+/** The one UTF-8 text of a value made of Maps, arrays, text, integers, Decimals, booleans and null. */
+export function jsonEncode(value) {
+  return encodeUtf8(written(value, MAX_DEPTH));
+}
+
+function written(value, depthLeft) {
+  if (typeof value === "string") return quotedText(value);
+  if (value === null || typeof value === "boolean") return String(value);
+  if (typeof value === "number" || value instanceof Decimal) return writtenNumber(value);
+  const isMap = value instanceof Map;
+  if (!isMap && !Array.isArray(value)) throw new EncodingError(`${typeof value} has no JSON form here`);
+  if (depthLeft === 0) throw new EncodingError("nested too deeply for JSON");
+  if (!isMap) return `[${value.map((item) => written(item, depthLeft - 1)).join(",")}]`;
+  const members = sortedNames(value).map((name) => `${quotedText(name)}:${written(value.get(name), depthLeft - 1)}`);
+  return `{${members.join(",")}}`;
+}
+
+/** The names of a Map's members by their UTF-16 code units (RFC 8785 3.2.3). */
+export function sortedNames(value) {
+  const names = [...value.keys()];
+  if (!names.every((name) => typeof name === "string")) throw new EncodingError("a JSON member's name is a text");
+  return names.sort();
+}
+
+function quotedText(text) {
+  if (encodeUtf8(text) === null) throw new EncodingError("half of a surrogate pair in a text");
+  return JSON.stringify(text);
+}
+
+function integer(digits) {
+  const number = Number(digits);
+  if (!Number.isSafeInteger(number)) throw new EncodingError("an integer beyond 2^53 - 1: write it as a text");
+  return number || 0; // never minus zero
+}
+
+function fraction(digits) {
+  const number = new Decimal(digits);
+  writtenNumber(number);
+  return number;
+}
+
+function writtenNumber(number) {
+  if (typeof number === "number") {
+    if (!Number.isSafeInteger(number)) throw new EncodingError("an integer within 2^53 - 1, or a Decimal");
+    return String(number || 0);
+  }
+  const text = number.plain();
+  if (text.length > MAX_NUMBER_CHARACTERS) {
+    throw new EncodingError(`a number of more than ${MAX_NUMBER_CHARACTERS} characters`);
+  }
+  return text.includes(".") ? text : String(integer(text));
+}
