@@ -100,7 +100,7 @@ function eventOf(body, record, disclosures, signers) {
   const node = parseStream(signer.stream).host, entered = enteredAsset(event, node);
   about(record, [...streamsFor(event, node, signer.subject), ...(entered === null ? [] : [entered])]);
   return new Happening({
-    seq: record.seq,
+    seq: Number(record.seq),
     event,
     recall: recallOf(event),
     hidden: revealed.hidden,

@@ -200,8 +200,8 @@ function failed(part, failure) {
 }
 
 function stateOf(bundle, checkpoint) {
-  const leaf = parseStateLeaf(bundle.stateLeaf), before = BigInt(checkpoint.size) - 1n;
-  if (BigInt(leaf.index) !== before) throw new ProofMismatchError("index of the state leaf", before, leaf.index);
+  const leaf = parseStateLeaf(bundle.stateLeaf), before = checkpoint.size - 1n;
+  if (leaf.index !== before) throw new ProofMismatchError("index of the state leaf", before, leaf.index);
   merkle.verifyInclusion(leaf.index, checkpoint.size, leaf.hash, bundle.stateProof, checkpoint.root);
   return leaf;
 }
@@ -232,7 +232,7 @@ function chain(stretch, leaf) {
     throw new TamperError(`hash before the first record of ${stretch.uri}`, GENESIS, stretch.prev);
   }
   const records = stretch.records();
-  const [count, head] = checkChain(records, { startSeq: stretch.first, prev: stretch.prev, stream: stretch.uri });
+  const [count, head] = checkChain(records, stretch.first, stretch.prev, stretch.uri);
   if (records.length && records.at(-1).timeMs > leaf.timeMs) {
     throw new TamperError(`a record of ${stretch.uri} is later than the state that holds it`);
   }
@@ -255,14 +255,14 @@ function journeyOf(batch, assets, bundle, leaf, signers) {
     stays: [...stays, ...packed],
     records: [batch, ...assets].flatMap(views),
     names: displayNames(signers),
-    size: BigInt(leaf.index) + 1n,
+    size: leaf.index + 1n,
     asOfMs: leaf.timeMs,
   });
 }
 
 function views({ records, stretch }) {
   return records.map(({ stream, seq, timeMs, mediaType, hash }, i) =>
-    Object.freeze({ stream, seq, recordedMs: timeMs, mediaType, hash, shown: stretch.links[i].statement !== null }),
+    Object.freeze({ stream, seq: Number(seq), recordedMs: timeMs, mediaType, hash, shown: stretch.links[i].statement !== null }),
   );
 }
 

@@ -1,0 +1,109 @@
+"""Batches of every kind in one node: monitored, packed with a logger, blended, recalled, with lost keys."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from tests.support.supply import BLEND, LOT, OTHER
+from tests.support.world import Story, World, tell_story
+from traceability.operations.capture import capture
+from traceability.operations.draft import Given
+from traceability.operations.enrol import signing_key
+from traceability.operations.keyring import renew_party_key, revoke_key, rotate_party_key
+from traceability.signing.keys import PrivateKey
+from traceability.supply.epcis.context import read_context
+from traceability.supply.recall import Outcome, Recall, State, recall_events
+
+WORDS = {"en": "Salmonella", "zh": "沙门氏菌"}
+CLOSED, REMOVED = (
+    {"state": State.CLOSED, "outcome": Outcome.SAFE},
+    {"state": State.CLOSED, "outcome": Outcome.REMOVED},
+)
+RECALLS = (
+    ("cleared", {"state": State.ISSUED}),
+    ("cleared", CLOSED),
+    ("held", {"state": State.HOLD, "contact": "+86 873 000"}),
+    ("recalled", {"state": State.ISSUED}),
+    ("removed", {"state": State.ISSUED}),
+    ("removed", REMOVED),
+    ("both", {"state": State.ISSUED}),
+    ("both", {"id": "R2", "state": State.HOLD}),
+    ("both", {"id": "R2", **CLOSED}),
+)
+
+
+@dataclass(frozen=True)
+class Told:
+    """The story of ``tests.support.world`` and what happened beside it.
+
+    Attributes:
+        batches: URI by a word for what is special about it.
+    """
+
+    story: Story
+    batches: dict[str, str]
+
+    @property
+    def world(self) -> World:
+        return self.story.world
+
+    def key(self, party: str) -> PrivateKey:
+        """The key that a party has now."""
+        with self.world.store.reading() as connection:
+            return signing_key(connection, self.world.node, party)
+
+
+def tell(world: World) -> Told:
+    """Tell everything, and publish it."""
+    story = tell_story(world)
+    batches = {"closed": story.closed, "opened": story.opened, "lot": LOT, "other": OTHER, "blend": BLEND}
+    for lot in dict.fromkeys(("none", *(lot for lot, _ in RECALLS))):
+        batches[lot] = world.harvest(story.farm, lot)
+    for lot, members in RECALLS:
+        _recall(world, story.farm, batches[lot], **members)
+    batches["packed"] = _packed(world, story.farm, removed=True)
+    batches["packing"] = _packed(world, story.farm, removed=False)
+    batches["keys"] = _keys(world)
+    world.publish()
+    return Told(story, batches)
+
+
+def _recall(world: World, farm: str, batch: str, **members: object) -> None:
+    recall = replace(Recall("R1", State.HOLD, 1, (batch,), WORDS, WORDS), **members)  # type: ignore[arg-type]
+    for event in recall_events(recall, [batch], world.now_ms):
+        capture(world.store, world.node, farm, [Given(event, read_context(event["@context"]))])
+    world.wait(ms=1)
+
+
+def _packed(world: World, farm: str, *, removed: bool) -> str:
+    """A logger in the box: three frames, the second of which never arrives."""
+    logger, batch = world.device(farm), world.harvest(farm, f"P{removed:d}")
+    world.install(farm, logger, batch)
+    for value in (3.0, 6.0, 4.0):
+        world.wait(minutes=10)
+        body = world.frame(logger, value)
+        if value != 6.0:
+            world.take(logger, body)
+    if removed:
+        world.remove(farm, logger)
+    return batch
+
+
+def _keys(world: World) -> str:
+    """A party that rotates its key, loses the next one to a thief, and gets a third."""
+    party = world.party("Unlucky")
+    batch = world.harvest(party, "KEYS")
+    world.wait(minutes=1)
+    rotate_party_key(world.store, world.node, party)
+    world.event("inspect", party, batch)
+    world.wait(minutes=1)
+    since_s = world.now_ms // 1000
+    world.event("ship", party, batch)
+    world.wait(minutes=1)
+    with world.store.reading() as connection:
+        stolen = signing_key(connection, world.node, party).public.kid
+    revoke_key(world.store, world.node, stolen, since_s, "stolen")
+    renew_party_key(world.store, world.node, party)
+    world.wait(minutes=1)
+    world.event("receive", party, batch)
+    return batch
