@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from tests.support.supply import BLEND, LOT, OTHER
-from tests.support.world import Story, World, tell_story
+from tests.support.world import Probe, Story, World, tell_story
 from traceability.operations.capture import capture
 from traceability.operations.draft import Given
 from traceability.operations.enrol import signing_key
@@ -15,20 +16,17 @@ from traceability.supply.epcis.context import read_context
 from traceability.supply.recall import Outcome, Recall, State, recall_events
 
 WORDS = {"en": "Salmonella", "zh": "沙门氏菌"}
-CLOSED, REMOVED = (
-    {"state": State.CLOSED, "outcome": Outcome.SAFE},
-    {"state": State.CLOSED, "outcome": Outcome.REMOVED},
-)
-RECALLS = (
+SAFE, REMOVED = ({"state": State.CLOSED, "outcome": outcome} for outcome in Outcome)
+RECALLS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("cleared", {"state": State.ISSUED}),
-    ("cleared", CLOSED),
+    ("cleared", SAFE),
     ("held", {"state": State.HOLD, "contact": "+86 873 000"}),
     ("recalled", {"state": State.ISSUED}),
     ("removed", {"state": State.ISSUED}),
     ("removed", REMOVED),
     ("both", {"state": State.ISSUED}),
     ("both", {"id": "R2", "state": State.HOLD}),
-    ("both", {"id": "R2", **CLOSED}),
+    ("both", {"id": "R2", **SAFE}),
 )
 
 
@@ -38,10 +36,12 @@ class Told:
 
     Attributes:
         batches: URI by a word for what is special about it.
+        logger: packed with the batch ``packing``.
     """
 
     story: Story
     batches: dict[str, str]
+    logger: Probe
 
     @property
     def world(self) -> World:
@@ -61,21 +61,21 @@ def tell(world: World) -> Told:
         batches[lot] = world.harvest(story.farm, lot)
     for lot, members in RECALLS:
         _recall(world, story.farm, batches[lot], **members)
-    batches["packed"] = _packed(world, story.farm, removed=True)
-    batches["packing"] = _packed(world, story.farm, removed=False)
+    batches["packed"], _ = _packed(world, story.farm, removed=True)
+    batches["packing"], logger = _packed(world, story.farm, removed=False)
     batches["keys"] = _keys(world)
     world.publish()
-    return Told(story, batches)
+    return Told(story, batches, logger)
 
 
-def _recall(world: World, farm: str, batch: str, **members: object) -> None:
-    recall = replace(Recall("R1", State.HOLD, 1, (batch,), WORDS, WORDS), **members)  # type: ignore[arg-type]
+def _recall(world: World, farm: str, batch: str, **members: Any) -> None:
+    recall = replace(Recall("R1", State.HOLD, 1, (batch,), WORDS, WORDS), **members)
     for event in recall_events(recall, [batch], world.now_ms):
         capture(world.store, world.node, farm, [Given(event, read_context(event["@context"]))])
     world.wait(ms=1)
 
 
-def _packed(world: World, farm: str, *, removed: bool) -> str:
+def _packed(world: World, farm: str, *, removed: bool) -> tuple[str, Probe]:
     """A logger in the box: three frames, the second of which never arrives."""
     logger, batch = world.device(farm), world.harvest(farm, f"P{removed:d}")
     world.install(farm, logger, batch)
@@ -86,7 +86,7 @@ def _packed(world: World, farm: str, *, removed: bool) -> str:
             world.take(logger, body)
     if removed:
         world.remove(farm, logger)
-    return batch
+    return batch, logger
 
 
 def _keys(world: World) -> str:
