@@ -1,8 +1,9 @@
 """``python -m bench.soak``: the suite's own tests, again and again, until time is up or one fails.
 
-Each round kills the gateway in the middle of its work as its test does, twenty times, and then
-runs every property test with many more examples than in the suite. Every round has a new seed,
-which is printed: ``--seed`` runs a round again.
+Each round kills the gateway in the middle of its work as its test does, twenty times, asks both
+verifiers about every bundle of the corpus instead of a sample, and then runs every property test
+with many more examples than in the suite. Every round has a new seed, which is printed: ``--seed``
+runs a round again.
 """
 
 from __future__ import annotations
@@ -37,7 +38,8 @@ def main() -> int:
         seed = secrets.randbits(32) if chosen.seed is None else chosen.seed
         print(f"round {number}, seed {seed}", flush=True)
         properties = ("-m", "hypothesis", "--hypothesis-profile=soak", f"--hypothesis-seed={seed}")
-        for command in ((*PYTEST, "tests/faults"), (*PYTEST, *properties)):
+        whole = (*PYTEST, "tests/verifier/test_agreement.py")
+        for command in ((*PYTEST, "tests/faults"), whole, (*PYTEST, *properties)):
             code = subprocess.run(command, check=False).returncode
             if code:
                 print(f"failed in round {number}: seed {seed}", flush=True)

@@ -10,13 +10,16 @@ from itertools import chain
 
 from tests.support.changes import changes
 from tests.support.cosigned import Cosigner, cosigned, policy_text
+from tests.verifier.lies_of_devices import lies_of_devices
 from tests.verifier.lies_of_nodes import lies_of_nodes
-from tests.verifier.lies_of_signers import lies_of_devices, lies_of_parties
+from tests.verifier.lies_of_parties import lies_of_parties
 from tests.verifier.stories import Told
 from traceability.ledger import note
 from traceability.signing.disclosure import Audience
+from traceability.signing.keys import PrivateKey
 from traceability.signing.strictjson import json_decode, json_encode
 from traceability.verification.bundle import encode_bundle, parse_bundle
+from traceability.verification.policy import format_policy
 
 EAST, WEST, NORTH = map(Cosigner, ("east", "west", "north"))
 NOW_S = 1_767_225_600 + 86_400
@@ -45,14 +48,25 @@ def own_policy(told: Told) -> bytes:
 
 
 def handed_out(told: Told) -> Iterator[Case]:
-    """Every batch for every audience, with and without a policy, and with that of another node."""
-    own = own_policy(told)
-    foreign = own.replace(told.world.node.name.encode(), b"other.example")
+    """Every batch for every audience, with and without a policy, and with those of other nodes."""
+    pinned = [("own", own_policy(told)), ("no", None), *_foreign(told)]
     for word, uri in told.batches.items():
         for audience in Audience:
-            for which, policy in (("own", own), ("no", None), ("foreign", foreign)):
+            for which, policy in pinned:
                 name = f"{word} for {audience}, {which} policy"
                 yield Case(name, partial(told.world.bundle, uri, audience), policy)
+
+
+def _foreign(told: Told) -> Iterator[tuple[str, bytes]]:
+    """Policies with another log, another name of it, or another registrar."""
+    own, stranger = told.world.node.policy, PrivateKey.from_seed(bytes(32)).public
+    renamed = replace(own.log, name="other.example/log")
+    for which, policy in (
+        ("another log's", replace(own, log=replace(own.log, key=stranger))),
+        ("renamed log's", replace(own, log=renamed)),
+        ("another registrar's", replace(own, registrar=replace(own.registrar, key=stranger))),
+    ):
+        yield which, format_policy(policy).encode()
 
 
 def changed(told: Told) -> Iterator[Case]:
@@ -84,7 +98,16 @@ def _other_texts(data: bytes) -> Iterator[bytes]:
         yield data.replace(b'"first":0', b'"first":' + first, 1)
     for members in (b'"a":1,', b'"audience":"public",', b'"__proto__":null,', b'"constructor":1,', b'"":1,'):
         yield data.replace(b"{", b"{" + members, 1)
-    for subject in (b"\\u0068ttps", b"\\ud83d", b"\xed\xa0\xbd", b"\xff", b"\\/", b"\x00", b"\\u0000", b"\xc2\x85"):
+    for subject in (
+        b"\\u0068ttps",
+        b"\\ud83d",
+        b"\xed\xa0\xbd",
+        b"\xff",
+        b"\\/",
+        b"\x00",
+        b"\\u0000",
+        b"\xc2\x85",
+    ):
         yield data.replace(b"https", subject, 1)
     for audience in (b'"PUBLIC"', b'"everyone"', b"null", b"1", b'["public"]'):
         yield data.replace(b'"audience":"public"', b'"audience":' + audience)
@@ -127,7 +150,9 @@ def witnessed(told: Told) -> Iterator[Case]:
         for number, times in enumerate(TIMES):
             made = [(by, NOW_S + ago) for by, ago in times]
             for now_ms in (NOW_S * 1000, NOW_S * 1000 + 999, None):
-                yield Case(f"{items[-1]}, times {number}, {now_ms}", partial(cosigned, data, *made), policy, now_ms)
+                yield Case(
+                    f"{items[-1]}, times {number}, {now_ms}", partial(cosigned, data, *made), policy, now_ms
+                )
     policy = policy_text(pinned, "quorum east", by=(EAST,)).encode()
     for time_s in (0, 2**53 + 1, 2**63 - 1):
         yield Case(f"cosigned at {time_s}", partial(cosigned, data, (EAST, time_s)), policy)
@@ -167,7 +192,16 @@ def _other_policies(whole: bytes) -> Iterator[bytes]:
         yield b"".join(lines[number:] + lines[:number])
     for name in ("é", "东", "\u200b", "\u00a0", "\u2028", "none", "any", "#east", "\U0001f353", "\u0301"):
         yield whole.replace(b" east", b" " + name.encode())
-    for raw in (b"\xff", b"\xc3", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"a\xe4\xb8", b"\xc0\xaf", b"\x7f", b"\r"):
+    for raw in (
+        b"\xff",
+        b"\xc3",
+        b"\xed\xa0\x80",
+        b"\xf4\x90\x80\x80",
+        b"a\xe4\xb8",
+        b"\xc0\xaf",
+        b"\x7f",
+        b"\r",
+    ):
         yield whole.replace(b" east", b" " + raw)
     for count in (b"0", b"1", b"3", b"4", b"-1", b"02", b"2.0", b"all", b"any", b"9" * 30):
         yield whole.replace(b"group g 2", b"group g " + count)

@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from tests.support import forge
 from tests.verifier.stories import Told
@@ -59,7 +60,10 @@ def _moved(stretch: Stretch, _: random.Random) -> Iterator[tuple[str, list[Link]
         yield f"record {i} behind the next", [*before, *behind[:1], link, *behind[1:]]
         yield f"record {i} withheld", [*before, forge.withhold(link), *behind]
         for step in STEPS:
-            yield f"record {i} {step} ms later", [*before, replace(link, time_ms=link.time_ms + step), *behind]
+            yield (
+                f"record {i} {step} ms later",
+                [*before, replace(link, time_ms=link.time_ms + step), *behind],
+            )
 
 
 def _replaced(stretch: Stretch, chance: random.Random) -> Iterator[tuple[str, list[Link]]]:
@@ -70,7 +74,10 @@ def _replaced(stretch: Stretch, chance: random.Random) -> Iterator[tuple[str, li
         kind = chance.choice(sorted(media.RECORDED))
         yield f"record {i} as {kind}", [*before, replace(link, media_type=kind), *behind]
         for number, body in enumerate(_flipped(link.statement or b"", chance)):
-            yield f"statement {number} of record {i}", [*before, forge.link(link.media_type, body, link.time_ms), *behind]
+            yield (
+                f"statement {number} of record {i}",
+                [*before, forge.link(link.media_type, body, link.time_ms), *behind],
+            )
 
 
 def _flipped(body: bytes, chance: random.Random) -> Iterator[bytes]:
@@ -91,12 +98,12 @@ def _stays(bundle: Bundle) -> Iterator[tuple[str, Bundle]]:
 
 
 def _stepped(name: str, step: int, stay: StayOpen | StayClose) -> StayOpen | StayClose:
-    value = getattr(stay, name, None)
+    value, other = getattr(stay, name, None), dict[str, Any]()
     if isinstance(value, int):
-        return replace(stay, **{name: value + step})
+        other = {name: value + step}
     if isinstance(value, tuple) and value:
-        return replace(stay, **{name: value[:-1]})
-    return stay
+        other = {name: value[:-1]}
+    return replace(stay, **other)
 
 
 def _disclosures(bundle: Bundle) -> Iterator[tuple[str, Bundle]]:
@@ -104,3 +111,12 @@ def _disclosures(bundle: Bundle) -> Iterator[tuple[str, Bundle]]:
         for i in range(len(texts)):
             fewer = dict(bundle.disclosures) | {statement: texts[:i] + texts[i + 1 :]}
             yield f"{statement.hex()[:8]} without disclosure {i}", replace(bundle, disclosures=fewer)
+
+
+def add(told: Told, bundle: Bundle, media_type: str, body: bytes, texts: tuple[str, ...] = ()) -> bytes:
+    """The bundle with one record more of its batch, signed again by the node."""
+    batch, *rest = bundle.streams
+    link = forge.link(media_type, body, batch.links[-1].time_ms)
+    longer = forge.with_streams(bundle, replace(batch, links=(*batch.links, link)), *rest)
+    shown = {link.sha256: texts} if texts else {}
+    return forge.sign(replace(longer, disclosures=dict(longer.disclosures) | shown), told.world.node)

@@ -232,7 +232,7 @@ function chain(stretch, leaf) {
     throw new TamperError(`hash before the first record of ${stretch.uri}`, GENESIS, stretch.prev);
   }
   const records = stretch.records();
-  const [count, head] = checkChain(records, stretch.first, stretch.prev, stretch.uri);
+  const [count, head] = checkChain(records, { startSeq: stretch.first, prev: stretch.prev, stream: stretch.uri });
   if (records.length && records.at(-1).timeMs > leaf.timeMs) {
     throw new TamperError(`a record of ${stretch.uri} is later than the state that holds it`);
   }

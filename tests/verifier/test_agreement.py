@@ -1,0 +1,51 @@
+"""The verifier in JavaScript says of a bundle what ``traceability verify`` says of it, whoever made it."""
+
+from __future__ import annotations
+
+import os
+import random
+import secrets
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.support.node import absence
+from tests.support.world import make_world
+from tests.verifier.agreement import disagreements
+from tests.verifier.cases import Case, cases
+from tests.verifier.stories import Told, tell
+
+SAMPLE = 160
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
+    if missing := absence():
+        pytest.skip(missing)
+    folder = tmp_path_factory.mktemp("told")
+    world = make_world(folder / "node", f"sqlite:///{folder}/store.sqlite")
+    yield tell(world)
+    world.store.close()
+
+
+def test_both_verifiers_say_the_same_of_every_bundle(
+    told: Told,
+    pytestconfig: pytest.Config,
+    record_property: Callable[[str, object], None],
+    capsys: pytest.CaptureFixture[str],
+):
+    every = cases(told)
+    seed = 0 if os.environ.get("CI") else secrets.randbits(32)
+    chosen = every if pytestconfig.pluginmanager.hasplugin("bench.soak") else sample(every, seed)
+    asked, differing = disagreements(chosen)
+    summary = f"{asked - len(differing)} of {asked} agree, of {len(every)} cases (seed {seed})"
+    record_property("verifiers", summary)
+    with capsys.disabled():
+        print(f"\n{summary}")
+    assert differing == []
+    assert len(every) > 10_000
+
+
+def sample(every: list[Case], seed: int) -> list[Case]:
+    """As many as the suite has time for; they come in another order in another run."""
+    return random.Random(seed).sample(every, SAMPLE)
