@@ -83,7 +83,19 @@ def test_ed25519_edge_cases(javascript: JavaScript):
     changed = [*damaged([signature], 40), signature[:63], signature + b"\0", b""]
     agree(javascript, "ed25519", verified, [[KEY.public.raw, b"message", copy] for copy in changed])
     keys = damaged([KEY.public.raw], 40)
+    second_spellings = [(2**255 - 19 + y) | sign << 255 for y in range(19) for sign in (0, 1)]
+    keys += [number.to_bytes(32, "little") for number in second_spellings]
     agree(javascript, "ed25519", verified, [[key, b"message", signature] for key in keys])
+
+
+def test_a_key_judges_its_hundredth_signature_as_its_first(javascript: JavaScript):
+    signed = [(bytes([i]), KEY.sign(bytes([i]))) for i in range(20)]
+    pairs = [*signed, *[(message, changed) for message, s in signed[:2] for changed in damaged([s], 20)]]
+    (found,) = javascript.ask("ed25519Often", [[KEY.public.raw, pairs]])
+    assert found == [
+        True if KEY.sign(message) == signature else {"refused": "bad-signature"}
+        for message, signature in pairs
+    ]
 
 
 def test_base64_in_both_alphabets(javascript: JavaScript):

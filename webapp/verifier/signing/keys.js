@@ -4,12 +4,14 @@
 // 2. signature: 64 bytes, S < L, R none of the points of small order;
 // 3. the bytes of R equal the encoding of [S]B - [k]A, k = SHA-512(R || A || M) mod L.
 
-import { GROUP_ORDER, ed25519Verify, littleEndian, pointOfPrimeOrder, sha256 } from "../crypto.js";
+import { GROUP_ORDER, ed25519Verify, littleEndian, pointOfPrimeOrder, sha256, withTable } from "../crypto.js";
 import { KeyRefusedError, SignatureMismatchError } from "../errors.js";
 import { toHex } from "../octets.js";
 
 export const KEY_BYTES = 32;
 export const SIGNATURE_BYTES = 64;
+/** From so many signatures on, a table for the key costs less than it saves: a device signs hundreds. */
+const OFTEN = 16;
 
 const SMALL_ORDER_Y = [
   "0100000000000000000000000000000000000000000000000000000000000000",
@@ -24,6 +26,7 @@ const SMALL_ORDER = new Set(SMALL_ORDER_Y.flatMap((y) => [y, withSign(y)]));
 /** An Ed25519 public key that passed rule 1. Throws KeyRefusedError. */
 export class PublicKey {
   #point;
+  #uses = 0;
 
   constructor(raw) {
     const point = raw.length === KEY_BYTES ? pointOfPrimeOrder(raw) : null;
@@ -47,6 +50,8 @@ export class PublicKey {
     if (signature.length !== SIGNATURE_BYTES) throw mismatch(`${SIGNATURE_BYTES} bytes`, signature);
     if (littleEndian(signature.subarray(32)) >= GROUP_ORDER) throw mismatch("S < L", signature);
     if (SMALL_ORDER.has(toHex(signature.subarray(0, 32)))) throw mismatch("R not of small order", signature);
+    this.#uses += 1;
+    if (this.#uses === OFTEN) this.#point = withTable(this.#point);
     if (!ed25519Verify(this.#point, this.raw, message, signature)) {
       throw mismatch(`one made by key ${this.deviceId} over this message`, signature);
     }
