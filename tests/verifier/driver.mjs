@@ -44,7 +44,8 @@ const QUESTIONS = {
     const key = new PublicKey(raw);
     return pairs.map(([message, signature]) => answer("verified", [], () => key.verify(message, signature) ?? true));
   },
-  cbor: (data) => [floats(cbor.decode(data)), cbor.encode(cbor.decode(data))],
+  cborDecode: (data, maxDepth) => floats(cbor.decode(data, maxDepth)),
+  cborAgain: (data) => cbor.encode(cbor.decode(data)),
   json: (text) => {
     const value = strictjson.jsonDecode(text);
     return [value, strictjson.jsonEncode(value)];

@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 
 from tests.support.damage import damaged, damaged_text, noise
-from tests.support.node import REPOSITORY, JavaScript, accepted, agree
+from tests.support.node import REPOSITORY, JavaScript, accepted, agree, described
 from tests.support.vectors import VECTORS
 from traceability import errors, media
 from traceability.ledger import lines
@@ -155,10 +155,11 @@ def test_fractions_are_named_as_python_names_them(javascript: JavaScript, text: 
     assert javascript.ask("decimal", [[text]]) == [str(Decimal(text))]
 
 
-def test_deterministic_cbor(javascript: JavaScript):
-    def read(data: bytes) -> object:
-        return [cbor.decode(data), cbor.encode(cbor.decode(data))]
+def decoded(data: bytes, max_depth: int) -> object:
+    return cbor.decode(data, max_depth=max_depth)
 
+
+def test_deterministic_cbor(javascript: JavaScript):
     chance = random.Random(1)
     items = [bytes.fromhex(item) for item in CBOR_ITEMS.split()] + noise(1500, 12)
     items += [b"\xf9" + chance.randbytes(2) for _ in range(300)]
@@ -167,5 +168,24 @@ def test_deterministic_cbor(javascript: JavaScript):
     items += damaged(
         [bytes.fromhex(VECTORS["frame"]), cbor.encode([1, -2, 1.5, "é", {"a": b"x", 3: [None]}])], 300
     )
-    answers = agree(javascript, "cbor", read, [[item] for item in items])
+    answers = agree(javascript, "cborDecode", decoded, [[item, 4] for item in items])
     assert 300 < accepted(answers) < len(answers) - 300
+    kept = [
+        item for item, answer in zip(items, answers, strict=True) if answer != {"refused": "bad-encoding"}
+    ]
+    assert javascript.ask("cborAgain", [[item] for item in kept]) == [described(item) for item in kept]
+    nested = [
+        "00",
+        "80",
+        "8100",
+        "818100",
+        "81818180",
+        "8181818180",
+        "a0",
+        "a100a0",
+        "a10081a0",
+        "81a100a10080",
+    ]
+    agree(
+        javascript, "cborDecode", decoded, [[bytes.fromhex(n), depth] for n in nested for depth in range(5)]
+    )

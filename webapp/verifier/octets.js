@@ -34,7 +34,7 @@ export function latin1(bytes) {
 }
 
 export function isAscii(textOrBytes) {
-  if (typeof textOrBytes === "string") return /^[\0-\x7f]*$/.test(textOrBytes);
+  if (typeof textOrBytes === "string") return !/[^\0-\x7f]/.test(textOrBytes);
   return textOrBytes.every((byte) => byte < 0x80);
 }
 

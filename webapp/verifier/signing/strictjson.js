@@ -5,7 +5,7 @@
 // fractions Decimals. Source: RFC 8259, RFC 7493, RFC 8785 3.2, RFC 4648 5.
 
 import { EncodingError, OversizeError } from "../errors.js";
-import { decodeUtf8, encodeUtf8 } from "../octets.js";
+import { decodeUtf8, encodeUtf8, latin1 } from "../octets.js";
 
 /** Nesting of arrays and objects; a scalar has depth 0. */
 export const MAX_DEPTH = 16;
@@ -16,7 +16,10 @@ export const MAX_INTEGER = Number.MAX_SAFE_INTEGER;
 export const MAX_NUMBER_CHARACTERS = 64;
 
 const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-const VALUES = new Map([...ALPHABET].map((char, value) => [char, value]));
+const CODES = Uint8Array.from(ALPHABET, (char) => char.charCodeAt(0));
+/** By a character's code: its six bits, or 255 for none. */
+const VALUES = new Uint8Array(128).fill(255);
+CODES.forEach((code, value) => { VALUES[code] = value; });
 const LITERALS = new Map([["true", true], ["false", false], ["null", null]]);
 const SPACE = /[ \t\n\r]*/y;
 const LITERAL = /true|false|null/y;
@@ -27,13 +30,13 @@ const ESCAPED = { '"': '"', "\\": "\\", "/": "/", b: "\b", f: "\f", n: "\n", r: 
 
 /** Unpadded base64url (RFC 4648 5, RFC 7515 2). */
 export function b64url(data) {
-  const chars = [];
-  for (let at = 0; at < data.length; at += 3) {
-    const group = (data[at] << 16) | ((data[at + 1] ?? 0) << 8) | (data[at + 2] ?? 0);
-    const count = Math.min(data.length - at, 3) + 1;
-    for (let i = 0; i < count; i += 1) chars.push(ALPHABET[(group >> (18 - 6 * i)) & 63]);
+  const codes = new Uint8Array(Math.ceil((data.length * 4) / 3));
+  let at = 0;
+  for (let start = 0; start < data.length; start += 3) {
+    const group = (data[start] << 16) | ((data[start + 1] ?? 0) << 8) | (data[start + 2] ?? 0);
+    for (let shift = 18; shift >= 0 && at < codes.length; shift -= 6) codes[at++] = CODES[(group >> shift) & 63];
   }
-  return chars.join("");
+  return latin1(codes);
 }
 
 /** The bytes of an unpadded base64url text that has no second spelling. Throws EncodingError. */
@@ -41,9 +44,9 @@ export function b64urlDecode(text) {
   if (text.length % 4 === 1) throw new EncodingError("not base64url: an impossible length");
   const data = new Uint8Array(Math.floor((text.length * 3) / 4));
   let bits = 0, held = 0, at = 0;
-  for (const char of text) {
-    const value = VALUES.get(char);
-    if (value === undefined) throw new EncodingError("not canonical unpadded base64url");
+  for (let i = 0; i < text.length; i += 1) {
+    const value = VALUES[text.charCodeAt(i)] ?? 255;
+    if (value === 255) throw new EncodingError("not canonical unpadded base64url");
     bits = ((bits << 6) | value) & 0xffff;
     held += 6;
     if (held >= 8) {
