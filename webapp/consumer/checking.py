@@ -1,0 +1,43 @@
+"""The page that checks a bundle in the visitor's own browser, and the file that needs no server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from flask import Blueprint, current_app, render_template
+
+from traceability.errors import IdentifierError
+from traceability.identifiers import Batch
+from webapp import http
+
+checking = Blueprint("checking", __name__)
+PROGRAM: Final = "built/verify.js"
+WHOLE: Final = "built/verify.html"
+"""Both are built from ``webapp/verifier`` by ``make verifier``, and need not be there."""
+
+
+@checking.get("/check")
+def any_bundle() -> str:
+    """Check any bundle, chosen as a file."""
+    return _page(None)
+
+
+@checking.get("/check/01/<gtin>/10/<lot:lot>")
+def bundle_of(gtin: str, lot: str) -> str:
+    """Check a batch's bundle, as this node hands it out."""
+    if len(gtin) != 14:
+        raise IdentifierError(f"a GTIN in an address has 14 digits; {gtin[:32]!r} has {len(gtin)}")
+    return _page(Batch(gtin, lot))
+
+
+def _page(batch: Batch | None) -> str:
+    http.allow_fetching()
+    built = is_built()
+    return render_template("verify.html", batch=batch, program=PROGRAM if built else None, whole=WHOLE)
+
+
+def is_built() -> bool:
+    """Whether the program for browsers is there."""
+    folder = Path(str(current_app.static_folder))
+    return (folder / PROGRAM).is_file() and (folder / WHOLE).is_file()
