@@ -73,7 +73,8 @@ const QUESTIONS = {
   sdjwt: (statement, disclosures, raw) => {
     const parsed = sdjwt.parse(statement);
     if (raw) parsed.verify(new PublicKey(raw));
-    return [parsed.kid, parsed.typ, parsed.iss, parsed.iat, sdjwt.reveal(parsed.payload, disclosures)];
+    const shown = disclosures && sdjwt.reveal(parsed.payload, disclosures);
+    return [parsed.kid, parsed.typ, parsed.iss, parsed.iat, shown];
   },
   reveal: sdjwt.reveal,
   parts: (path) => [parts.kept(path), parts.hideEvent(path)],

@@ -12,13 +12,13 @@ from tests.support import selective
 from tests.support.damage import damaged, damaged_text
 from tests.support.node import JavaScript, accepted, agree
 from tests.support.vectors import VECTORS
+from tests.verifier.odd import ODD, written
 from traceability import media
-from traceability.signing import cbor, cose, kept, keystatement, parts, revocation, sdjwt, strictjson
+from traceability.signing import cbor, cose, jose, kept, parts, sdjwt, strictjson
 from traceability.signing.keys import PrivateKey, PublicKey
 
 KEY = PrivateKey.from_seed(bytes([1]) * 32)
-ODD: list[Any] = [None, True, False, 0, -1, 5, 12, 1234, Decimal("1.5"), Decimal("1E-7"), Decimal("1E+2")]
-ODD += ["", "x", "é", "\U0001f955" * 200, "\U0001f955" * 201, "a" * 201, [], {}, ["x"], {"x": 1}]
+OTHER = PrivateKey.from_seed(bytes([2]) * 32).public
 
 
 def test_device_statements_as_cose(javascript: JavaScript):
@@ -39,6 +39,13 @@ def test_device_statements_as_cose(javascript: JavaScript):
     for header in headers:
         message = [cbor.encode(header), {}, b"", bytes(64)]
         cases += [[b"\xd2" + cbor.encode(message), older, None] for older in (False, True)]
+    open_header: list[object] = [cbor.encode(good), {4: b"11"}, b"", bytes(64)]
+    cases.append([b"\xd2" + cbor.encode(open_header), False, None])
+    long = cbor.encode([cbor.encode(good), {}, bytes(16_384), bytes(64)])
+    cases.append([b"\xd2" + long, False, None])
+    foreign = cbor.encode({**good, 4: OTHER.kid})
+    signature = KEY.sign(cbor.encode(["Signature1", foreign, b"", b""]))
+    cases.append([b"\xd2" + cbor.encode([foreign, {}, b"", signature]), False, KEY.public.raw])
     answers = agree(javascript, "cose", read_cose, cases)
     assert accepted(answers) > 20
 
@@ -81,55 +88,6 @@ def test_published_cose_messages(javascript: JavaScript, conformance: Path):
     assert answers[-1] == {"refused": "bad-signature"}
 
 
-def test_key_statements(javascript: JavaScript):
-    statements = [line.encode() for line in VECTORS["key-statements"].split()]
-    cases = [[copy] for copy in [*damaged(statements, 25), *restated(statements)]]
-    answers = agree(javascript, "keyAct", revocation.parse_key_act, cases)
-    assert accepted(answers) > len(statements)
-    agree(javascript, "keyStatement", keystatement.parse_key_statement, cases[::9])
-    keys = [PrivateKey.from_seed(bytes([seed]) * 32).public.raw for seed in (5, 6, 7)]
-
-    def verified(data: bytes, raw: bytes) -> bool:
-        revocation.parse_key_act(data).verify(PublicKey(raw))
-        return True
-
-    pairs = [[statement, key] for statement in statements for key in keys]
-    assert accepted(agree(javascript, "verifiedKeyAct", verified, pairs)) >= len(statements)
-
-
-def restated(statements: list[bytes]) -> list[bytes]:
-    """The statements with one claim replaced, left out or added, and with other signatures."""
-    found = []
-    for statement in statements:
-        outer: Any = strictjson.json_decode(statement)
-        claims: Any = strictjson.json_decode(strictjson.b64url_decode(outer["payload"]))
-        changed = [{**claims, name: value} for name in (*claims, "device") for value in ODD]
-        changed += [{n: v for n, v in claims.items() if n != name} for name in claims]
-        for part in ("jwk", "names"):
-            if part in claims:
-                changed += [{**claims, part: {**claims[part], name: v}} for name in claims[part] for v in ODD]
-        found += [
-            written({**outer, "payload": strictjson.b64url(strictjson.json_encode(c))}) for c in changed
-        ]
-        signatures = outer["signatures"]
-        for other in (
-            signatures * 2,
-            signatures[:1],
-            signatures[::-1],
-            signatures * 5,
-            [],
-            *([odd] for odd in ODD),
-        ):
-            found.append(written({**outer, "signatures": other}))
-        for name in ("protected", "signature"):
-            found += [written({**outer, "signatures": [{**signatures[0], name: odd}]}) for odd in ODD]
-    return found
-
-
-def written(value: object) -> bytes:
-    return strictjson.json_encode(value)
-
-
 def issued() -> sdjwt.Issued:
     event = {
         "type": "ObjectEvent",
@@ -146,11 +104,12 @@ def issued() -> sdjwt.Issued:
     )
 
 
-def read_sdjwt(statement: bytes, disclosures: list[str], raw: bytes | None) -> object:
+def read_sdjwt(statement: bytes, disclosures: list[str] | None, raw: bytes | None) -> object:
     parsed = sdjwt.parse(statement)
     if raw:
         parsed.verify(PublicKey(raw))
-    return [parsed.kid, parsed.typ, parsed.iss, parsed.iat, sdjwt.reveal(parsed.payload, disclosures)]
+    shown = None if disclosures is None else sdjwt.reveal(parsed.payload, disclosures)
+    return [parsed.kid, parsed.typ, parsed.iss, parsed.iat, shown]
 
 
 def test_event_statements(javascript: JavaScript):
@@ -168,8 +127,29 @@ def test_event_statements(javascript: JavaScript):
             some[place] = damaged_text([some[place]], 1, seed=chance.randrange(1 << 30))[1]
         cases.append([made.statement, some, None])
     cases.append([made.statement, [texts[0], texts[0]], None])
+    foreign = f"{jose.Header(OTHER.kid, media.EVENT).encode()}.{made.statement.decode().split('.')[1]}"
+    cases.append([f"{foreign}.{strictjson.b64url(KEY.sign(foreign.encode()))}~".encode(), [], KEY.public.raw])
     answers = agree(javascript, "sdjwt", read_sdjwt, cases)
     assert 50 < accepted(answers) < len(cases) - 50
+
+
+def test_statements_with_other_claims_and_headers(javascript: JavaScript):
+    good: dict[str, Any] = {"iss": "https://node.example", "iat": 1, "_sd_alg": "sha-256"}
+    head: dict[str, Any] = {"alg": "Ed25519", "kid": strictjson.b64url(KEY.public.kid), "typ": "a"}
+    heads = [{**head, name: odd} for name in (*head, "x") for odd in [*ODD, "a/b", "application/a", "EdDSA"]]
+    heads += [{n: v for n, v in head.items() if n != name} for name in head]
+    claims: list[Any] = [*ODD, *({**good, name: odd} for name in good for odd in ODD)]
+    claims += [{n: v for n, v in good.items() if n != name} for name in good]
+    made = [*(signed(head, claim) for claim in claims), *(signed(header, good) for header in heads)]
+    made += [signed(head, good) + more for more in (b"", b"~", b"e30~", b"e30.e30.c2ln")]
+    cases = [[statement, None, KEY.public.raw] for statement in made]
+    assert accepted(agree(javascript, "sdjwt", read_sdjwt, cases)) > 10
+
+
+def signed(header: Any, claims: Any) -> bytes:
+    """A statement that only its signature says is one."""
+    text = f"{strictjson.b64url(written(header))}.{strictjson.b64url(written(claims))}"
+    return f"{text}.{strictjson.b64url(KEY.sign(text.encode()))}~".encode()
 
 
 def test_disclosures_that_no_issuer_of_ours_makes(javascript: JavaScript):
