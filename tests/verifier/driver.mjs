@@ -16,6 +16,7 @@ import * as stay from "../../webapp/verifier/ledger/stay.js";
 import * as media from "../../webapp/verifier/media.js";
 import * as cbor from "../../webapp/verifier/signing/cbor.js";
 import * as cose from "../../webapp/verifier/signing/cose.js";
+import * as jose from "../../webapp/verifier/signing/jose.js";
 import * as kept from "../../webapp/verifier/signing/kept.js";
 import { PublicKey } from "../../webapp/verifier/signing/keys.js";
 import * as keystatement from "../../webapp/verifier/signing/keystatement.js";
@@ -67,6 +68,7 @@ const QUESTIONS = {
     cose.verifySign1(new PublicKey(raw), headers, payload, signature, externalAad);
     return [headers, floats(unprotected), payload];
   },
+  jws: (data) => jose.jwsParseGeneral(data, media.KEY),
   keyAct: revocation.parseKeyAct,
   keyStatement: keystatement.parseKeyStatement,
   verifiedKeyAct: (data, raw) => revocation.parseKeyAct(data).verify(new PublicKey(raw)) ?? true,

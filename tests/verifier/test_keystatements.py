@@ -32,6 +32,8 @@ def test_key_statements(javascript: JavaScript):
     answers = agree(javascript, "keyAct", revocation.parse_key_act, cases)
     assert accepted(answers) > len(statements)
     agree(javascript, "keyStatement", keystatement.parse_key_statement, cases[::9])
+    general = [*restated(statements[:1]), statements[0] + b" " * 16_384, statements[0] + b"\n"]
+    agree(javascript, "jws", lambda data: jose.jws_parse_general(data, typ=media.KEY), [[d] for d in general])
     keys = [PrivateKey.from_seed(bytes([seed]) * 32).public.raw for seed in (2, 5, 6, 7)]
 
     def verified(data: bytes, raw: bytes) -> bool:
