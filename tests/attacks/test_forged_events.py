@@ -26,6 +26,7 @@ from traceability.errors import (
 from traceability.ledger.state import parse_state_leaf
 from traceability.signing import jose, sdjwt
 from traceability.signing.disclosure import EVENT_CLAIM, hide_claims
+from traceability.signing.kept import KEPT_CLAIM, kept_members
 from traceability.signing.keys import SMALL_ORDER, PrivateKey
 from traceability.signing.keystatement import device_request, party_statement, vouch
 from traceability.signing.strictjson import json_decode, json_encode
@@ -101,6 +102,7 @@ def test_an_event_by_a_key_that_nobody_enrolled(story: Story, bundle: Bundle, po
     [
         {"eventTime": "yesterday"},
         {"eventTime": "1969-12-31T23:59:59.999Z"},
+        {"eventTime": "9999-12-31T23:59:59.999-00:01"},
         {"eventTime": ["2026"]},
         {"type": ["ObjectEvent"]},
         {"action": {"ADD": 1}},
@@ -121,7 +123,29 @@ def test_a_malformed_event_signed_by_a_real_party_never_breaks_the_verifier(
     refused(check(signed(story, forged), policy))
 
 
-@pytest.mark.parametrize("temperature", [5, [1], {"lowMilliCelsius": 0}, {"lowMilliCelsius": "0"}])
+def test_an_installation_that_does_not_say_what_it_does_never_breaks_the_verifier(
+    story: Story, bundle: Bundle, policy: Policy
+):
+    event = looked_at(story, type="AssociationEvent", parentID=story.closed, childEPCs=[story.probes[0].uri])
+    del event["action"]
+    claims = {"iss": story.farm, "iat": 1, EVENT_CLAIM: event, KEPT_CLAIM: list(kept_members(event))}
+    made = sdjwt.issue(party_key(story, story.farm), claims, hide_claims, typ=media.EVENT)
+    texts = tuple(sorted((d.text for d in made.disclosures), key=sdjwt.digest_of))
+    link = forge.link(media.EVENT, made.statement, story.world.now_ms)
+    verdict = check(signed(story, with_event(bundle, link, texts)), policy)
+    assert verdict.exit_code == 0, verdict.lines()
+
+
+@pytest.mark.parametrize(
+    "temperature",
+    [
+        5,
+        [1],
+        {"lowMilliCelsius": 0},
+        {"lowMilliCelsius": "0"},
+        {"lowMilliCelsius": False, "highMilliCelsius": 5000, "maxGapSeconds": 1800},
+    ],
+)
 def test_malformed_limits_never_break_the_verifier(
     story: Story, bundle: Bundle, policy: Policy, temperature: Any
 ):

@@ -75,6 +75,13 @@ def test_the_newest_word_on_each_recall_counts_and_the_worst_of_all(said: list[R
         ISSUED.member() | {"recallClass": None},
         ISSUED.member() | {"state": "closed"},
         ISSUED.member() | {"origin": 5},
+        ISSUED.member() | {"origin": "a lot"},
+        ISSUED.member() | {"origin": [5]},
+        ISSUED.member() | {"id": 5},
+        ISSUED.member() | {"recallClass": True},
+        ISSUED.member() | {"recallClass": "1"},
+        ISSUED.member() | {"advice": {"en": 1, "zh": "x"}},
+        ISSUED.member() | {"contact": 5},
     ],
 )
 def test_what_does_not_read_as_a_recall_is_refused(said: Any):
