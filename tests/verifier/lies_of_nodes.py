@@ -29,6 +29,23 @@ def lies_of_nodes(told: Told) -> Iterator[Lie]:
         bundle = parse_bundle(told.world.bundle(told.batches[word]))
         for where, lie, follow in _lies(bundle, chance):
             yield f"{word} signed again: {where}", partial(forge.sign, lie, told.world.node, follow=follow)
+    yield from _beside(told)
+
+
+def _beside(told: Told) -> Iterator[Lie]:
+    """Nothing is wrong with the records, but with what stands beside them."""
+    packed, keys = (parse_bundle(told.world.bundle(told.batches[word])) for word in ("packed", "keys"))
+    strays = [s for s in packed.streams if s.uri not in {own.uri for own in keys.streams}]
+    newest = max(link.time_ms for stretch in keys.streams for link in stretch.links)
+    for early in (newest - 1, newest, newest + 1):
+        yield f"state at {early}", partial(forge.sign, keys, told.world.node, time_ms=early)
+    for stray in strays[1:]:
+        batch, *rest = keys.streams
+        streams = (batch, *sorted((*rest, stray), key=lambda stretch: stretch.uri))
+        yield f"with {stray.uri}", partial(forge.sign, replace(keys, streams=streams), told.world.node)
+    for statement, texts in list(packed.disclosures.items())[:2]:
+        more = dict(keys.disclosures) | {statement: texts}
+        yield "disclosures of nothing", partial(forge.sign, replace(keys, disclosures=more), told.world.node)
 
 
 def _lies(bundle: Bundle, chance: random.Random) -> Iterator[tuple[str, Bundle, bool]]:
