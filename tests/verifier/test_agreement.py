@@ -15,7 +15,7 @@ from tests.verifier.agreement import disagreements
 from tests.verifier.cases import Case, cases
 from tests.verifier.stories import Told, tell
 
-SAMPLE = 160
+SAMPLE = 120
 
 
 @pytest.fixture(scope="module")
