@@ -15,7 +15,8 @@ from tests.support.cosigned import Cosigner, cosigned, policy_text
 from tests.support.web import served, site_of
 from tests.support.world import World, make_world
 from traceability.identifiers import Batch, parse_stream
-from traceability.verification.verdict import IN_WORDS, check
+from traceability.verification.standing import IN_WORDS
+from traceability.verification.verdict import check
 from webapp.consumer.checking import PROGRAM, WHOLE
 
 STATIC = Path(webapp.__file__).parent / "static"

@@ -9,7 +9,7 @@ from tests.support.damage import damaged
 from tests.support.node import JavaScript, accepted, agree
 from tests.support.vectors import VECTORS
 from traceability import media
-from traceability.ledger import lines, merkle, record, state, stay
+from traceability.ledger import lines, merkle, record, state, statepages, stay
 
 LEAVES = [merkle.leaf_hash(bytes([i])) for i in range(21)]
 BIG = (
@@ -137,7 +137,7 @@ def test_state_leaves_and_places_in_the_state(javascript: JavaScript):
         ]
     assert accepted(agree(javascript, "stateLeaf", read_state_leaf, [[text] for text in texts])) > 10
     uris = [f"https://node.example/stream/{i}" for i in range(400)]
-    uris.sort(key=lambda uri: state.bucket_number(state.stream_hash(uri)))
+    uris.sort(key=lambda uri: statepages.bucket_number(state.stream_hash(uri)))
     tree = state.StateTree({state.stream_hash(uri): (i + 1, LEAVES[i % 20]) for i, uri in enumerate(uris)})
 
     def present(root: bytes, uri: str, *members: Any) -> bool:

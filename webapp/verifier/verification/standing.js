@@ -4,6 +4,23 @@ import { formatTime } from "../ledger/record.js";
 import { Answer, answerOf } from "../supply/recall.js";
 
 export const UNKNOWN = "unknown";
+/** What a verdict comes to, by its exit code. */
+export const IN_WORDS = [
+  "Everything that was asked holds.",
+  "Something does not match: do not rely on this file.",
+  "Nothing contradicts it, but not everything could be checked.",
+];
+/** The same as the beginning of a sentence, where there are records to speak of. */
+export const PROVEN = [
+  "These records are genuine",
+  "",
+  "Nothing contradicts these records, though not all could be checked",
+];
+/** How that sentence ends. */
+export const ALARMS = new Map([
+  [Answer.RECALLED, "this lot is RECALLED: do not eat or sell it"],
+  [Answer.HELD, "this lot is HELD: do not eat or sell it until that is over"],
+]);
 
 /** What a batch's own events say of recalls: the worst answer that holds now, null if that could not be checked. */
 export class Standing {
@@ -20,6 +37,12 @@ export class Standing {
     const said = this.recalls.map(([recall, event]) => `by ${names.get(event.party).get("en")}: ${recall.hazard.en}`);
     const word = this.answer === Answer.RECALLED ? this.answer.toUpperCase() : this.answer;
     return [word, [...said, `as of ${formatTime(this.asOfMs)}`].join("; ")];
+  }
+
+  /** What a verdict comes to; of a lot that is held or recalled nobody shall read that all is well. */
+  lastLine(exitCode) {
+    const alarm = ALARMS.get(this.answer);
+    return alarm === undefined ? IN_WORDS[exitCode] : `${PROVEN[exitCode]}, and by them ${alarm}.`;
   }
 
   /** The same for programs; `by` is a party's URI. */

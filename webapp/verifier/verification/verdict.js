@@ -27,12 +27,6 @@ import { checkStatements } from "./statements.js";
 
 export const Status = Object.freeze({ HOLDS: "holds", UNKNOWN: "unknown", FAILS: "fails" });
 export const PARTS = ["signed", "unchanged", "complete", "fresh", "not proven"];
-/** By exit code. */
-export const IN_WORDS = [
-  "Everything that was asked holds.",
-  "Something does not match: do not rely on this file.",
-  "Nothing contradicts it, but not everything could be checked.",
-];
 export const NOT_PROVEN = "that a sensor told the truth, and that the goods in your hands belong to this label";
 
 /** The five answers; `journey` is there when nothing failed, `freshness` if there is a quorum. */
@@ -60,7 +54,7 @@ export class Verdict {
     const answers = this.parts.map(({ name, status, text }) => [name, name === PARTS.at(-1) ? "" : status, text]);
     answers.push(["recall", ...this.standing.words(this.journey?.names ?? new Map())]);
     const lines = answers.map(([name, status, text]) => `${name.padEnd(11)} ${status.padEnd(8)} ${text}`);
-    return [...lines, IN_WORDS[this.exitCode]];
+    return [...lines, this.standing.lastLine(this.exitCode)];
   }
 
   /** The verdict for programs, record by record. */
@@ -69,6 +63,7 @@ export class Verdict {
     return {
       parts: Object.fromEntries(this.parts.map(({ name, status, text }) => [name, { status, text }])),
       recall: this.standing.toJson(),
+      text: this.standing.lastLine(this.exitCode),
       failure: this.failure && { code: this.failure.code, text: this.failure.message },
       records: (this.journey?.records ?? []).map((record) => ({
         stream: record.stream,
@@ -173,6 +168,11 @@ class Run {
     const said = names.self.size ? [`signed by ${[...names.self].join(", ")}`] : [];
     if (names.node.size) said.push(`entered by ${[...names.node].join(", ")}, signed by the node for them`);
     const suspected = journey.happenings.filter((happening) => happening.suspected).length;
+    const { makers } = journey;
+    if (makers.length > 1) {
+      const claim = makers.map((party) => journey.names.get(party).get("en")).join(", ");
+      said.unshift(`${makers.length} firms say that they made it (${claim}): the first is followed`);
+    }
     if (suspected) said.push(`events under suspicion that their key was misused: ${suspected}`);
     const frames = journey.records.filter(({ mediaType }) => mediaType === media.FRAME).length;
     const devices = [...this.signers.byKid.values()].filter(({ owner }) => owner !== null).length;
