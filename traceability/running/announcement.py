@@ -50,7 +50,7 @@ class Announcement:
         if not self.site and self._answers("/"):
             self.site = True
             self._say_site()
-        if self.site and (batch := self._batch()) is not None:
+        if self.site and (batch := self._batch()) is not None and self._answers(batch.path):
             self._page = True
             self._say_page(self._settings.base_url + batch.path)
         self._next = time.monotonic() + ASK_EVERY_S
