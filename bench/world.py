@@ -81,9 +81,12 @@ def stay(world: World, days: int) -> str:
     return batch
 
 
-def fill(world: World, records: int, streams: int) -> None:
-    """Append records to that many streams in turn; the statements are noise, as long as a frame."""
-    uris = [world.asset(f"FILL{number}") for number in range(streams)]
+def fill(world: World, records: int, streams: int, first: int = 0) -> None:
+    """Append records to that many streams in turn; the statements are noise, as long as a frame.
+
+    ``first`` is the number of the first of these streams.
+    """
+    uris = [world.asset(f"FILL{number}") for number in range(first, first + streams)]
     for begin in range(0, records, 10_000):
         with world.store.transaction() as tx:
             append(

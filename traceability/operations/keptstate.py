@@ -106,7 +106,7 @@ def keep_missing(store: Store, say: Callable[[str], None] = lambda _: None) -> i
     Returns:
         How many pages were written.
     """
-    with store.transaction() as tx:
+    with store.transaction(alone=True) as tx:
         latest = latest_checkpoint(tx.connection)
         top = select(models.StatePage.number).where(models.StatePage.level == TOP)
         if latest is None or tx.connection.execute(top).first() is not None:

@@ -37,7 +37,9 @@ from traceability.operations.captures import Fault
 from traceability.signing.strictjson import json_encode
 
 MEDIA_TYPE: Final = "application/problem+json"
-ROOMS: Final = ("/epcis", "/recalls", "/trace", "/log/proof")
+ROOMS: Final = ("/epcis", "/recalls", "/trace")
+"""What /epcis/openapi.json describes."""
+TOLD: Final = (*ROOMS, "/log/proof")
 """Where errors are told in this form; elsewhere they are pages."""
 MAX_ERRORS: Final = 100
 RETRY_S: Final = 5
@@ -107,7 +109,7 @@ TITLES: Final = {
 
 def asked() -> bool:
     """Whether this request is for a part of the site whose errors are problem documents."""
-    return any(request.path == room or request.path.startswith(f"{room}/") for room in ROOMS)
+    return any(request.path == room or request.path.startswith(f"{room}/") for room in TOLD)
 
 
 def respond(error: TraceabilityError | HTTPException, **more: object) -> Response:
