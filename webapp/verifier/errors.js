@@ -33,12 +33,12 @@ export class TraceabilityError extends Error {
 /** Bytes or text that do not parse. */
 export class MalformedError extends TraceabilityError {
   static code = "malformed";
-  static advice = "Send the input again in the documented form (docs/formats.md).";
+  static advice = "Correct what the message names; docs/formats.md has the form of everything.";
 }
 
 export class IdentifierError extends MalformedError {
   static code = "bad-identifier";
-  static advice = "Check the digits against the label; the last digit of a GS1 key is a check digit.";
+  static advice = "Compare it with the label or list that it is from; a GS1 key ends with a check digit.";
 }
 
 export class EncodingError extends MalformedError {
@@ -62,7 +62,7 @@ export class OversizeError extends MalformedError {
 
 export class BundleError extends MalformedError {
   static code = "bad-bundle";
-  static advice = "Download the bundle again from the batch page.";
+  static advice = "Export the bundle again, or download it from the batch page.";
 }
 
 /** Something does not match what was signed, hashed or logged; says what was expected and what came. */
