@@ -15,6 +15,7 @@
     │   ├── SignatureMismatchError
     │   ├── ProofMismatchError
     │   ├── ChainMismatchError
+    │   ├── LeafMismatchError     a leaf of a log that breaks the rules of records or states
     │   ├── SubjectMismatchError  a genuine statement shown on a stream it does not speak about
     │   └── LogConflictError      store and lock disagree: signing would fork the log
     ├── RefusedError              well formed and genuine, but not allowed here and now
@@ -40,6 +41,9 @@
         ├── FileError             a file that cannot be read or written
         ├── StoreUnavailableError
         ├── BrokerUnavailableError
+        ├── UnreachableError      another machine that was asked over HTTP
+        ├── WitnessError          a witness that was asked and did not sign
+        ├── BehindError           a witness that has not seen all leaves yet
         └── ClockError            the node's own clock did not move on
 
 A code, once released, never changes its meaning: it is shown to people, counted
@@ -172,6 +176,17 @@ class ChainMismatchError(TamperError):
     code = "bad-chain"
 
 
+class LeafMismatchError(TamperError):
+    """Names the leaf, by its index in the log."""
+
+    code = "bad-leaf"
+    advice = "Keep the checkpoint that commits to this leaf, and tell the others who rely on this log."
+
+    def __init__(self, leaf: int, what: str, *, expected: object = None, got: object = None) -> None:
+        self.leaf = leaf
+        super().__init__(f"leaf {leaf}: {what}", expected=expected, got=got)
+
+
 class SubjectMismatchError(TamperError):
     code = "wrong-subject"
 
@@ -299,6 +314,16 @@ class StoreUnavailableError(SurroundingsError):
 class BrokerUnavailableError(SurroundingsError):
     code = "broker-unavailable"
     advice = "Start the broker, or check FT_MQTT_URL; devices keep their readings until then."
+
+
+class UnreachableError(SurroundingsError):
+    code = "unreachable"
+    advice = "Look whether the other machine is up and the address right, and ask again."
+
+
+class BehindError(SurroundingsError):
+    code = "behind"
+    advice = "Ask again in a few seconds: it goes on where it stopped."
 
 
 class WitnessError(SurroundingsError):
