@@ -11,17 +11,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Final
-from urllib.parse import urlsplit
 
 from sqlalchemy import Connection, delete, select
 
-from traceability.errors import LogConflictError, TraceabilityError, WitnessError
+from traceability.errors import (
+    LogConflictError,
+    SettingsError,
+    TraceabilityError,
+    UnreachableError,
+    WitnessError,
+)
 from traceability.ledger import note
 from traceability.operations.keptstate import RECENT
 from traceability.operations.log import latest_checkpoint, read_tiles
 from traceability.operations.node import Node
+from traceability.peer import Peer
 from traceability.store import models
 from traceability.store.engine import AnyRow, Store
 from traceability.store.rows import insert_new
@@ -29,7 +34,7 @@ from traceability.verification.quorum import Witness
 from traceability.witness import protocol
 
 TIMEOUT_S: Final = 5.0
-"""For each step on the network."""
+"""For connecting, and again for the whole answer."""
 MAX_ANSWER: Final = 16_384
 """Bytes of an answer that are read: 16 cosignatures are about 3 KiB."""
 WAITING_MS: Final = 10_000
@@ -79,10 +84,10 @@ def cosign(store: Store, witness: Witness, post: Post | None = None) -> Cosigned
                 f"witness {witness.name} has signed another history", expected=latest.size, got=size
             )
         status, body = post(address, _request(store, latest, size))
+    said = body[:200].decode("utf-8", "replace").strip()
     if status == DISPROVED:
-        raise LogConflictError(f"witness {witness.name} has another root, or does not accept the proof")
+        raise LogConflictError(f"witness {witness.name} does not accept this history: {said!r}")
     if status != OK:
-        said = body[:200].decode("utf-8", "replace").strip()
         raise WitnessError(f"witness {witness.name} refused with {status}: {said!r}")
     return _keep(store, witness, latest, body)
 
@@ -161,22 +166,13 @@ def _keep(store: Store, witness: Witness, latest: AnyRow, body: bytes) -> Cosign
 
 
 def send(address: str, body: bytes) -> tuple[int, bytes]:
-    """POST, without following redirects or going through a proxy.
+    """POST.
 
     Raises:
         WitnessError: nobody answers there, or not in time, or at too great a length.
     """
-    parts = urlsplit(address)
-    kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-    connection = kind(parts.hostname or "", parts.port, timeout=TIMEOUT_S)
     try:
-        connection.request("POST", parts.path, body, {"Content-Type": protocol.TEXT_TYPE})
-        response = connection.getresponse()
-        answer = response.read(MAX_ANSWER + 1)
-    except (OSError, HTTPException) as error:
-        raise WitnessError(f"{address} does not answer: {error}") from error
-    finally:
-        connection.close()
-    if len(answer) > MAX_ANSWER:
-        raise WitnessError(f"{address} answers with more than {MAX_ANSWER} bytes")
-    return response.status, answer
+        with Peer(address, seconds=TIMEOUT_S, max_bytes=MAX_ANSWER) as peer:
+            return peer.ask("POST", "", body)
+    except (UnreachableError, SettingsError) as error:
+        raise WitnessError(str(error)) from error

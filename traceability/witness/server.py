@@ -12,12 +12,12 @@ import socket
 import socketserver
 import sys
 import threading
-import time
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from typing import Any, Final
 
 from traceability.errors import TraceabilityError
+from traceability.peer import Inlet
 from traceability.witness import pages
 from traceability.witness.protocol import MAX_BODY, PATH, TEXT_TYPE, Answer
 from traceability.witness.service import Service, refusal
@@ -175,34 +175,3 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: Any, **__: Any) -> None:
         """Requests are not logged; what matters is said by the service."""
-
-
-class Inlet(io.RawIOBase):
-    """What a peer sends: only so many bytes, only until a deadline."""
-
-    def __init__(self, connection: socket.socket) -> None:
-        self._connection = connection
-        self._left = 0
-        self._deadline = 0.0
-
-    def allow(self, count: int, seconds: float) -> None:
-        """Begin a request: it may have ``count`` bytes, and take so long."""
-        self._left, self._deadline = count, time.monotonic() + seconds
-
-    def readable(self) -> bool:
-        """Yes."""
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        """Read what is there, or wait for it.
-
-        Raises:
-            TimeoutError: no bytes or no seconds are left; the connection is to be closed.
-        """
-        seconds = self._deadline - time.monotonic()
-        if seconds <= 0 or self._left <= 0:
-            raise TimeoutError("a request took too long or too much")
-        self._connection.settimeout(seconds)
-        count = self._connection.recv_into(memoryview(buffer)[: self._left])
-        self._left -= count
-        return count
