@@ -33,7 +33,7 @@ from traceability.ledger.note import (
     verify,
 )
 from traceability.signing.keys import PrivateKey
-from traceability.witness.memory import Kind
+from traceability.witness.evidence import Kind
 from traceability.witness.protocol import MAX_BODY, SIZE_TYPE, Answer, encode_request, parse_cosignatures
 from traceability.witness.server import MAX_HEADERS
 

@@ -6,12 +6,16 @@ log.end(streams=9)                                 one that lies about its state
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from tests.support.witness import ORIGIN, START_S, Log
 from traceability import media
+from traceability.errors import MalformedError
 from traceability.ledger import merkle
 from traceability.ledger.record import GENESIS, Record
 from traceability.ledger.state import StateLeaf, StateTree, stream_hash
@@ -74,3 +78,63 @@ def grown(size: int, streams: Sequence[str] = ("a", "b", "c"), every: int = 4) -
         if number % every == 0 and log.size < size - 1:
             log.end()
     return log.end()
+
+
+class TileServer(ThreadingHTTPServer):
+    """A log's tiles over HTTP; ``lies`` are other bytes for some paths, ``answer`` may answer by itself."""
+
+    daemon_threads = True
+
+    def __init__(self, log: LeafLog) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.log = log
+        self.lies: dict[str, bytes] = {}
+        self.answer: Callable[[BaseHTTPRequestHandler], bool] = lambda _: False
+        self.asked: list[str] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}/log"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: TileServer
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        path = self.path.removeprefix("/log/")
+        self.server.asked.append(path)
+        if self.server.answer(self):
+            self.close_connection = True
+            return
+        lie = self.server.lies.get(path)
+        body = self._honest(path) if lie is None else lie
+        self.send_response(404 if body is None else 200)
+        self.send_header("Content-Length", str(len(body or b"")))
+        self.end_headers()
+        self.wfile.write(body or b"")
+
+    def _honest(self, path: str) -> bytes | None:
+        if path == "checkpoint":
+            return self.server.log.note(self.server.log.size)
+        try:
+            return self.server.log.served(path)
+        except (KeyError, MalformedError):
+            return None
+
+    def log_message(self, *_: Any, **__: Any) -> None:
+        """Nothing."""
+
+
+@contextmanager
+def tiles_of(log: LeafLog) -> Iterator[TileServer]:
+    """A log that is served."""
+    server = TileServer(log)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

@@ -177,17 +177,19 @@ def call(address: str, method: str, path: str, body: bytes | None = None) -> Ans
     try:
         connection.request(method, path, body)
         response = connection.getresponse()
-        return Answer(response.status, response.headers["Content-Type"], response.read())
+        retry_s = response.headers["Retry-After"]
+        body = response.read()
+        return Answer(response.status, response.headers["Content-Type"], body, retry_s and int(retry_s))
     finally:
         connection.close()
 
 
-def make_witness(folder: Path, logs: Sequence[Log], name: str = NAME) -> VerifierKey:
-    """A witness on disk that watches these logs."""
-    verifier = init_witness(folder, name)
+def make_witness(folder: Path, logs: Sequence[Log], name: str = NAME, url: str | None = None) -> VerifierKey:
+    """A witness on disk that watches these logs; a full one, if they are somewhere."""
+    verifier = init_witness(folder, name, full=url is not None)
     with open_memory(folder) as memory:
         for log in logs:
-            memory.trust(log.verifier)
+            memory.trust(log.verifier, url)
     return verifier
 
 
@@ -229,9 +231,11 @@ class Served:
 
 
 @contextmanager
-def serving(folder: Path, *logs: Log, request_s: float = 20.0, max_connections: int = 64) -> Iterator[Served]:
-    """The real server in a thread, on a memory of its own that watches these logs."""
-    create(folder / "w.sqlite", NAME)
+def serving(
+    folder: Path, *logs: Log, request_s: float = 20.0, max_connections: int = 64, url: str | None = None
+) -> Iterator[Served]:
+    """The real server in a thread, on a memory of its own that watches these logs; full, if at a URL."""
+    create(folder / "w.sqlite", NAME, full=url is not None)
     memory, ticks, said = Memory(folder / "w.sqlite"), count(START_S), list[str]()
 
     def say(level: str, message: str, **_: object) -> None:
@@ -239,7 +243,7 @@ def serving(folder: Path, *logs: Log, request_s: float = 20.0, max_connections: 
 
     service = Service(NAME, PrivateKey.generate(), memory, lambda: next(ticks), say)
     for log in logs:
-        memory.trust(log.verifier)
+        memory.trust(log.verifier, url)
     server = Server("127.0.0.1", 0, service, request_s=request_s, max_connections=max_connections)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()

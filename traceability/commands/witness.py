@@ -57,6 +57,9 @@ def _add_init(group: Verbs) -> None:
     verb.add_argument(
         "--name", required=True, help="its name, a URL without its scheme: no spaces and no plus sign"
     )
+    verb.add_argument(
+        "--full", action="store_true", help="a full one: it checks what the logs hold, and keeps a copy"
+    )
 
 
 def _add_trust(group: Verbs) -> None:
@@ -69,6 +72,9 @@ def _add_trust(group: Verbs) -> None:
     )
     _add_data(verb)
     verb.add_argument("vkey", metavar="VKEY", help="name+id+key, from the log's operator or its policy")
+    verb.add_argument(
+        "--url", metavar="URL", help="where the log's checkpoint and tiles are; a full witness reads them"
+    )
 
 
 def _add_run(group: Verbs) -> None:
@@ -95,9 +101,9 @@ def _port(text: str) -> int:
 
 
 def _init(args: argparse.Namespace) -> Answer:
-    vkey = init_witness(args.data, args.name).vkey()
+    vkey = init_witness(args.data, args.name, full=args.full).vkey()
     told = "the logs it shall watch: traceability witness trust --help"
-    return Answer({"name": args.name, "vkey": vkey}, (vkey, told))
+    return Answer({"name": args.name, "vkey": vkey, "full": args.full}, (vkey, told))
 
 
 def _trust(args: argparse.Namespace) -> Answer:
@@ -107,7 +113,7 @@ def _trust(args: argparse.Namespace) -> Answer:
             "this is the witness's own key", remedy="Give the vkey of the log: it stands in the log's policy."
         )
     with open_memory(args.data) as memory:
-        new = memory.trust(verifier)
+        new = memory.trust(verifier, args.url)
     line = f"{'watching' if new else 'watched already:'} {verifier.name}, key {verifier.key_id.hex()}"
     return Answer({"origin": verifier.name, "vkey": verifier.vkey(), "new": new}, (line,))
 

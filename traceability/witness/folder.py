@@ -24,10 +24,11 @@ _MEMORY: Final = "witness.sqlite"
 _LOCK: Final = "witness.lock"
 
 
-def init_witness(folder: Path, name: str) -> VerifierKey:
+def init_witness(folder: Path, name: str, *, full: bool = False) -> VerifierKey:
     """Make a witness: a key of its own, and an empty memory.
 
     Args:
+        full: whether it checks and keeps what the logs hold; what a key stands for never changes.
         folder: made with mode 0700 if it is not there.
         name: a URL without its scheme, ``witness.example/w1``; need not be reachable.
 
@@ -41,7 +42,7 @@ def init_witness(folder: Path, name: str) -> VerifierKey:
         raise ConflictError(f"{left[0]} is there already", remedy="Choose another folder for a new witness.")
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     write_new(folder / _KEY, key.to_pem(None), 0o600)
-    memory.create(folder / _MEMORY, name)
+    memory.create(folder / _MEMORY, name, full=full)
     return verifier
 
 

@@ -12,16 +12,19 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import astuple, dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
 from traceability.errors import ConflictError, LogConflictError, SettingsError, StoreUnavailableError
-from traceability.ledger.merkle import EMPTY_ROOT
 from traceability.ledger.note import VerifierKey, parse_vkey
+from traceability.peer import require_address
+from traceability.witness.evidence import NOTHING, Evidence, Held, Kind
+from traceability.witness.mirror import TABLES as MIRROR_TABLES
+from traceability.witness.mirror import Mirror
 
-FORMAT: Final = 1
+LIGHT: Final = 1
+FULL: Final = 2
+"""Formats of the file: a full witness has a mirror in it."""
 BUSY_S: Final = 5
 MAX_EVIDENCE: Final = 256 * 1024
 """Bytes of notes that are kept for one log and one kind of evidence; more is only counted."""
@@ -42,42 +45,14 @@ CREATE TABLE refused (
     origin TEXT NOT NULL, kind TEXT NOT NULL, times INTEGER NOT NULL, PRIMARY KEY (origin, kind)
 ) WITHOUT ROWID;
 """
-
-
-class Kind(StrEnum):
-    """What a kept note shows."""
-
-    FORK = "fork"
-    """The log signed two roots for one size: both notes together prove it to anyone."""
-    UNPROVEN = "unproven"
-    """The log signed it, and whoever sent it could not prove that it grew from what was held."""
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """The checkpoint that was cosigned last: its note (b"" before the first), and when, in s since 1970."""
-
-    size: int = 0
-    root: bytes = EMPTY_ROOT
-    note: bytes = b""
-    time_s: int = 0
-
-
-NOTHING: Final = Held()
-"""Before the first checkpoint: the empty tree."""
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """A checkpoint that was refused, as a note; ``held`` is the note that was held then, or b""."""
-
-    origin: str
-    kind: Kind
-    size: int
-    root: bytes
-    note: bytes
-    held: bytes
-    time_s: int
+_FULL_TABLES: Final = f"""
+CREATE TABLE fault (evidence INTEGER PRIMARY KEY, leaf INTEGER NOT NULL, reason TEXT NOT NULL);
+{MIRROR_TABLES}"""
+_EVIDENCE: Final = "SELECT origin, kind, size, root, note, held, time_s FROM evidence ORDER BY id"
+_EVIDENCE_AND_FAULTS: Final = (
+    "SELECT origin, kind, size, root, note, held, time_s, leaf, coalesce(reason, '')"
+    " FROM evidence LEFT JOIN fault ON evidence = id ORDER BY id"
+)
 
 
 class Deciding:
@@ -86,6 +61,7 @@ class Deciding:
     def __init__(self, connection: sqlite3.Connection, origin: str) -> None:
         self._connection = connection
         self._origin = origin
+        self.mirror = Mirror(connection, origin)
 
     def held(self) -> Held:
         """What was cosigned last."""
@@ -118,7 +94,9 @@ class Deciding:
         )
 
     def keep(self, found: Evidence, text: bytes) -> int:
-        """Keep a note as evidence, once for each text, while there is room; count it in any case.
+        """Keep a note as evidence, while there is room; count it in any case.
+
+        One is kept for each text; of those that are invalid, the first for each leaf.
 
         Returns:
             How often this log was refused for this kind of reason, this time included.
@@ -129,17 +107,26 @@ class Deciding:
             (found.origin, found.kind),
         ).fetchone()
         if kept + len(found.note) + len(found.held) <= MAX_EVIDENCE:
-            self._connection.execute(
-                "INSERT INTO evidence (origin, kind, size, root, note, held, time_s, digest)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-                (*astuple(found), hashlib.sha256(text).digest()),
-            )
+            self._insert(found, text if found.leaf is None else f"leaf {found.leaf}".encode())
         row = self._connection.execute(
             "INSERT INTO refused VALUES (?, ?, 1)"
             " ON CONFLICT DO UPDATE SET times = times + 1 RETURNING times",
             (found.origin, found.kind),
         ).fetchone()
         return int(row[0])
+
+    def _insert(self, found: Evidence, what: bytes) -> None:
+        done = self._connection.execute(
+            "INSERT INTO evidence (origin, kind, size, root, note, held, time_s, digest)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            (
+                *(found.origin, found.kind, found.size, found.root, found.note, found.held, found.time_s),
+                hashlib.sha256(what).digest(),
+            ),
+        )
+        if found.leaf is not None and done.rowcount == 1:
+            row = (done.lastrowid, found.leaf, found.reason)
+            self._connection.execute("INSERT INTO fault VALUES (?, ?, ?)", row)
 
 
 class Memory:
@@ -165,7 +152,8 @@ class Memory:
             self._connection = _connect(path, "rw")
             self._connection.execute(f"PRAGMA wal_autocheckpoint={1000 if checkpoints else 0}")
             (version,) = self._connection.execute("PRAGMA user_version").fetchone()
-        if version != FORMAT:
+        self.full = version == FULL
+        if version not in {LIGHT, FULL}:
             self._connection.close()
             raise SettingsError(f"{path} was written by another version (format {version})")
 
@@ -180,13 +168,22 @@ class Memory:
         with self._reading() as connection:
             return str(connection.execute("SELECT name FROM witness").fetchone()[0])
 
-    def trust(self, verifier: VerifierKey) -> bool:
-        """Add a key of the log that has its name; whether it is new."""
+    def trust(self, verifier: VerifierKey, url: str | None = None) -> bool:
+        """Add a key of the log that has its name; whether that, or where the log is, is new.
+
+        Raises:
+            SettingsError: a full witness needs the log's address, and has none; or a light one is given one.
+        """
+        row = (verifier.vkey(), verifier.name)
         with self._writing() as connection:
-            done = connection.execute(
-                "INSERT INTO log VALUES (?, ?) ON CONFLICT DO NOTHING", (verifier.vkey(), verifier.name)
-            )
-        return done.rowcount == 1
+            mirror = Mirror(connection, verifier.name) if self.full else None
+            if mirror is None and url is not None:
+                raise SettingsError("a light witness reads no log", remedy="Leave --url out.")
+            if mirror is not None and url is None and not mirror.url():
+                raise SettingsError("a full witness reads the log", remedy="Say where it is: --url.")
+            done = connection.execute("INSERT INTO log VALUES (?, ?) ON CONFLICT DO NOTHING", row)
+            moved = mirror is not None and url is not None and mirror.settle_at(require_address(url))
+        return done.rowcount == 1 or moved
 
     def logs(self) -> dict[str, list[VerifierKey]]:
         """All logs: their keys by origin."""
@@ -211,9 +208,7 @@ class Memory:
     def evidence(self) -> list[Evidence]:
         """What was kept, oldest first."""
         with self._reading() as connection:
-            rows = connection.execute(
-                "SELECT origin, kind, size, root, note, held, time_s FROM evidence ORDER BY id"
-            ).fetchall()
+            rows = connection.execute(_EVIDENCE_AND_FAULTS if self.full else _EVIDENCE).fetchall()
         return [Evidence(origin, Kind(kind), *rest) for origin, kind, *rest in rows]
 
     def refused(self) -> Mapping[tuple[str, Kind], int]:
@@ -221,6 +216,12 @@ class Memory:
         with self._reading() as connection:
             rows = connection.execute("SELECT origin, kind, times FROM refused").fetchall()
         return {(origin, Kind(kind)): times for origin, kind, times in rows}
+
+    @contextmanager
+    def mirror(self, origin: str) -> Iterator[Mirror]:
+        """The copy of one log, to look at; only a full witness has one."""
+        with self._reading() as connection:
+            yield Mirror(connection, origin)
 
     @contextmanager
     def deciding(self, origin: str) -> Iterator[Deciding]:
@@ -249,8 +250,8 @@ class Memory:
                     self._connection.execute("ROLLBACK")
 
 
-def create(path: Path, name: str) -> None:
-    """Make the memory of a new witness.
+def create(path: Path, name: str, *, full: bool = False) -> None:
+    """Make the memory of a new witness, a light or a full one.
 
     Raises:
         ConflictError: there is one already.
@@ -258,9 +259,11 @@ def create(path: Path, name: str) -> None:
     if path.exists():
         raise ConflictError(f"{path} is there already")
     with _guarded(path), closing(_connect(path, "rwc")) as connection:
-        connection.executescript(_TABLES)
+        connection.executescript(_TABLES + (_FULL_TABLES if full else ""))
         connection.execute("INSERT INTO witness VALUES (1, ?)", (name,))
-        connection.execute(f"PRAGMA user_version={FORMAT}")  # last: without it nothing opens the file
+        connection.execute(
+            f"PRAGMA user_version={FULL if full else LIGHT}"
+        )  # last: without it nothing opens the file
 
 
 def _connect(path: Path, mode: str) -> sqlite3.Connection:

@@ -8,14 +8,16 @@ from typing import Final
 
 from traceability.ledger.lines import encode_base64
 from traceability.ledger.note import VerifierKey
-from traceability.witness.memory import Evidence, Kind, Memory
+from traceability.witness.evidence import Evidence, Kind
+from traceability.witness.memory import Memory
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def about(verifier: VerifierKey, memory: Memory) -> list[str]:
     """Who this witness is, which logs it watches, and where they stand; a line each."""
-    return [f"witness {verifier.name}", f"vkey {verifier.vkey()}", *_logs(memory)]
+    kind = "full witness" if memory.full else "witness"
+    return [f"{kind} {verifier.name}", f"vkey {verifier.vkey()}", *_logs(memory)]
 
 
 def _logs(memory: Memory) -> Iterator[str]:
@@ -30,6 +32,9 @@ def _logs(memory: Memory) -> Iterator[str]:
             yield f"  cosigned {format_s(held.time_s)}"
         else:
             yield "  nothing cosigned yet"
+        if memory.full:
+            with memory.mirror(origin) as mirror:
+                yield from (f"  read at {mirror.url()}", f"  checked {mirror.reach().size}")
         for kind in Kind:
             if times := refused.get((origin, kind), 0):
                 yield f"  {kind} {times}"
@@ -43,7 +48,8 @@ def evidence(memory: Memory) -> str:
 def _one(found: Evidence) -> str:
     said = f"== {found.kind}: {found.origin} at size {found.size}, refused {format_s(found.time_s)}\n"
     held = f"-- held then:\n{found.held.decode()}" if found.held else "-- nothing was held then\n"
-    return f"{said}{found.note.decode()}{held}\n"
+    why = f"-- {found.reason}\n" if found.reason else ""
+    return f"{said}{why}{found.note.decode()}{held}\n"
 
 
 def format_s(time_s: int) -> str:

@@ -71,11 +71,12 @@ class AddCheckpoint:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What goes back: HTTP status, media type, body."""
+    """What goes back: HTTP status, media type, body; and after how many seconds to ask again."""
 
     status: int
     media_type: str
     body: bytes
+    retry_s: int | None = None
 
 
 def parse_request(body: bytes) -> AddCheckpoint:

@@ -16,7 +16,8 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from typing import Any, Final
 
-from traceability.errors import TraceabilityError
+from traceability.errors import MalformedError, TraceabilityError
+from traceability.ledger.tiles import parse_tile_path
 from traceability.peer import Inlet
 from traceability.witness import pages
 from traceability.witness.protocol import MAX_BODY, PATH, TEXT_TYPE, Answer
@@ -28,6 +29,8 @@ REQUEST_S: Final = 20.0
 """For a whole request, and for waiting for the next one; an answer may take as long again."""
 
 _CHECKPOINT: Final = re.compile(r"/([0-9a-f]{64})/checkpoint")
+_TILE: Final = re.compile(r"/([0-9a-f]{64})/(tile/.{1,100})")
+TILE_TYPE: Final = "application/octet-stream"
 _LENGTH: Final = re.compile(r"0|[1-9][0-9]{0,9}")
 NOT_FOUND: Final = Answer(404, TEXT_TYPE, b"there is nothing here\n")
 NO_LENGTH: Final = Answer(411, TEXT_TYPE, b"say Content-Length, once, and no Transfer-Encoding\n")
@@ -135,9 +138,18 @@ class Handler(BaseHTTPRequestHandler):
         elif found := _CHECKPOINT.fullmatch(self.path):
             note = service.checkpoint(found[1])
             return NOT_FOUND if note is None else Answer(200, TEXT_TYPE, note)
+        elif found := _TILE.fullmatch(self.path):
+            return self._tile(found[1], found[2])
         else:
             return NOT_FOUND
         return Answer(200, TEXT_TYPE, text.encode())
+
+    def _tile(self, origin_hash: str, path: str) -> Answer:
+        try:
+            data = self.server.service.tile(origin_hash, parse_tile_path(path))
+        except MalformedError:
+            return NOT_FOUND
+        return NOT_FOUND if data is None else Answer(200, TILE_TYPE, data)
 
     def _posted(self) -> Answer:
         lengths = self.headers.get_all("Content-Length", [])
@@ -162,6 +174,8 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(answer.body)))
         self.send_header("Cache-Control", "no-store")
         self.send_header("X-Content-Type-Options", "nosniff")
+        if answer.retry_s is not None:
+            self.send_header("Retry-After", str(answer.retry_s))
         if self.close_connection:
             self.send_header("Connection", "close")
         self.end_headers()

@@ -8,6 +8,11 @@ In this order, and nothing is signed before all of it holds and is on disk:
     409  the old size is that of the checkpoint that was cosigned last
     422  same size, same root; size 0, the empty tree's root; otherwise the proof holds
 
+A full witness asks two things more, and signs only what it has checked and kept itself:
+
+    503  the log's leaves up to there are fetched; the newest state's time is one that can be
+    422  every leaf follows the rules of records and states (ledger/leaves.py)
+
 Two rules beside the protocol: a checkpoint that the log signed and that does not fit is
 kept as evidence, and the time in a cosignature never goes back.
 
@@ -21,18 +26,33 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 from traceability.errors import (
+    BehindError,
     ClockError,
+    LeafMismatchError,
+    LogConflictError,
     MalformedError,
     ProofMismatchError,
     SignatureMismatchError,
     SurroundingsError,
+    TamperError,
     TraceabilityError,
     UnknownSubjectError,
 )
 from traceability.ledger.merkle import EMPTY_ROOT, verify_consistency
-from traceability.ledger.note import COSIGNATURE_V1, Note, VerifierKey, parse_note, sign_note, verify
+from traceability.ledger.note import (
+    COSIGNATURE_V1,
+    Checkpoint,
+    Note,
+    VerifierKey,
+    parse_note,
+    sign_note,
+    verify,
+)
+from traceability.ledger.tiles import TilePath
 from traceability.signing.keys import PrivateKey
-from traceability.witness.memory import Evidence, Held, Kind, Memory
+from traceability.witness.evidence import Evidence, Held, Kind
+from traceability.witness.follower import Follower, judge_leaves
+from traceability.witness.memory import Memory
 from traceability.witness.protocol import (
     SIZE_TYPE,
     TEXT_TYPE,
@@ -46,14 +66,21 @@ from traceability.witness.protocol import (
 MAX_STEP_BACK_S: Final = 300
 """A clock that went back further was wrong, now or before; verifiers allow as much ahead of theirs."""
 
+UNAVAILABLE: Final = 503
 STATUS: Final[tuple[tuple[type[TraceabilityError], int], ...]] = (
     (UnknownSubjectError, 404),
     (SignatureMismatchError, 403),
     (ProofMismatchError, 422),
+    (LeafMismatchError, 422),
     (MalformedError, 400),
-    (SurroundingsError, 503),
+    (LogConflictError, UNAVAILABLE),
+    (SurroundingsError, UNAVAILABLE),
 )
 """What each refusal is over HTTP; anything else is a 500."""
+RETRY_S: Final = 2
+"""When to ask again, seconds."""
+UNSAID: Final = (MalformedError, UnknownSubjectError, SignatureMismatchError, BehindError)
+"""What is of no concern to the operator."""
 
 
 class Say(Protocol):
@@ -75,6 +102,7 @@ class Service:
         """
         self.verifier = VerifierKey(name, COSIGNATURE_V1, key.public)
         self.memory = memory
+        self.follower = Follower(memory)
         self._key = key
         self._clock = clock
         self.say = say
@@ -88,17 +116,26 @@ class Service:
                 raise MalformedError(f"old size {request.old_size} is larger than {request.checkpoint.size}")
             return self._decide(request, note)
         except TraceabilityError as error:
-            if not isinstance(error, (MalformedError, UnknownSubjectError, SignatureMismatchError)):
+            if not isinstance(error, UNSAID):
                 self._complain(error)
             return refusal(error)
 
     def checkpoint(self, origin_hash: str) -> bytes | None:
         """The newest checkpoint of a log as it was cosigned, by the SHA-256 of its origin in hex."""
-        for origin in self.memory.logs():
-            if hashlib.sha256(origin.encode()).hexdigest() == origin_hash:
-                held = self.memory.held(origin)
-                return held.note + self._cosign(held) if held.note else None
-        return None
+        held = self.memory.held(self._origin(origin_hash))
+        return held.note + self._cosign(held) if held.note else None
+
+    def tile(self, origin_hash: str, place: TilePath) -> bytes | None:
+        """A tile or entry bundle of a log's copy; None where there is none."""
+        if not self.memory.full:
+            return None
+        with self.memory.mirror(self._origin(origin_hash)) as mirror:
+            return mirror.served(place)
+
+    def _origin(self, origin_hash: str) -> str:
+        """The origin with this hash; "" if no such log is watched."""
+        hashed = {hashlib.sha256(origin.encode()).hexdigest(): origin for origin in self.memory.logs()}
+        return hashed.get(origin_hash, "")
 
     def _signed(self, request: AddCheckpoint) -> Note:
         """The note with the signatures of its log's known keys alone, each once; they hold.
@@ -120,20 +157,43 @@ class Service:
     def _decide(self, request: AddCheckpoint, note: Note) -> Answer:
         """The checks against what is held, the change of it, and the cosignature: after the commit."""
         new, encoded = request.checkpoint, note.encode()
+        broken = self._follow(request, encoded)
         with self.memory.deciding(new.origin) as deciding:
             held = deciding.held()
+            before = held.note
             kind, wrong = judge(request, held)
             fits = wrong is None and request.old_size == held.size
+            if fits and self.memory.full:
+                wrong = broken or judge_leaves(deciding.mirror, new, held, self._clock())
+            if wrong and fits:
+                kind, before = Kind.INVALID, deciding.mirror.note() or held.note
+            fits = fits and wrong is None
             now = Held(new.size, new.root, encoded, self._time(held)) if fits else held
             if fits:
                 deciding.advance(held, now)
-            found = kind and Evidence(new.origin, kind, new.size, new.root, encoded, held.note, self._clock())
+            found = kind and accusation(kind, new, encoded, before, self._clock(), wrong)
             times = deciding.keep(found, note.text) if found else 0
         if found and wrong:
             self._accuse(wrong, found, held, times)
         if request.old_size != held.size:
             return Answer(409, SIZE_TYPE, encode_size(held.size))
         return refusal(wrong) if wrong else Answer(200, TEXT_TYPE, self._cosign(now))
+
+    def _follow(self, request: AddCheckpoint, note: bytes) -> LeafMismatchError | None:
+        """Bring a full witness's copy to a checkpoint that fits; the leaf that is wrong, if one is.
+
+        Raises:
+            BehindError, UnreachableError: the copy does not reach there yet.
+        """
+        held = self.memory.held(request.checkpoint.origin)
+        _, wrong = judge(request, held)
+        if wrong or request.old_size != held.size or not self.memory.full:
+            return None
+        try:
+            self.follower.follow(request.checkpoint, note)
+        except LeafMismatchError as error:
+            return error
+        return None
 
     def _time(self, held: Held) -> int:
         """When this cosignature is made, never before the one before it.
@@ -155,12 +215,13 @@ class Service:
             [sign_note(text, self.verifier.name, self._key, COSIGNATURE_V1, held.time_s)]
         )
 
-    def _accuse(self, wrong: ProofMismatchError, found: Evidence, held: Held, times: int) -> None:
+    def _accuse(self, wrong: TamperError, found: Evidence, held: Held, times: int) -> None:
         """Say what a log did: the first time, and then each time the count has doubled."""
+        seen = "is in it" if found.kind is Kind.INVALID else "was cosigned"
         if times & (times - 1) == 0:
             self.say(
                 "error",
-                f"a log's checkpoint does not fit what was cosigned: {wrong}",
+                f"a log's checkpoint does not fit what {seen}: {wrong}",
                 origin=found.origin,
                 kind=found.kind.value,
                 times=times,
@@ -174,7 +235,7 @@ class Service:
         self.say("error", str(error), code=error.code, remedy=error.remedy())
 
 
-def judge(request: AddCheckpoint, held: Held) -> tuple[Kind | None, ProofMismatchError | None]:
+def judge(request: AddCheckpoint, held: Held) -> tuple[Kind | None, TamperError | None]:
     """Whether a signed checkpoint fits what is held: what it is evidence of, and why it is refused.
 
     Another root of a known size is a fork whatever old size was named. The proof counts
@@ -199,7 +260,18 @@ def judge(request: AddCheckpoint, held: Held) -> tuple[Kind | None, ProofMismatc
     return None, None
 
 
+def accusation(
+    kind: Kind, new: Checkpoint, note: bytes, before: bytes, now_s: int, wrong: TamperError | None
+) -> Evidence:
+    """What is kept of a checkpoint that was refused."""
+    known = (new.origin, kind, new.size, new.root, note, before, now_s)
+    return (
+        Evidence(*known, wrong.leaf, str(wrong)) if isinstance(wrong, LeafMismatchError) else Evidence(*known)
+    )
+
+
 def refusal(error: TraceabilityError) -> Answer:
     """An error over HTTP: its sentence, code and remedy."""
     status = next((status for kind, status in STATUS if isinstance(error, kind)), 500)
-    return Answer(status, TEXT_TYPE, f"{error} [{error.code}]\n{error.remedy()}\n".encode())
+    body = f"{error} [{error.code}]\n{error.remedy()}\n".encode()
+    return Answer(status, TEXT_TYPE, body, RETRY_S if status == UNAVAILABLE else None)

@@ -10,7 +10,8 @@ import pytest
 
 from tests.support.witness import NAME, Log
 from traceability.errors import ConflictError, LogConflictError, MalformedError, SettingsError
-from traceability.witness.memory import NOTHING, Deciding, Held, Memory, create
+from traceability.witness.evidence import NOTHING, Held
+from traceability.witness.memory import Deciding, Memory, create
 
 ORIGIN = "node.example/log"
 FIRST = Held(5, b"\5" * 32, b"note of 5", 100)
@@ -85,7 +86,7 @@ def test_a_memory_is_never_made_twice(path: Path) -> None:
 
 def test_a_memory_of_another_version_is_refused(path: Path) -> None:
     with closing(sqlite3.connect(path)) as connection:
-        connection.execute("PRAGMA user_version=2")
+        connection.execute("PRAGMA user_version=3")
     with pytest.raises(SettingsError, match="another version"):
         Memory(path)
 

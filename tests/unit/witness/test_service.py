@@ -21,7 +21,8 @@ from traceability.ledger.note import (
 )
 from traceability.signing.keys import PrivateKey
 from traceability.witness import pages
-from traceability.witness.memory import MAX_EVIDENCE, Kind, Memory, create
+from traceability.witness.evidence import Kind
+from traceability.witness.memory import MAX_EVIDENCE, Memory, create
 from traceability.witness.protocol import SIZE_TYPE, Answer, encode_request
 from traceability.witness.service import MAX_STEP_BACK_S, Service
 
