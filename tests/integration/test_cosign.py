@@ -5,14 +5,17 @@ from __future__ import annotations
 import shutil
 import socket
 import threading
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from urllib.parse import urlsplit
 
 import pytest
 from sqlalchemy import delete, select, update
 
+from tests.support.broker import free_port
 from tests.support.gateway import wait_until
-from tests.support.web import site_of
+from tests.support.web import served, site_of
 from tests.support.witness import NAME, Log, call, make_witness, serving
 from traceability.commands import cosigner as program
 from traceability.commands.cosigner import Cosigner
@@ -379,3 +382,36 @@ def test_a_page_of_the_past_that_was_changed_is_not_believed(lone):
         )
     with pytest.raises(LogConflictError, match="not that of the signed state"):
         bundle_of(lone, batch, before)
+
+
+def test_a_full_witness_reads_the_nodes_own_site_and_stands_for_completeness(lone, tmp_path):
+    (tmp_path / "full").mkdir()
+    known, site = _Known(lone.node.policy.log), f"http://127.0.0.1:{free_port()}"
+    with serving(tmp_path / "full", known, url=f"{site}/log") as full:
+        full.service._clock = lambda: lone.now_ms // 1000
+        keeper = Witness("keeper", full.service.verifier, full.address)
+        policed(
+            lone.node, f"witness keeper {keeper.key.vkey()}", "group complete any keeper", "quorum complete"
+        )
+        farm = lone.party("Farm")
+        harvest(lone, farm, "L1")
+        with pytest.raises(WitnessError, match=r"refused with 503: .*does not answer"):
+            cosign(lone.store, keeper)
+        with served(lone, site) as address:
+            for lot in ("L2", "L3"):
+                ask(lone, keeper)
+                lone.wait(minutes=1)
+                batch = lone.harvest(farm, lot)
+                lone.publish()
+            size = ask(lone, keeper).size
+            page, zh = (read(f"{address}{urlsplit(batch).path}?lang={lang}") for lang in ("en", "zh"))
+        with full.memory.mirror(lone.node.origin) as mirror:
+            assert mirror.reach().size == size
+    assert "was checked by keeper: they have read and kept the whole log" in page
+    assert "as witnessed by keeper for the log" in page
+    assert "已由 keeper 核对" in zh
+
+
+def read(address: str) -> str:
+    with urllib.request.urlopen(address, timeout=20) as answer:
+        return str(answer.read().decode())

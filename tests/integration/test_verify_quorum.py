@@ -89,6 +89,7 @@ def test_too_few_witnesses_are_said_by_name(verify, bundle):
         "witnesses": [],
         "missing": ["east", "north"],
         "ahead": [],
+        "complete": [],
     }
     assert lines[3] == (
         "fresh       unknown  quorum-not-met: not cosigned by as many as the policy asks for; "
@@ -136,3 +137,14 @@ def test_a_policy_file_is_octets(verify, bundle, lone):
     code, verdict, lines, _ = verify(bundle, policy=pinned + line + b"quorum \xff\xe7\x81\xab\n")
     assert (code, verdict["freshness"]["missing"]) == (2, ["\\xff火"])
     assert lines[3].endswith("missing: \\xff火")
+
+
+def test_full_witnesses_of_the_policy_stand_for_completeness(verify, bundle):
+    groups = ("group complete any west north", "group both all east complete", "quorum both")
+    signed = cosigned(bundle, (EAST, now_s()), (NORTH, now_s()))
+    _, verdict, lines, _ = verify(signed, *groups)
+    assert lines[2].startswith("complete    holds    as witnessed by north for node")
+    assert verdict["freshness"]["complete"] == ["north"]
+    _, verdict, lines, _ = verify(cosigned(bundle, (EAST, now_s())), *groups)
+    assert lines[2].startswith("complete    holds    according to the operator of node")
+    assert verdict["freshness"]["complete"] == []

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 from flask import Flask
 from flask.testing import FlaskClient
@@ -47,10 +48,10 @@ def site_of(world: World, *, base_url: str = BASE_URL, mqtt_url: str = NOBODY) -
 
 
 @contextmanager
-def served(world: World) -> Iterator[str]:
-    """The application on a free port; the address it has is also its base URL."""
-    port = free_port()
-    address = f"http://{HOST}:{port}"
+def served(world: World, address: str | None = None) -> Iterator[str]:
+    """The application, on a free port if it is not told one; its address is also its base URL."""
+    address = address or f"http://{HOST}:{free_port()}"
+    port = urlsplit(address).port or 0
     with site_of(world, base_url=address) as app:
         server = make_server(HOST, port, app, threaded=True)
         thread = threading.Thread(target=server.serve_forever, daemon=True)

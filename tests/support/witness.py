@@ -179,7 +179,8 @@ def call(address: str, method: str, path: str, body: bytes | None = None) -> Ans
         response = connection.getresponse()
         retry_s = response.headers["Retry-After"]
         body = response.read()
-        return Answer(response.status, response.headers["Content-Type"], body, retry_s and int(retry_s))
+        again = None if retry_s is None else int(retry_s)
+        return Answer(response.status, response.headers["Content-Type"], body, again)
     finally:
         connection.close()
 

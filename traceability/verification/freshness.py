@@ -48,6 +48,7 @@ class Freshness:
         witnesses: names of those whose cosignatures meet the quorum as of then.
         missing: names of those that keep it from being met.
         ahead: names of those of whom only cosignatures too far ahead of the clock are there.
+        complete: names of those that meet the group ``complete``, whether the quorum is met or not.
     """
 
     code: FreshnessCode
@@ -56,6 +57,12 @@ class Freshness:
     witnesses: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     ahead: tuple[str, ...] = ()
+    complete: tuple[str, ...] = ()
+
+    @property
+    def checked_by(self) -> str:
+        """Who has read all of the log up to this checkpoint; "" if not as many as the policy wants."""
+        return _names(self.complete)
 
     @property
     def text(self) -> str:
@@ -76,6 +83,7 @@ class Freshness:
             "witnesses": [shown(name) for name in self.witnesses],
             "missing": [shown(name) for name in self.missing],
             "ahead": [shown(name) for name in self.ahead],
+            "complete": [shown(name) for name in self.complete],
         }
 
     def _words(self) -> str:
@@ -129,12 +137,14 @@ def judge(quorum: Quorum, made: Mapping[str, Sequence[int]], now_ms: int) -> Fre
     counting = {name: [at for at in all_s if at * 1000 <= latest_ms] for name, all_s in made.items()}
     times = {name: max(all_s) for name, all_s in counting.items() if all_s}
     ahead = tuple(w.name for w in quorum.witnesses if made.get(w.name) and w.name not in times)
-    as_of_s = quorum.as_of(times)
+    as_of_s, complete = quorum.as_of(times), quorum.complete(times)
     if as_of_s is None:
-        return Freshness(FreshnessCode.NOT_MET, missing=quorum.missing(times), ahead=ahead)
+        missing = quorum.missing(times)
+        return Freshness(FreshnessCode.NOT_MET, missing=missing, ahead=ahead, complete=complete)
     age_ms = now_ms - as_of_s * 1000
     code = FreshnessCode.FRESH if age_ms <= MAX_AGE_S * 1000 else FreshnessCode.STALE
-    return Freshness(code, as_of_s, age_ms // 1000, quorum.counted(times), ahead=ahead)
+    counted = quorum.counted(times)
+    return Freshness(code, as_of_s, age_ms // 1000, counted, ahead=ahead, complete=complete)
 
 
 def _names(names: Sequence[str]) -> str:

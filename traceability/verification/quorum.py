@@ -25,6 +25,8 @@ from traceability.ledger import note
 
 NONE: Final = "none"
 """The quorum that asks for no cosignature; no witness and no group has this name."""
+COMPLETE: Final = "complete"
+"""The group of full witnesses: those that have read, checked and kept all of what they cosign."""
 MAX_WITNESSES: Final = 32
 MAX_GROUPS: Final = 32
 """As many as tlog-policy recommends to support; a note carries 64 signatures."""
@@ -103,20 +105,29 @@ class Quorum:
         """
         return self._reached(times).get(self.wanted)
 
-    def counted(self, times: Mapping[str, int]) -> tuple[str, ...]:
-        """The witnesses by which the quorum is met as of its time, in the policy's order."""
-        reached = self._reached(times)
-        as_of = reached.get(self.wanted)
+    def counted(self, times: Mapping[str, int], wanted: str | None = None) -> tuple[str, ...]:
+        """The witnesses by which the quorum is met as of its time, in the policy's order.
+
+        Args:
+            wanted: another group than the quorum.
+        """
+        reached, wanted = self._reached(times), wanted or self.wanted
+        as_of = reached.get(wanted)
         if as_of is None:
             return ()
-        return self._below(lambda name: name in reached and reached[name] >= as_of)
+        return self._below(wanted, lambda name: name in reached and reached[name] >= as_of)
+
+    def complete(self, times: Mapping[str, int]) -> tuple[str, ...]:
+        """The witnesses by which the group ``complete`` is met; none if it is not, or there is none."""
+        named = any(group.name == COMPLETE for group in self.groups)
+        return self.counted(times, COMPLETE) if named else ()
 
     def missing(self, times: Mapping[str, int]) -> tuple[str, ...]:
         """The witnesses that keep the quorum from being met: none of a group that has enough."""
         reached = self._reached(times)
         if not self.asks or self.wanted in reached:
             return ()
-        return self._below(lambda name: name not in reached)
+        return self._below(self.wanted, lambda name: name not in reached)
 
     def _reached(self, times: Mapping[str, int]) -> dict[str, int]:
         """By name, as of when each witness and group has witnessed; who has not is left out."""
@@ -127,9 +138,9 @@ class Quorum:
                 reached[group.name] = newest[group.threshold - 1]
         return reached
 
-    def _below(self, follow: Callable[[str], bool]) -> tuple[str, ...]:
-        """The witnesses under the quorum, going down only to the members that ``follow`` allows."""
-        names = {self.wanted}
+    def _below(self, top: str, follow: Callable[[str], bool]) -> tuple[str, ...]:
+        """The witnesses under a group, going down only to the members that ``follow`` allows."""
+        names = {top}
         for group in reversed(self.groups):
             if group.name in names:
                 names.update(filter(follow, group.members))

@@ -178,7 +178,9 @@ class _Run:
             pinless = [Part(name, Status.UNKNOWN, text) for name in ("signed", "complete", "fresh")]
             return (pinless[0], unchanged, pinless[1], pinless[2], last)
         signed = Part("signed", Status.HOLDS, self._signed(journey))
-        text = f"according to the operator of {self.policy.log.name}, {journey.size} leaves, as of {at}"
+        checked_by = "" if self.freshness is None else self.freshness.checked_by
+        whose = f"as witnessed by {checked_by} for" if checked_by else "according to the operator of"
+        text = f"{whose} {self.policy.log.name}, {journey.size} leaves, as of {at}"
         complete = Part("complete", Status.HOLDS, text)
         if withheld:
             complete = Part("complete", Status.UNKNOWN, f"{withheld} statements are withheld; {text}")

@@ -49,6 +49,7 @@ def test_the_kth_newest_cosignature_says_as_of_when():
         "witnesses": ["east", "west"],
         "missing": [],
         "ahead": [],
+        "complete": [],
     }
 
 
@@ -165,3 +166,29 @@ def test_names_are_shown_as_octets_where_a_screen_could_not():
     policy = parse_policy(text.replace("witness east", "witness \u202e"))
     assert answer(policy=policy).text.endswith("missing: \\xe2\\x80\\xae")
     assert answer((EAST, NOW_S + 999), policy=policy).to_json()["ahead"] == ["\\xe2\\x80\\xae"]
+
+
+GROUPS = ("group light any east", "group complete all west north", "quorum light")
+FULL = parse_policy(policy_text(NODE_POLICY, *GROUPS, by=(EAST, WEST, NORTH)))
+
+
+def test_the_group_complete_counts_whatever_its_age_and_the_quorum():
+    made = ((WEST, NOW_S - 9_000), (NORTH, NOW_S - 9_999))
+    assert answer(*made, policy=FULL).complete == ("west", "north")
+    assert answer(*made, policy=FULL).code is FreshnessCode.NOT_MET
+    found = answer((EAST, NOW_S), *made, policy=FULL)
+    assert (found.code, found.checked_by) == (FreshnessCode.FRESH, "west, north")
+    assert found.to_json()["complete"] == ["west", "north"]
+
+
+def test_the_group_complete_is_met_by_as_many_as_it_says_and_by_nobody_of_the_future():
+    assert answer((EAST, NOW_S), (WEST, NOW_S), policy=FULL).complete == ()
+    assert answer((WEST, NOW_S), (NORTH, NOW_S + 301), policy=FULL).complete == ()
+    assert answer((EAST, NOW_S), (WEST, NOW_S), (NORTH, NOW_S)).complete == (), "no group of that name"
+
+
+def test_a_witness_that_is_called_complete_is_no_group():
+    lines = f"witness complete {EAST.verifier.vkey()}\nquorum complete\n"
+    policy = parse_policy(NODE_POLICY.removesuffix("quorum none\n") + lines)
+    found = answer((EAST, NOW_S), policy=policy)
+    assert (found.code, found.complete) == (FreshnessCode.FRESH, ())
