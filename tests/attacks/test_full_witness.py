@@ -28,7 +28,6 @@ from tests.support.witness import (
 from traceability.__main__ import main
 from traceability.ledger.note import parse_note, verify
 from traceability.ledger.tiles import encode_bundle, parse_bundle
-from traceability.witness import follower
 from traceability.witness.evidence import Kind
 from traceability.witness.folder import open_memory
 from traceability.witness.follower import Follower
@@ -209,10 +208,8 @@ SERVERS = {
 
 
 @pytest.mark.parametrize("server", SERVERS)
-def test_a_server_that_misbehaves_costs_little_and_gets_nothing_cosigned(
-    full: Full, server: str, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setattr(follower, "FETCH_S", 0.3)
+def test_a_server_that_misbehaves_costs_little_and_gets_nothing_cosigned(full: Full, server: str):
+    full.witness.service.follower = Follower(full.witness.memory, fetch_s=0.3)
     full.log.records("a").end()
     full.tiles.answer = SERVERS[server]
     begun = time.monotonic()

@@ -10,8 +10,10 @@ from typing import Final
 from traceability.commands.files import read_file, write_file
 from traceability.commands.verb import Answer, Verbs, add_verb, opened, progress, show_share
 from traceability.commands.words import read_batch
+from traceability.errors import SettingsError
 from traceability.identifiers import encode_value
 from traceability.operations.audit import audit
+from traceability.operations.auditsite import SiteAudit, audit_memory
 from traceability.operations.cosign import shown_checkpoint
 from traceability.operations.export import export_bundle
 from traceability.signing.disclosure import Audience
@@ -19,6 +21,7 @@ from traceability.store.engine import system_clock
 from traceability.verification.bundle import encode_bundle
 from traceability.verification.policy import parse_policy
 from traceability.verification.verdict import check
+from traceability.witness import pages
 
 AUDIENCES: Final = tuple(audience.value for audience in Audience)
 
@@ -49,19 +52,40 @@ def add(verbs: Verbs) -> None:
         "--audience", choices=AUDIENCES, default=Audience.PUBLIC.value, help="who it is for (default: public)"
     )
 
-    add_verb(
+    verb = add_verb(
         verbs,
         "audit",
         _audit,
-        does="Read every stored byte again and recompute everything; exit code 1 if something does not match",
-        example="traceability audit --json",
+        does="Read everything again and recompute it, of this node or of a site; exit code 1 if something "
+        "does not match",
+        example="traceability audit --url https://node.example --policy node.policy --data ./monitor",
+    )
+    verb.add_argument("--url", metavar="URL", help="a site: its log is audited by what it serves")
+    verb.add_argument("--policy", metavar="FILE", type=Path, help="for a site: its keys, as for verify")
+    verb.add_argument(
+        "--data", metavar="DIR", type=Path, help="for a site: keep what was checked, and go on from there"
     )
 
 
-def _audit(_: argparse.Namespace) -> Answer:
+def _audit(args: argparse.Namespace) -> Answer:
+    if (args.url is None) != (args.policy is None) or (args.data and args.url is None):
+        raise SettingsError("--url and --policy go together, and --data with them")
+    if args.url is not None:
+        return _audit_site(args)
     with opened() as here:
         report = audit(here.store, here.node, show_share)
     return Answer(report.to_json(), tuple(report.lines()), 0 if report.ok else 1)
+
+
+def _audit_site(args: argparse.Namespace) -> Answer:
+    policy = parse_policy(read_file(args.policy))
+    with audit_memory(args.data, policy) as memory:
+        run = SiteAudit(args.url, policy, memory, system_clock(), show_share)
+        report = run.run()
+        kept = () if report.ok else pages.evidence(memory).splitlines()
+    fresh = {} if run.freshness is None else {"freshness": run.freshness.to_json()}
+    said = () if run.freshness is None else (run.freshness.text,)
+    return Answer(report.to_json() | fresh, (*report.lines(), *said, *kept), 0 if report.ok else 1)
 
 
 def _verify(args: argparse.Namespace) -> Answer:

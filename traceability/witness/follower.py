@@ -11,6 +11,7 @@ Source: C2SP tlog-tiles; docs/adr/0022.
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections import defaultdict
@@ -53,15 +54,20 @@ Progress = Callable[[int, int], None]
 """Called with leaves that are checked, and leaves there are."""
 
 
+class ForeignTilesError(UnreachableError):
+    """What is served does not lead to the signed root."""
+
+
 class LogSite:
     """A log's public tiles, at one size of its tree."""
 
-    def __init__(self, peer: Peer, size: int, deadline: float) -> None:
+    def __init__(self, peer: Peer, size: int, deadline: float = math.inf, grace_s: float = 0) -> None:
         """
         Args:
-            deadline: of ``time.monotonic``; at it no further bundle is begun, a little later nothing.
+            deadline: of ``time.monotonic``; behind it no further bundle is begun.
+            grace_s: so much later nothing is.
         """
-        self._peer, self._size, self._deadline = peer, size, deadline
+        self._peer, self._size, self._deadline, self._grace_s = peer, size, deadline, grace_s
 
     def entries(self, first: int, end: int) -> list[bytes]:
         """The data of leaves ``first`` up to, not including, ``end``; of a whole bundle at least.
@@ -105,10 +111,10 @@ class LogSite:
             merkle.verify_consistency(size, checkpoint.size, root, checkpoint.root, proof)
         except TamperError as error:
             where = f"{self._peer.address} does not serve what was signed, up to leaf {size}"
-            raise UnreachableError(f"{where}: {error}") from error
+            raise ForeignTilesError(f"{where}: {error}") from error
 
     def _get(self, path: str) -> bytes:
-        if time.monotonic() > self._deadline + FETCH_S:
+        if time.monotonic() > self._deadline + self._grace_s:
             raise UnreachableError(f"{self._peer.address} is too slow")
         status, body = self._peer.get(f"/{path}")
         if status != OK:
@@ -119,13 +125,21 @@ class LogSite:
 class Follower:
     """Brings the mirrors of a full witness to where checkpoints are; one thread a log at a time."""
 
-    def __init__(self, memory: Memory, *, seconds: float = FOLLOW_S, portion: int = PORTION) -> None:
+    def __init__(
+        self,
+        memory: Memory,
+        *,
+        seconds: float = FOLLOW_S,
+        fetch_s: float = FETCH_S,
+        portion: int = PORTION,
+    ) -> None:
         """
         Args:
-            seconds: after which nothing more is begun.
+            seconds: after which no further portion is begun.
+            fetch_s: for one tile or bundle.
             portion: entry bundles at a time.
         """
-        self._memory, self._seconds, self._portion = memory, seconds, portion
+        self._memory, self._seconds, self._fetch_s, self._portion = memory, seconds, fetch_s, portion
         self._turns: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
     def follow(self, checkpoint: Checkpoint, note: bytes, progress: Progress | None = None) -> None:
@@ -153,8 +167,8 @@ class Follower:
             reach, url = mirror.reach(), mirror.url()
         if reach.size >= checkpoint.size:
             return
-        with Peer(url, seconds=FETCH_S, max_bytes=MAX_BUNDLE) as peer:
-            site = LogSite(peer, checkpoint.size, deadline)
+        with Peer(url, seconds=self._fetch_s, max_bytes=MAX_BUNDLE) as peer:
+            site = LogSite(peer, checkpoint.size, deadline, self._fetch_s)
             while True:
                 reach = self._go_on(site, reach, checkpoint, note)
                 if progress is not None:

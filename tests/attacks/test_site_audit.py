@@ -1,0 +1,153 @@
+"""``traceability audit --url``: somebody without access reads what a site serves, and a site that lies."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.leaves import LeafLog, TileServer, grown, tiles_of
+from traceability.__main__ import main
+from traceability.ledger.note import ED25519, VerifierKey
+from traceability.ledger.tiles import encode_bundle, parse_bundle
+from traceability.signing.keys import PrivateKey
+from traceability.verification.policy import Policy, format_policy
+
+REGISTRAR = VerifierKey("node.example/registrar", ED25519, PrivateKey.from_seed(b"\x09" * 32).public)
+Run = Callable[..., tuple[int, dict[str, object], list[dict[str, str]]]]
+
+
+@pytest.fixture
+def site() -> Iterator[TileServer]:
+    """A log of 600 leaves on the loopback."""
+    with tiles_of(grown(600)) as server:
+        yield server
+
+
+@pytest.fixture
+def audit(site: TileServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run the verb: its exit code, what it counted, what it found; ``keeps`` with a folder."""
+    (tmp_path / "policy").write_text(format_policy(Policy(site.log.verifier, REGISTRAR)))
+
+    def run(*, keeps: bool = False) -> tuple[int, dict[str, object], list[dict[str, str]]]:
+        words = ["audit", "--url", site.url, "--policy", str(tmp_path / "policy"), "--json"]
+        code = main([*words, *(["--data", str(tmp_path / "kept")] if keeps else [])])
+        report = json.loads(capsys.readouterr().out)
+        return code, report["counts"], report["findings"]
+
+    return run
+
+
+def test_an_honest_site_matches_and_all_of_it_was_read(site: TileServer, audit: Run):
+    size = site.log.size
+    assert audit() == (0, {"leaves": size, "streams": 3, "tiles": 4}, [])
+    assert {f"tile/entries/00{i}" for i in range(2)} < set(site.asked)
+
+
+def where(findings: list[dict[str, str]]) -> list[tuple[str, str]]:
+    return [(each["code"], each["where"]) for each in findings]
+
+
+def test_a_leaf_that_breaks_a_rule_is_named(site: TileServer, audit: Run):
+    site.log.records("a", seq=1).end()
+    code, _, found = audit()
+    assert (code, where(found)) == (1, [("bad-leaf", f"leaf {site.log.size - 2}")])
+
+
+def test_a_checkpoint_without_a_state_is_named(site: TileServer, audit: Run):
+    site.log.records("a")
+    code, _, found = audit()
+    assert (code, where(found)) == (1, [("bad-leaf", f"leaf {site.log.size - 1}")])
+
+
+def test_an_entry_that_is_not_what_was_signed_is_named(site: TileServer, audit: Run):
+    entries = parse_bundle(site.log.served("tile/entries/001"))
+    entries[7] = entries[7].replace(b"01", b"02")
+    site.lies["tile/entries/001"] = encode_bundle(entries)
+    code, _, found = audit()
+    assert code == 1
+    assert ("leaf", "leaf 263") in where(found)
+
+
+@pytest.mark.parametrize(("path", "level", "number"), [("0/000", 0, 0), ("0/001", 0, 1), ("1/000.p/2", 1, 0)])
+def test_a_tile_that_is_not_what_the_entries_give_is_named(
+    site: TileServer, audit: Run, path: str, level: int, number: int
+):
+    honest = site.log.served(f"tile/{path}")
+    site.lies[f"tile/{path}"] = honest[:32] + b"\1" * 32 + honest[64:]
+    code, _, found = audit()
+    assert code == 1
+    assert where(found) == [("tile", f"tile {number} of level {level}")]
+
+
+def test_a_checkpoint_that_the_log_did_not_sign_is_refused(site: TileServer, audit: Run):
+    site.lies["checkpoint"] = LeafLog(key=PrivateKey.generate()).records("a").end().note(2)
+    code, _, found = audit()
+    assert (code, where(found)) == (1, [("bad-signature", "checkpoint")])
+
+
+def test_a_monitor_goes_on_where_it_was(site: TileServer, audit: Run):
+    assert audit(keeps=True)[0] == 0
+    site.log.records("a", "b").end()
+    site.asked.clear()
+    code, counts, found = audit(keeps=True)
+    assert (code, counts["leaves"], found) == (0, site.log.size, [])
+    assert "tile/entries/000" not in site.asked
+    assert "tile/entries/001" not in site.asked
+
+
+def test_a_monitor_sees_that_the_log_shrank(site: TileServer, audit: Run):
+    assert audit(keeps=True)[0] == 0
+    site.lies["checkpoint"] = site.log.note(5)
+    code, _, found = audit(keeps=True)
+    assert (code, where(found)) == (1, [("log", "checkpoint")])
+    assert "shows 5 leaves, and has shown" in found[0]["text"]
+    site.lies.clear()
+    assert audit(keeps=True)[0] == 0
+
+
+def rewritten(log: LeafLog, size: int) -> LeafLog:
+    """The same log from its 5th leaf on with other records."""
+    other = LeafLog()
+    other.state, other.now_ms = LeafLog().records("a", "b", "c", "a").state, log.now_ms
+    other.add(*log.entries[:5])
+    while other.size < size - 1:
+        other.records("a")
+    return other.end()
+
+
+@pytest.mark.parametrize("more", [0, 40])
+def test_a_monitor_sees_another_history_and_keeps_both(
+    site: TileServer, audit: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str], more: int
+):
+    assert audit(keeps=True)[0] == 0
+    first, size = site.log.note(site.log.size), site.log.size
+    site.log = rewritten(site.log, size + more)
+    code, _, found = audit(keeps=True)
+    assert (code, where(found)) == (1, [("fork", "checkpoint")])
+    words = ["--policy", str(tmp_path / "policy"), "--data", str(tmp_path / "kept")]
+    assert main(["audit", "--url", site.url, *words]) == 1
+    said = capsys.readouterr().out
+    assert first.decode() in said
+    assert site.log.note(site.log.size).decode() in said
+
+
+def test_a_site_that_is_away_is_no_finding(
+    site: TileServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    (tmp_path / "policy").write_text(format_policy(Policy(site.log.verifier, REGISTRAR)))
+    policy = ["--policy", str(tmp_path / "policy")]
+    assert main(["audit", "--url", "http://127.0.0.1:1", *policy]) == 1
+    assert "[unreachable]" in capsys.readouterr().err
+    assert main(["audit", *policy]) == 1
+    assert "[bad-setting]" in capsys.readouterr().err
+
+
+def test_a_folder_is_about_one_log(site: TileServer, audit: Run, tmp_path: Path):
+    assert audit(keeps=True)[0] == 0
+    other = LeafLog("other.example/log")
+    (tmp_path / "other").write_text(format_policy(Policy(other.verifier, REGISTRAR)))
+    words = ["--policy", str(tmp_path / "other"), "--data", str(tmp_path / "kept")]
+    assert main(["audit", "--url", site.url, *words]) == 1
