@@ -109,7 +109,10 @@ def test_the_demonstration_has_three_witnesses_of_which_two_are_enough(settings)
     init_node(settings.data)
     node = prepared(settings)
     quorum = node.policy.quorum
-    assert [group.threshold for group in quorum.groups] == [2]
+    assert [(group.name, group.threshold, *group.members) for group in quorum.groups] == [
+        ("complete", 1, "Hangzhou"),
+        ("neighbours", 2, "Chongqing", "Chengdu", "complete"),
+    ]
     assert [witness.name for witness in quorum.witnesses] == ["Chongqing", "Chengdu", "Hangzhou"]
     assert len({witness.url for witness in quorum.witnesses}) == 3
     for program, witness in zip(neighbour_programs(node), quorum.witnesses, strict=True):
@@ -117,18 +120,34 @@ def test_the_demonstration_has_three_witnesses_of_which_two_are_enough(settings)
         assert load_key(folder).public == witness.key.key
         with open_memory(folder) as memory:
             assert list(memory.logs()) == [node.origin]
+            assert memory.full == (witness.name == "Hangzhou")
     assert prepared(settings).policy_text == node.policy_text
+
+
+def test_a_full_neighbour_reads_the_log_where_the_site_is_this_time(settings):
+    init_node(settings.data)
+    for host, port, url in [
+        (settings.host, settings.port, f"http://127.0.0.1:{settings.port}/log"),
+        ("0.0.0.0", 8123, "http://127.0.0.1:8123/log"),
+        ("::1", 8124, "http://[::1]:8124/log"),
+    ]:
+        node = prepared(replace(settings, host=host, port=port))
+        folder = settings.data / "witnesses" / "hangzhou"
+        with open_memory(folder) as memory, memory.mirror(node.origin) as mirror:
+            assert mirror.url() == url
 
 
 def test_a_start_that_was_cut_off_goes_on_with_the_witnesses_that_are_whole(settings):
     node, places = init_node(settings.data), settings.data / "witnesses"
     kept = init_witness(places / "chongqing", "witness.chongqing.example/w1")
     init_witness(places / "chengdu", "witness.chengdu.example/w1")
+    light = init_witness(places / "hangzhou", "witness.hangzhou.example/w1")
     (places / "chengdu" / "witness.sqlite").unlink()
     assert not node.policy.quorum.asks
     made = {witness.name: witness.key for witness in prepared(settings).policy.quorum.witnesses}
     assert made["Chongqing"] == kept
     assert load_key(places / "chengdu").public == made["Chengdu"].key
+    assert made["Hangzhou"] != light, "a light one does not become a full one"
 
 
 def test_a_node_that_is_meant_keeps_its_policy(settings):

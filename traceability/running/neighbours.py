@@ -1,4 +1,4 @@
-"""The demonstration's neighbours: three witnesses, each a program with a folder and a key of its own.
+"""The demonstration's neighbours: two light witnesses and a full one, each with its folder and key.
 
 Under one roof they prove nothing to a stranger: they show what neighbours do. A node that is
 meant has its witnesses elsewhere (docs/witness.md).
@@ -20,12 +20,14 @@ from traceability.ledger.note import COSIGNATURE_V1, VerifierKey
 from traceability.operations.node import Node, load_node
 from traceability.running.children import Program
 from traceability.secretfiles import write_whole
-from traceability.settings import RunSettings
+from traceability.settings import RunSettings, listens_everywhere
 from traceability.verification.policy import format_policy
-from traceability.verification.quorum import Group, Quorum, Witness
+from traceability.verification.quorum import COMPLETE, Group, Quorum, Witness
 from traceability.witness.folder import init_witness, load_key, open_memory
 
 PLACES: Final = ("Chongqing", "Chengdu", "Hangzhou")
+FULL: Final = "Hangzhou"
+"""Reads and keeps the whole log; the others see that it only grows."""
 ENOUGH: Final = 2
 """Of three: one may be away, and no single one decides."""
 HOST: Final = "127.0.0.1"
@@ -34,14 +36,18 @@ TRIED_PORTS: Final = 100
 
 def prepare_neighbours(settings: RunSettings, node: Node) -> Node:
     """The node with three witnesses in its policy, made for the demonstration if it has none at all."""
-    if not settings.demo or node.policy.quorum.asks:
-        return node
-    ports = _free_ports(settings.port)
-    witnesses = tuple(_witness(settings.data, node, place, next(ports)) for place in PLACES)
-    group = Group("neighbours", ENOUGH, PLACES)
-    policy = replace(node.policy, quorum=Quorum(witnesses, (group,), group.name))
-    write_whole(node.folder / "policy", format_policy(policy).encode("ascii"), 0o644)
-    return load_node(node.folder)
+    if settings.demo and not node.policy.quorum.asks:
+        ports = _free_ports(settings.port)
+        witnesses = tuple(_witness(settings.data, place, next(ports)) for place in PLACES)
+        full = Group(COMPLETE, 1, (FULL,))
+        group = Group("neighbours", ENOUGH, (*(place for place in PLACES if place != FULL), COMPLETE))
+        policy = replace(node.policy, quorum=Quorum(witnesses, (full, group), group.name))
+        write_whole(node.folder / "policy", format_policy(policy).encode("ascii"), 0o644)
+        node = load_node(node.folder)
+    for witness in _own(node):
+        with open_memory(_folder(node.folder, witness.name)) as memory:
+            memory.trust(node.policy.log, _log_url(settings) if memory.full else None)
+    return node
 
 
 def neighbour_programs(node: Node) -> list[Program]:
@@ -51,10 +57,8 @@ def neighbour_programs(node: Node) -> list[Program]:
         SettingsError: something else listens on the port of one.
     """
     programs = []
-    for witness in node.policy.quorum.witnesses:
+    for witness in _own(node):
         folder = _folder(node.folder, witness.name)
-        if witness.name not in PLACES or not folder.is_dir():
-            continue
         port = urlsplit(witness.url or "").port or 0
         if not _is_free(port):
             raise SettingsError(
@@ -66,28 +70,39 @@ def neighbour_programs(node: Node) -> list[Program]:
     return programs
 
 
-def _witness(data: Path, node: Node, place: str, port: int) -> Witness:
-    """A witness that watches the node's log."""
-    folder = _folder(data, place)
-    key = _found(folder) or _made(folder, f"witness.{place.lower()}.example/w1")
-    with open_memory(folder) as memory:
-        memory.trust(node.policy.log)
+def _witness(data: Path, place: str, port: int) -> Witness:
+    """A witness, light or full, in its folder."""
+    folder, full = _folder(data, place), place == FULL
+    key = _found(folder, full) or _made(folder, f"witness.{place.lower()}.example/w1", full)
     return Witness(place, key, f"http://{HOST}:{port}")
 
 
-def _found(folder: Path) -> VerifierKey | None:
+def _own(node: Node) -> list[Witness]:
+    """The witnesses of the node's policy that have their folder here."""
+    witnesses = node.policy.quorum.witnesses
+    return [w for w in witnesses if w.name in PLACES and _folder(node.folder, w.name).is_dir()]
+
+
+def _log_url(settings: RunSettings) -> str:
+    """Where a program on this machine reads the log."""
+    host = HOST if listens_everywhere(settings.host) else settings.host
+    return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}/log"
+
+
+def _found(folder: Path, full: bool) -> VerifierKey | None:
     """The key of a witness that is there already: a start that was cut off left it behind."""
     try:
         with open_memory(folder) as memory:
-            return VerifierKey(memory.name, COSIGNATURE_V1, load_key(folder).public)
+            key = VerifierKey(memory.name, COSIGNATURE_V1, load_key(folder).public)
+            return key if memory.full == full else None
     except SettingsError:
         return None
 
 
-def _made(folder: Path, name: str) -> VerifierKey:
+def _made(folder: Path, name: str, full: bool) -> VerifierKey:
     """A new witness, in the place of what is none: no policy has named it yet."""
     shutil.rmtree(folder, ignore_errors=True)
-    return init_witness(folder, name)
+    return init_witness(folder, name, full=full)
 
 
 def _folder(data: Path, place: str) -> Path:
