@@ -274,7 +274,8 @@ def test_a_state_from_the_future_is_not_cosigned(full: Full, ahead_s: int, statu
 def test_what_is_new_is_not_older_than_when_there_was_nothing_new(full: Full):
     """The witness had cosigned the checkpoint before; what comes then was not made an hour ago."""
     full.witness.service._clock = lambda: START_S + 3_600
-    assert full.cosign(HONEST).size == HONEST
+    for _ in range(2):
+        assert full.cosign(HONEST).size == HONEST, "what is not new may be old"
     full.log.records("a").end()
     answer = full.ask(HONEST)
     assert (answer.status, b"[clock-stuck]" in answer.body) == (503, True)

@@ -1,4 +1,4 @@
-"""HTTP around a witness: one path to post to, three to read, everything else is not found.
+"""HTTP around a witness: one path to post to, a few to read, everything else is not found.
 
 Whoever connects gets so many bytes and so many seconds a request, and one of a fixed
 number of places; what is over is closed.
