@@ -129,6 +129,8 @@ QUORUMS = (
     ("group g any east west north", "quorum g"),
     ("group g all east west north", "quorum g"),
     ("group a 1 east", "group b 1 west north", "group both all a b", "quorum both"),
+    ("group complete any west north", "group both all east complete", "quorum both"),
+    ("group complete 2 east west north", "quorum east"),
 )
 TIMES: tuple[tuple[tuple[Cosigner, int], ...], ...] = (
     (),

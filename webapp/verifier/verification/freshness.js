@@ -17,9 +17,14 @@ export const FreshnessCode = Object.freeze({
 
 /** The answer of a policy's quorum; times are seconds since 1970, null where there is none. */
 export class Freshness {
-  constructor(code, { asOfS = null, ageS = null, witnesses = [], missing = [], ahead = [] } = {}) {
-    Object.assign(this, { code, asOfS, ageS, witnesses, missing, ahead });
+  constructor(code, { asOfS = null, ageS = null, witnesses = [], missing = [], ahead = [], complete = [] } = {}) {
+    Object.assign(this, { code, asOfS, ageS, witnesses, missing, ahead, complete });
     Object.freeze(this);
+  }
+
+  /** Who has read all of the log up to this checkpoint; "" if not as many as the policy wants. */
+  get checkedBy() {
+    return names(this.complete);
   }
 
   /** The answer for people; it begins with its code. */
@@ -39,6 +44,7 @@ export class Freshness {
       witnesses: this.witnesses.map(shown),
       missing: this.missing.map(shown),
       ahead: this.ahead.map(shown),
+      complete: this.complete.map(shown),
     };
   }
 
@@ -86,11 +92,12 @@ export function judge(quorum, made, nowMs) {
     if (counting.length) times.set(name, Math.max(...counting));
   }
   const ahead = quorum.witnesses.map(({ name }) => name).filter((name) => made.has(name) && !times.has(name));
-  const asOfS = quorum.asOf(times);
-  if (asOfS === null) return new Freshness(FreshnessCode.NOT_MET, { missing: quorum.missing(times), ahead });
+  const asOfS = quorum.asOf(times), complete = quorum.complete(times);
+  if (asOfS === null) return new Freshness(FreshnessCode.NOT_MET, { missing: quorum.missing(times), ahead, complete });
   const ageMs = nowMs - asOfS * 1000;
   const code = ageMs <= MAX_AGE_S * 1000 ? FreshnessCode.FRESH : FreshnessCode.STALE;
-  return new Freshness(code, { asOfS, ageS: Math.floor(ageMs / 1000), witnesses: quorum.counted(times), ahead });
+  const witnesses = quorum.counted(times);
+  return new Freshness(code, { asOfS, ageS: Math.floor(ageMs / 1000), witnesses, ahead, complete });
 }
 
 function names(all) {

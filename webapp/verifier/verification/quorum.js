@@ -7,6 +7,8 @@ import { encodeUtf8, toHex } from "../octets.js";
 
 /** The quorum that asks for no cosignature; no witness and no group has this name. */
 export const NONE = "none";
+/** The group of full witnesses: those that have read, checked and kept all of what they cosign. */
+export const COMPLETE = "complete";
 export const MAX_WITNESSES = 32;
 export const MAX_GROUPS = 32;
 const UNPRINTABLE = /[\p{C}\p{Z}]/u;
@@ -58,18 +60,23 @@ export class Quorum {
     return this.#reached(times).get(this.wanted) ?? null;
   }
 
-  /** The witnesses by which the quorum is met as of its time, in the policy's order. */
-  counted(times) {
-    const reached = this.#reached(times), asOf = reached.get(this.wanted);
+  /** The witnesses by which the quorum (or another group) is met as of its time, in the policy's order. */
+  counted(times, wanted = this.wanted) {
+    const reached = this.#reached(times), asOf = reached.get(wanted);
     if (asOf === undefined) return [];
-    return this.#below((name) => reached.has(name) && reached.get(name) >= asOf);
+    return this.#below(wanted, (name) => reached.has(name) && reached.get(name) >= asOf);
+  }
+
+  /** The witnesses by which the group `complete` is met; none if it is not, or there is none. */
+  complete(times) {
+    return this.groups.some(({ name }) => name === COMPLETE) ? this.counted(times, COMPLETE) : [];
   }
 
   /** The witnesses that keep the quorum from being met: none of a group that has enough. */
   missing(times) {
     const reached = this.#reached(times);
     if (!this.asks || reached.has(this.wanted)) return [];
-    return this.#below((name) => !reached.has(name));
+    return this.#below(this.wanted, (name) => !reached.has(name));
   }
 
   #reached(times) {
@@ -82,8 +89,8 @@ export class Quorum {
     return reached;
   }
 
-  #below(follow) {
-    const names = new Set([this.wanted]);
+  #below(top, follow) {
+    const names = new Set([top]);
     for (const { name, members } of [...this.groups].reverse()) {
       if (names.has(name)) members.filter(follow).forEach((member) => names.add(member));
     }

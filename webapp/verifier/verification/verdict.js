@@ -149,7 +149,9 @@ class Run {
       return [signed, unchanged, complete, fresh, last];
     }
     const signed = holds("signed", this.#signed(journey));
-    const text = `according to the operator of ${this.policy.log.name}, ${journey.size} leaves, as of ${at}`;
+    const checkedBy = this.freshness?.checkedBy;
+    const whose = checkedBy ? `as witnessed by ${checkedBy} for` : "according to the operator of";
+    const text = `${whose} ${this.policy.log.name}, ${journey.size} leaves, as of ${at}`;
     const complete = withheld
       ? unknown("complete", `${withheld} statements are withheld; ${text}`)
       : holds("complete", text);
