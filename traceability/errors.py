@@ -42,6 +42,7 @@
         ├── StoreUnavailableError
         ├── BrokerUnavailableError
         ├── UnreachableError      another machine that was asked over HTTP
+        │   └── ForeignTilesError what it serves does not lead to the root that the log signed
         ├── WitnessError          a witness that was asked and did not sign
         ├── BehindError           a witness that has not seen all leaves yet
         └── ClockError            the node's own clock did not move on
@@ -177,13 +178,15 @@ class ChainMismatchError(TamperError):
 
 
 class LeafMismatchError(TamperError):
-    """Names the leaf, by its index in the log."""
+    """Names the leaf, by its index in the log; ``data`` and ``proof`` (inclusion) where they are at hand."""
 
     code = "bad-leaf"
     advice = "Keep the checkpoint that commits to this leaf, and tell the others who rely on this log."
 
     def __init__(self, leaf: int, what: str, *, expected: object = None, got: object = None) -> None:
         self.leaf = leaf
+        self.data = b""
+        self.proof: tuple[bytes, ...] = ()
         super().__init__(f"leaf {leaf}: {what}", expected=expected, got=got)
 
 
@@ -319,6 +322,11 @@ class BrokerUnavailableError(SurroundingsError):
 class UnreachableError(SurroundingsError):
     code = "unreachable"
     advice = "Look whether the other machine is up and the address right, and ask again."
+
+
+class ForeignTilesError(UnreachableError):
+    code = "foreign-tiles"
+    advice = "Look whether this is the log's own address and its server is in order, and ask again."
 
 
 class BehindError(SurroundingsError):

@@ -145,9 +145,12 @@ def test_a_site_that_is_away_is_no_finding(
     assert "[bad-setting]" in capsys.readouterr().err
 
 
-def test_a_folder_is_about_one_log(site: TileServer, audit: Run, tmp_path: Path):
+def test_a_folder_is_about_one_log(
+    site: TileServer, audit: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
     assert audit(keeps=True)[0] == 0
     other = LeafLog("other.example/log")
     (tmp_path / "other").write_text(format_policy(Policy(other.verifier, REGISTRAR)))
     words = ["--policy", str(tmp_path / "other"), "--data", str(tmp_path / "kept")]
     assert main(["audit", "--url", site.url, *words]) == 1
+    assert "is about node.example/log" in capsys.readouterr().err

@@ -86,6 +86,20 @@ def test_a_whole_answer_has_its_seconds_not_each_byte_of_it():
         assert time.monotonic() - begun < 2
 
 
+def test_what_stands_before_an_answer_counts_too():
+    def answer(connection: socket.socket, count: int) -> bool:
+        head = b"".join(b"X-%d: %s\r\n" % (i, b"a" * 30_000) for i in range(50))
+        connection.sendall(b"HTTP/1.1 200 OK\r\n" + head + b"Content-Length: 2\r\n\r\nok")
+        return False
+
+    with (
+        answering(answer) as (address, _),
+        Peer(address, seconds=5, max_bytes=9) as peer,
+        pytest.raises(UnreachableError, match="too much"),
+    ):
+        peer.get("/a")
+
+
 def test_no_redirect_is_followed():
     def answer(connection: socket.socket, count: int) -> bool:
         connection.sendall(b"HTTP/1.1 301 M\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n")

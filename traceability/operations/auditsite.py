@@ -19,6 +19,7 @@ from typing import Final
 
 from traceability.errors import (
     ClockError,
+    ForeignTilesError,
     LeafMismatchError,
     MalformedError,
     SettingsError,
@@ -32,14 +33,14 @@ from traceability.peer import Peer
 from traceability.verification.freshness import Freshness, check_checkpoint
 from traceability.verification.policy import Policy
 from traceability.witness import memory as memories
-from traceability.witness.evidence import NOTHING, Evidence, Held, Kind
+from traceability.witness.evidence import NOTHING, Held, Kind
 from traceability.witness.follower import (
     MAX_BUNDLE,
     Follower,
-    ForeignTilesError,
     LogSite,
     judge_leaves,
 )
+from traceability.witness.service import accusation
 
 FETCH_S: Final = 30.0
 """For one tile or bundle."""
@@ -189,12 +190,11 @@ class SiteAudit:
         self._found("log", f"leaves from {size} on", text)
 
     def _keep(
-        self, kind: Kind, held: Held, new: note.Checkpoint, body: bytes, leaf: LeafMismatchError | None = None
+        self, kind: Kind, held: Held, new: note.Checkpoint, body: bytes, wrong: TamperError | None = None
     ) -> None:
-        why = (leaf.leaf, str(leaf)) if leaf else (None, "")
-        evidence = Evidence(new.origin, kind, new.size, new.root, body, held.note, self._now_ms // 1000, *why)
+        found = accusation(kind, new, body, held.note, self._now_ms // 1000, wrong)
         with self._memory.deciding(new.origin) as deciding:
-            deciding.keep(evidence, note.parse_note(body).text)
+            deciding.keep(found, note.parse_note(body).text)
 
     def _found(self, code: str, where: str, text: str) -> None:
         self._findings.append(Finding(str(code), where, text))

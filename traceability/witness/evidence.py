@@ -38,7 +38,8 @@ NOTHING: Final = Held()
 class Evidence:
     """A checkpoint that was refused, as a note; ``held`` is the note that was held then, or b"".
 
-    ``leaf`` and ``reason`` are there for an invalid one: the index of the leaf, and what is wrong with it.
+    Of an invalid one: the index of the leaf and what is wrong with it; the leaf's data, and the
+    hashes that prove it to be in the checkpoint's tree, if they were to be had.
     """
 
     origin: str
@@ -50,3 +51,5 @@ class Evidence:
     time_s: int
     leaf: int | None = None
     reason: str = ""
+    data: bytes = b""
+    proof: tuple[bytes, ...] = ()

@@ -22,6 +22,7 @@ from typing import Final
 from traceability.errors import (
     BehindError,
     ClockError,
+    ForeignTilesError,
     LeafMismatchError,
     MalformedError,
     TamperError,
@@ -52,10 +53,6 @@ OK: Final = 200
 
 Progress = Callable[[int, int], None]
 """Called with leaves that are checked, and leaves there are."""
-
-
-class ForeignTilesError(UnreachableError):
-    """What is served does not lead to the signed root."""
 
 
 class LogSite:
@@ -105,13 +102,26 @@ class LogSite:
         return hashes
 
     def prove(self, size: int, root: bytes, checkpoint: Checkpoint) -> None:
-        """Check that a checkpoint's tree begins with the tree of these leaves; raises as ``entries``."""
+        """Check that a checkpoint's tree begins with the tree of these leaves; raises as ``entries``.
+
+        Raises:
+            ForeignTilesError: it does not, or the tiles do not show it.
+        """
         try:
             proof = Tiles(self.tile).consistency_proof(size, checkpoint.size)
             merkle.verify_consistency(size, checkpoint.size, root, checkpoint.root, proof)
         except TamperError as error:
             where = f"{self._peer.address} does not serve what was signed, up to leaf {size}"
             raise ForeignTilesError(f"{where}: {error}") from error
+
+    def inclusion(self, index: int, leaf: bytes, checkpoint: Checkpoint) -> tuple[bytes, ...]:
+        """The proof that a leaf is in a checkpoint's tree; () if the site's tiles do not give it."""
+        try:
+            proof = Tiles(self.tile).inclusion_proof(index, checkpoint.size)
+            merkle.verify_inclusion(index, checkpoint.size, leaf, proof, checkpoint.root)
+        except (TamperError, UnreachableError):
+            return ()
+        return tuple(proof)
 
     def _get(self, path: str) -> bytes:
         if time.monotonic() > self._deadline + self._grace_s:
@@ -151,7 +161,8 @@ class Follower:
         Raises:
             BehindError: there was no time for all of them; what was done is kept.
             LeafMismatchError: the log signed a leaf that breaks a rule.
-            UnreachableError: its tiles are not served, or are not those of this checkpoint.
+            UnreachableError: its tiles are not served.
+            ForeignTilesError: they are not those of this checkpoint.
         """
         turn = self._turns[checkpoint.origin]
         if not turn.acquire(blocking=False):
@@ -186,7 +197,12 @@ class Follower:
         hashes = [merkle.leaf_hash(data) for data in entries]
         tiles, root = Tiles(partial(self._tile, origin)).append(reach.size, hashes)
         site.prove(reach.size + len(entries), root, checkpoint)
-        found = check_leaves(reach, partial(self._pages, origin), entries)
+        try:
+            found = check_leaves(reach, partial(self._pages, origin), entries)
+        except LeafMismatchError as error:
+            error.data = entries[error.leaf - reach.size]
+            error.proof = site.inclusion(error.leaf, merkle.leaf_hash(error.data), checkpoint)
+            raise
         with self._memory.deciding(origin) as deciding:
             deciding.mirror.keep(reach, found, entries, tiles, note)
         return found.reach
@@ -208,21 +224,21 @@ def judge_leaves(mirror: Mirror, new: Checkpoint, held: Held, now_s: int) -> Lea
     a while, may say that its newest state is old.
 
     Raises:
-        BehindError: not all of its leaves were checked.
+        LogConflictError: the copy does not reach there.
         ClockError: the state's time cannot be, by this clock.
     """
     if not new.size:
         return None
-    size = mirror.reach().size
-    if size < new.size:
-        raise BehindError(f"{size} of {new.size} leaves are checked")
     root = mirror.tiles().root(new.size)
     if root != new.root:
         what = "a checkpoint that ends here has another root than the leaves that the log signed before"
         return LeafMismatchError(new.size - 1, what, expected=root, got=new.root)
+    (data,) = mirror.entries(new.size - 1, new.size)
     try:
-        state = parse_last(mirror.entries(new.size - 1, new.size)[0], new.size)
+        state = parse_last(data, new.size)
     except LeafMismatchError as error:
+        error.data = data
+        error.proof = tuple(mirror.tiles().inclusion_proof(new.size - 1, new.size))
         return error
     earliest_s = held.time_s - MAX_OFF_S if new.size > held.size else 0
     if not earliest_s * 1000 <= state.time_ms <= (now_s + MAX_OFF_S) * 1000:

@@ -12,11 +12,13 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
+from dataclasses import astuple, replace
 from pathlib import Path
 from typing import Final
 
 from traceability.errors import ConflictError, LogConflictError, SettingsError, StoreUnavailableError
 from traceability.ledger.note import VerifierKey, parse_vkey
+from traceability.ledger.statepages import hashes_of
 from traceability.peer import require_address
 from traceability.witness.evidence import NOTHING, Evidence, Held, Kind
 from traceability.witness.mirror import TABLES as MIRROR_TABLES
@@ -45,13 +47,16 @@ CREATE TABLE refused (
     origin TEXT NOT NULL, kind TEXT NOT NULL, times INTEGER NOT NULL, PRIMARY KEY (origin, kind)
 ) WITHOUT ROWID;
 """
-_FULL_TABLES: Final = f"""
-CREATE TABLE fault (evidence INTEGER PRIMARY KEY, leaf INTEGER NOT NULL, reason TEXT NOT NULL);
-{MIRROR_TABLES}"""
-_EVIDENCE: Final = "SELECT origin, kind, size, root, note, held, time_s FROM evidence ORDER BY id"
+_FAULTS: Final = """
+CREATE TABLE fault (evidence INTEGER PRIMARY KEY, leaf INTEGER NOT NULL, reason TEXT NOT NULL,
+    data BLOB NOT NULL, proof BLOB NOT NULL);
+"""
+_EVIDENCE: Final = (
+    "SELECT origin, kind, size, root, note, held, time_s, NULL, '', x'', x'' FROM evidence ORDER BY id"
+)
 _EVIDENCE_AND_FAULTS: Final = (
-    "SELECT origin, kind, size, root, note, held, time_s, leaf, coalesce(reason, '')"
-    " FROM evidence LEFT JOIN fault ON evidence = id ORDER BY id"
+    "SELECT origin, kind, size, root, note, held, time_s, leaf, coalesce(reason, ''),"
+    " coalesce(data, x''), coalesce(proof, x'') FROM evidence LEFT JOIN fault ON evidence = id ORDER BY id"
 )
 
 
@@ -119,14 +124,11 @@ class Deciding:
         done = self._connection.execute(
             "INSERT INTO evidence (origin, kind, size, root, note, held, time_s, digest)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-            (
-                *(found.origin, found.kind, found.size, found.root, found.note, found.held, found.time_s),
-                hashlib.sha256(what).digest(),
-            ),
+            (*astuple(found)[:7], hashlib.sha256(what).digest()),
         )
         if found.leaf is not None and done.rowcount == 1:
-            row = (done.lastrowid, found.leaf, found.reason)
-            self._connection.execute("INSERT INTO fault VALUES (?, ?, ?)", row)
+            fault = (done.lastrowid, found.leaf, found.reason, found.data, b"".join(found.proof))
+            self._connection.execute("INSERT INTO fault VALUES (?, ?, ?, ?, ?)", fault)
 
 
 class Memory:
@@ -172,7 +174,7 @@ class Memory:
         """Add a key of the log that has its name; whether that, or where the log is, is new.
 
         Raises:
-            SettingsError: a full witness needs the log's address, and has none; or a light one is given one.
+            SettingsError: a full witness does not know the log's address; or a light one is given one.
         """
         row = (verifier.vkey(), verifier.name)
         with self._writing() as connection:
@@ -209,7 +211,8 @@ class Memory:
         """What was kept, oldest first."""
         with self._reading() as connection:
             rows = connection.execute(_EVIDENCE_AND_FAULTS if self.full else _EVIDENCE).fetchall()
-        return [Evidence(origin, Kind(kind), *rest) for origin, kind, *rest in rows]
+        bare = [(Evidence(origin, Kind(kind), *rest), proof) for origin, kind, *rest, proof in rows]
+        return [replace(found, proof=tuple(hashes_of(proof))) for found, proof in bare]
 
     def refused(self) -> Mapping[tuple[str, Kind], int]:
         """How often each log was refused for each kind of reason, kept or not."""
@@ -259,7 +262,7 @@ def create(path: Path, name: str, *, full: bool = False) -> None:
     if path.exists():
         raise ConflictError(f"{path} is there already")
     with _guarded(path), closing(_connect(path, "rwc")) as connection:
-        connection.executescript(_TABLES + (_FULL_TABLES if full else ""))
+        connection.executescript(_TABLES + (_FAULTS + MIRROR_TABLES if full else ""))
         connection.execute("INSERT INTO witness VALUES (1, ?)", (name,))
         connection.execute(
             f"PRAGMA user_version={FULL if full else LIGHT}"

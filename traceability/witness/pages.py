@@ -8,6 +8,7 @@ from typing import Final
 
 from traceability.ledger.lines import encode_base64
 from traceability.ledger.note import VerifierKey
+from traceability.ledger.proof import Proof
 from traceability.witness.evidence import Evidence, Kind
 from traceability.witness.memory import Memory
 
@@ -48,8 +49,21 @@ def evidence(memory: Memory) -> str:
 def _one(found: Evidence) -> str:
     said = f"== {found.kind}: {found.origin} at size {found.size}, refused {format_s(found.time_s)}\n"
     held = f"-- held then:\n{found.held.decode()}" if found.held else "-- nothing was held then\n"
-    why = f"-- {found.reason}\n" if found.reason else ""
-    return f"{said}{why}{found.note.decode()}{held}\n"
+    return f"{said}{_leaf(found)}{found.note.decode()}{held}\n"
+
+
+def _leaf(found: Evidence) -> str:
+    """Of an invalid checkpoint what is wrong with which leaf, and the proof that it is in the log."""
+    if found.leaf is None:
+        return ""
+    why = f"-- {found.reason}\n"
+    if not found.data:
+        return why
+    data = f"-- the leaf's data, in base64:\n{encode_base64(found.data)}\n"
+    if not found.proof and found.size > 1:
+        return why + data
+    proof = Proof(found.leaf, found.proof, b"").encode().decode()
+    return f"{why}{data}-- it is in the log, as a tlog-proof shows:\n{proof}"
 
 
 def format_s(time_s: int) -> str:

@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final, Protocol
 
 from traceability.errors import (
@@ -264,10 +265,10 @@ def accusation(
     kind: Kind, new: Checkpoint, note: bytes, before: bytes, now_s: int, wrong: TamperError | None
 ) -> Evidence:
     """What is kept of a checkpoint that was refused."""
-    known = (new.origin, kind, new.size, new.root, note, before, now_s)
-    return (
-        Evidence(*known, wrong.leaf, str(wrong)) if isinstance(wrong, LeafMismatchError) else Evidence(*known)
-    )
+    known = Evidence(new.origin, kind, new.size, new.root, note, before, now_s)
+    if not isinstance(wrong, LeafMismatchError):
+        return known
+    return replace(known, leaf=wrong.leaf, reason=str(wrong), data=wrong.data, proof=wrong.proof)
 
 
 def refusal(error: TraceabilityError) -> Answer:
