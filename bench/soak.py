@@ -1,9 +1,9 @@
 """``python -m bench.soak``: the suite's own tests, again and again, until time is up or one fails.
 
 Each round kills the gateway in the middle of its work as its test does, twenty times, asks both
-verifiers about every bundle of the corpus instead of a sample, and then runs every property test
-with many more examples than in the suite. Every round has a new seed, which is printed: ``--seed``
-runs a round again.
+verifiers about every bundle of the corpus instead of a sample and about those of the tests of
+attacks, and then runs every property test with many more examples than in the suite. Every round
+has a new seed, which is printed: ``--seed`` runs a round again.
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ def main() -> int:
         print(f"round {number}, seed {seed}", flush=True)
         properties = ("-m", "hypothesis", "--hypothesis-profile=soak", f"--hypothesis-seed={seed}")
         whole = (*PYTEST, "tests/verifier/test_agreement.py")
-        for command in ((*PYTEST, "tests/faults"), whole, (*PYTEST, *properties)):
+        theirs = (*PYTEST, "-p", "tests.verifier.harvest", "tests/attacks", "tests/unit/verification")
+        for command in ((*PYTEST, "tests/faults"), whole, theirs, (*PYTEST, *properties)):
             code = subprocess.run(command, check=False).returncode
             if code:
                 print(f"failed in round {number}: seed {seed}", flush=True)
