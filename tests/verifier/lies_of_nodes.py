@@ -9,10 +9,12 @@ from functools import partial
 from typing import Any
 
 from tests.support import forge
+from tests.support.changes import changed
 from tests.verifier.stories import Told
 from traceability import media
 from traceability.errors import TraceabilityError
 from traceability.ledger.stay import StayClose, StayOpen
+from traceability.signing.strictjson import b64url, b64url_decode, json_decode, json_encode
 from traceability.verification.bundle import Bundle, Link, Stretch, parse_bundle
 
 Lie = tuple[str, Callable[[], bytes]]
@@ -90,7 +92,7 @@ def _replaced(stretch: Stretch, chance: random.Random) -> Iterator[tuple[str, li
         before, behind = links[:i], links[i + 1 :]
         kind = chance.choice(sorted(media.RECORDED))
         yield f"record {i} as {kind}", [*before, replace(link, media_type=kind), *behind]
-        for number, body in enumerate(_flipped(link.statement or b"", chance)):
+        for number, body in enumerate((*_flipped(link.statement or b"", chance), *_unsigned(link))):
             yield (
                 f"statement {number} of record {i}",
                 [*before, forge.link(link.media_type, body, link.time_ms), *behind],
@@ -102,6 +104,17 @@ def _flipped(body: bytes, chance: random.Random) -> Iterator[bytes]:
         yield body[:position] + bytes([body[position] ^ 1 << chance.randrange(8)]) + body[position + 1 :]
     if body:
         yield body[: chance.randrange(len(body))]
+
+
+def _unsigned(link: Link) -> Iterator[bytes]:
+    """A key statement in its one form in which one signature does not match."""
+    if link.media_type != media.KEY or link.statement is None:
+        return
+    whole: Any = json_decode(link.statement)
+    for number, part in enumerate(whole["signatures"]):
+        signature = bytearray(b64url_decode(part["signature"]))
+        signature[40] ^= 1
+        yield json_encode(changed(whole, ("signatures", number, "signature"), b64url(bytes(signature))))
 
 
 def _stays(bundle: Bundle) -> Iterator[tuple[str, Bundle]]:

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from decimal import Decimal
 from functools import partial
 from typing import Any
 
+from tests.support import forge
 from tests.verifier.lies_of_nodes import Lie, add
 from tests.verifier.stories import WORDS, Told
 from traceability import media
+from traceability.identifiers import party_keys, party_uri
+from traceability.ledger.record import GENESIS
 from traceability.signing import jose, sdjwt
 from traceability.signing.disclosure import EVENT_CLAIM, hide_claims
 from traceability.signing.kept import KEPT_CLAIM, kept_members
 from traceability.signing.keys import PrivateKey
-from traceability.verification.bundle import Bundle, parse_bundle
+from traceability.signing.keystatement import party_statement
+from traceability.verification.bundle import Bundle, Stretch, parse_bundle
 
 TIMES: tuple[Any, ...] = (
     *[
@@ -97,8 +102,23 @@ def lies_of_parties(told: Told) -> Iterator[Lie]:
     ):
         claims = {"iss": farm, "iat": 1, EVENT_CLAIM: usual, KEPT_CLAIM: named}
         yield f"kept {number}", partial(_told, told, bundle, key, claims)
+    yield "a party of another node", partial(_foreign, told, bundle)
     for number, payload in enumerate(_payloads(farm, batch)):
         yield f"payload {number}", partial(_signed_text, told, bundle, key, payload)
+
+
+def _foreign(told: Told, bundle: Bundle) -> bytes:
+    """The bundle with an event of a party that this node's registrar enrolled on another node."""
+    key, node, (batch, *keys) = PrivateKey.from_seed(bytes(range(32))), "other.example", bundle.streams
+    party = party_uri(node, "0123456789abcdef")
+    registrar = told.world.node.registrar_key
+    act = party_statement(key, registrar, node=node, party=party, names=WORDS, custody="self", iat=1)
+    enrolled = forge.link(media.KEY, act, batch.links[0].time_ms)
+    theirs = Stretch(party_keys(node, party), 0, GENESIS, (enrolled,), keys[0].place)
+    streams = (batch, *sorted((*keys, theirs), key=lambda stretch: stretch.uri))
+    event = _event(told.batches["none"])
+    claims = {"iss": party, "iat": 1, EVENT_CLAIM: event, KEPT_CLAIM: list(kept_members(event))}
+    return _told(told, replace(bundle, streams=streams), key, claims)
 
 
 def _event(batch: str, **members: Any) -> dict[str, Any]:
