@@ -192,6 +192,10 @@ def _other_policies(whole: bytes) -> Iterator[bytes]:
         yield b"".join([*lines[:number], b"  " + lines[number].replace(b" ", b"\t "), *lines[number + 1 :]])
         yield b"".join([*lines[:number], lines[number][:-1] + b" more\n", *lines[number + 1 :]])
         yield b"".join(lines[number:] + lines[:number])
+    for number in range(len(lines)):
+        if lines[number].startswith(b"witness east "):
+            twin = lines[number].replace(b"witness east ", b"witness twin ")
+            yield b"".join([*lines[:number], twin, *lines[number:]])
     for name in ("é", "东", "\u200b", "\u00a0", "\u2028", "none", "any", "#east", "\U0001f353", "\u0301"):
         yield whole.replace(b" east", b" " + name.encode())
     for raw in (
