@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import http.client
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler
@@ -259,6 +260,25 @@ def test_a_long_log_is_caught_up_over_several_requests(tmp_path: Path):
         answer = full.ask(0)
         assert cosigned(witness.service.verifier, log.note(log.size), answer).size == log.size
         assert full.ask(0, size=5).status == 409
+
+
+def test_while_a_log_is_read_for_one_request_the_others_do_not_wait(full: Full):
+    full.log.records("a").end()
+    reading, go_on, first = threading.Event(), threading.Event(), list[Answer]()
+
+    def hold(_: BaseHTTPRequestHandler) -> bool:
+        reading.set()
+        go_on.wait(5)
+        return False
+
+    full.tiles.answer = hold
+    asking = threading.Thread(target=lambda: first.append(full.ask(HONEST)))
+    asking.start()
+    assert reading.wait(5)
+    assert b"[behind]" in full.ask(HONEST).body
+    go_on.set()
+    asking.join(5)
+    assert [answer.status for answer in first] == [200]
 
 
 def test_what_was_checked_for_one_checkpoint_is_not_let_go_for_another(tmp_path: Path):
