@@ -6,7 +6,7 @@ checked, then kept in one transaction. Whoever stops in the middle goes on there
 What comes over the network is believed only as far as it gives the signed root. A leaf that does and
 breaks a rule is the log's own doing; a server that sends anything else proves nothing against the log.
 
-Source: C2SP tlog-tiles; docs/adr/0022.
+Source: C2SP tlog-tiles; docs/adr/0024.
 """
 
 from __future__ import annotations
