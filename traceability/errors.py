@@ -9,7 +9,8 @@
     │   ├── EventError            an EPCIS document that does not follow the standard
     │   ├── OversizeError         larger than a limit in this code
     │   ├── QueryError            a parameter or value that no query has
-    │   └── BundleError           a bundle or policy file of the wrong shape
+    │   ├── BundleError           a bundle or policy file of the wrong shape
+    │   └── TraceCodeError        a label's trace code with a slip of the pen
     ├── TamperError               does not match what was signed, hashed or logged
     │   ├── KeyRefusedError       a public key that the strict check refuses
     │   ├── SignatureMismatchError
@@ -17,6 +18,7 @@
     │   ├── ChainMismatchError
     │   ├── LeafMismatchError     a leaf of a log that breaks the rules of records or states
     │   ├── SubjectMismatchError  a genuine statement shown on a stream it does not speak about
+    │   ├── LabelMismatchError    a chain that is not the one of a label's trace code
     │   └── LogConflictError      store and lock disagree: signing would fork the log
     ├── RefusedError              well formed and genuine, but not allowed here and now
     │   ├── UnknownSignerError
@@ -144,6 +146,11 @@ class BundleError(MalformedError):
     advice = "Export the bundle again, or download it from the batch page."
 
 
+class TraceCodeError(MalformedError):
+    code = "bad-trace-code"
+    advice = "Compare it with the label: a number, and eight groups of four letters and digits."
+
+
 class TamperError(TraceabilityError):
     """Something does not match; says what was expected and what came."""
 
@@ -192,6 +199,14 @@ class LeafMismatchError(TamperError):
 
 class SubjectMismatchError(TamperError):
     code = "wrong-subject"
+
+
+class LabelMismatchError(TamperError):
+    code = "label-mismatch"
+    advice = (
+        "See that label and lot belong together. If they do, the chain was rewritten: "
+        "keep both and tell the authority that runs the node."
+    )
 
 
 class LogConflictError(TamperError):

@@ -15,10 +15,11 @@ from tests.support.world import START_MS, Story
 from traceability.errors import BundleError, SignatureMismatchError
 from traceability.ledger import note
 from traceability.signing.keys import PrivateKey
+from traceability.verification.answers import Status
 from traceability.verification.bundle import Bundle, encode_bundle, parse_bundle
 from traceability.verification.freshness import FreshnessCode
 from traceability.verification.policy import Policy, parse_policy
-from traceability.verification.verdict import Status, Verdict, check
+from traceability.verification.verdict import Verdict, check
 
 EAST, WEST, NORTH, STRANGER = map(Cosigner, ("east", "west", "north", "stranger"))
 NOW_S = START_MS // 1000 + 86_400

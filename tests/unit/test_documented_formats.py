@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from traceability import errors, media
-from traceability.ledger import note, record, state, stay
+from traceability.ledger import note, record, state, stay, tracecode
 from traceability.sensing import frame, receipt
 from traceability.signing import sdjwt
 from traceability.signing.keys import PrivateKey
@@ -26,7 +26,7 @@ KEY = PrivateKey.from_seed(bytes([1]) * 32)
 def test_every_vector_of_the_document_is_read_by_a_test():
     source = Path(__file__).read_text("utf-8")
     unread = [name for name in VECTORS if f'VECTORS["{name}"]' not in source]
-    assert len(VECTORS) == 16
+    assert len(VECTORS) == 17
     assert unread == []
 
 
@@ -81,6 +81,14 @@ def test_record_and_its_hash():
     assert parsed.hash.hex() == VECTORS["record-hash"].strip()
     statement = hashlib.sha256(b"statement").digest()
     assert parsed.commitment == record.commit(statement, bytes(range(16)))
+
+
+def test_trace_code_of_that_record_in_its_one_form_and_as_somebody_types_it():
+    written, typed = VECTORS["trace-code"].splitlines()
+    parsed = record.parse_record(VECTORS["record"].encode("ascii"))
+    code = tracecode.trace_code(1, parsed.hash)
+    assert code.text == written
+    assert tracecode.parse_trace_code(written) == tracecode.parse_trace_code(typed) == code
 
 
 def test_stays():

@@ -12,6 +12,7 @@ from typing import Any, Final
 from tests.support.node import find_node
 from tests.verifier.cases import Case
 from traceability.errors import TraceabilityError
+from traceability.ledger.tracecode import parse_trace_code
 from traceability.verification.policy import parse_policy
 from traceability.verification.verdict import check
 
@@ -40,16 +41,17 @@ def disagreements(cases: Iterable[Case]) -> tuple[int, list[str]]:
 def question(bundle: bytes, case: Case) -> str:
     policy = None if case.policy is None else base64.b64encode(case.policy).decode()
     asked = {"bundle": base64.b64encode(bundle).decode(), "policy": policy, "nowMs": case.now_ms}
-    return json.dumps(asked)
+    return json.dumps(asked | {"code": case.code})
 
 
 def answer(bundle: bytes, case: Case) -> Any:
     """What Python says."""
     try:
         policy = None if case.policy is None else parse_policy(case.policy)
+        code = None if case.code is None else parse_trace_code(case.code)
     except TraceabilityError as error:
         return {"refused": error.code}
-    verdict = check(bundle, policy, case.now_ms)
+    verdict = check(bundle, policy, case.now_ms, code)
     return comparable({"verdict": verdict.to_json(), "lines": verdict.lines()})
 
 
@@ -66,4 +68,5 @@ def comparable(answer: Any) -> Any:
         "parts": {name: part["status"] for name, part in verdict["parts"].items()},
         "recall": verdict["recall"],
         "failure": verdict["failure"]["code"],
+        "label": verdict.get("label"),
     }

@@ -1,11 +1,11 @@
-// Answers, line by line, what the verifier in JavaScript says: {bundle, policy, nowMs} in, the verdict out.
+// Answers, line by line, what the verifier in JavaScript says: {bundle, policy, nowMs, code} in, the verdict out.
 import { createInterface } from "node:readline";
 import { TraceabilityError, checkNow } from "../../webapp/verifier/verify.js";
 
-function answer({ bundle, policy, nowMs }) {
+function answer({ bundle, policy, nowMs, code }) {
   try {
     const given = policy === null ? null : new Uint8Array(Buffer.from(policy, "base64"));
-    const verdict = checkNow(new Uint8Array(Buffer.from(bundle, "base64")), given, nowMs);
+    const verdict = checkNow(new Uint8Array(Buffer.from(bundle, "base64")), given, nowMs, code);
     return { verdict: verdict.toJson(), lines: verdict.lines() };
   } catch (error) {
     return error instanceof TraceabilityError ? { refused: error.code } : { crashed: error.stack };

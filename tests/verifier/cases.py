@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import chain
+from itertools import chain, product
 
 from tests.support.changes import changes
 from tests.support.cosigned import Cosigner, cosigned, policy_text
@@ -15,6 +15,7 @@ from tests.verifier.lies_of_nodes import lies_of_nodes
 from tests.verifier.lies_of_parties import lies_of_parties
 from tests.verifier.stories import Told
 from traceability.ledger import note
+from traceability.ledger.tracecode import trace_code
 from traceability.signing.disclosure import Audience
 from traceability.signing.keys import PrivateKey
 from traceability.signing.strictjson import json_decode, json_encode
@@ -35,11 +36,12 @@ class Case:
     bundle: Callable[[], bytes]
     policy: bytes | None
     now_ms: int | None = NOW_S * 1000
+    code: str | None = None
 
 
 def cases(told: Told) -> list[Case]:
     """All of them, in an order that does not change."""
-    made = (handed_out, texts, lies, witnessed, policies, changed)
+    made = (handed_out, texts, lies, witnessed, policies, changed, labelled)
     return list(chain.from_iterable(make(told) for make in made))
 
 
@@ -55,6 +57,19 @@ def handed_out(told: Told) -> Iterator[Case]:
             for which, policy in pinned:
                 name = f"{word} for {audience}, {which} policy"
                 yield Case(name, partial(told.world.bundle, uri, audience), policy)
+
+
+def labelled(told: Told) -> Iterator[Case]:
+    """Every batch with the code of each of its heads, with another's, and with a bundle that fails."""
+    for word, uri in told.batches.items():
+        data = told.world.bundle(uri)
+        heads = [record.hash for record in parse_bundle(data).streams[0].records()]
+        codes = [trace_code(n, head) for n, head in enumerate((*heads, heads[0]), 1)]
+        codes += [trace_code(len(heads), heads[0]), trace_code(1, bytes(32))]
+        typed = [*(code.text for code in codes), codes[0].text.lower(), codes[0].text[:-1], ""]
+        for text, policy in product(typed, (own_policy(told), None)):
+            yield Case(f"{word} with {text!r}", partial(bytes, data), policy, code=text)
+        yield Case(f"{word} broken", partial(bytes, data[:-1]), own_policy(told), code=codes[0].text)
 
 
 def _foreign(told: Told) -> Iterator[tuple[str, bytes]]:

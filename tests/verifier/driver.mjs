@@ -13,6 +13,7 @@ import * as proof from "../../webapp/verifier/ledger/proof.js";
 import * as record from "../../webapp/verifier/ledger/record.js";
 import * as state from "../../webapp/verifier/ledger/state.js";
 import * as stay from "../../webapp/verifier/ledger/stay.js";
+import * as tracecode from "../../webapp/verifier/ledger/tracecode.js";
 import * as media from "../../webapp/verifier/media.js";
 import * as cbor from "../../webapp/verifier/signing/cbor.js";
 import * as cose from "../../webapp/verifier/signing/cose.js";
@@ -100,6 +101,8 @@ const QUESTIONS = {
   stateLeaf: (text) => [state.parseStateLeaf(text), state.parseStateLeaf(text).hash],
   presence: (root, uri, ...members) =>
     state.verifyPresence(root, state.streamHash(uri), new state.Presence(...members)) ?? true,
+  traceCode: (count, hash) => [tracecode.traceCode(count, hash), tracecode.traceCode(count, hash).text],
+  parseTraceCode: (text) => [tracecode.parseTraceCode(text), tracecode.parseTraceCode(text).text],
   stayOpen: stay.parseStayOpen,
   stayClose: stay.parseStayClose,
   stayAmend: stay.parseStayAmend,

@@ -11,7 +11,7 @@ from typing import Any
 from tests.support.damage import damaged, damaged_text
 from tests.support.node import JavaScript, accepted, agree
 from tests.support.vectors import VECTORS
-from traceability.ledger import lines, merkle, note, proof
+from traceability.ledger import lines, merkle, note, proof, tracecode
 from traceability.signing.keys import PrivateKey
 
 KEY = PrivateKey.from_seed(bytes([1]) * 32)
@@ -216,3 +216,32 @@ def test_proofs_that_a_leaf_is_in_the_log(javascript: JavaScript):
         [made, LEAVES[5], []],
     ]
     assert accepted(agree(javascript, "verifyProof", verified, cases)) > 0
+
+
+def written_code(count: int, record_hash: bytes) -> object:
+    code = tracecode.trace_code(count, record_hash)
+    return [code, code.text]
+
+
+def typed_code(text: str) -> object:
+    code = tracecode.parse_trace_code(text)
+    return [code, code.text]
+
+
+def test_trace_codes_written_and_typed_in_every_way(javascript: JavaScript):
+    hashes = [bytes(32), b"\xff" * 32, *LEAVES]
+    cases = [[count, leaf] for leaf in hashes for count in (1, 9, 10, 999_999_999)]
+    written = agree(javascript, "traceCode", written_code, cases)
+    assert accepted(written) == len(cases)
+    agree(javascript, "traceCode", written_code, [*([n, LEAVES[0]] for n in BIG), [1, b"short"], [1, b""]])
+    code = VECTORS["trace-code"].split("\n")[0]
+    wide = "".join(chr(ord(char) + 0xFEE0) for char in code)
+    typed = [*VECTORS["trace-code"].splitlines(), *(text for _, text in written), wide, code.lower()]
+    between = [*map(chr, (*range(0x21), 0x7F, 0x85, 0xA0, *range(0x2000, 0x2030)))]
+    between += "\u2212\u3000\ufeff\u0131\u017f\U0001d7cf\U0001f955"
+    typed += [code.replace("-", char) for char in between]
+    typed += ["", "1", code[2:], f"0{code}", f"1{code}", "0" + code[1:], f"{code:>128}", f"{code:>129}"]
+    typed += [f"1000000000{code[1:]}", "9" * 96, "U" + code[1:], "\u00b9" + code[1:], "\u0661" + code[1:]]
+    typed += ["\U0001f955" * 65, *damaged_text([code], 200)]
+    answers = agree(javascript, "parseTraceCode", typed_code, [[text] for text in typed])
+    assert accepted(answers) >= len(written) + 20

@@ -1,4 +1,4 @@
-"""``batch new`` and ``record``: what a party says about a batch."""
+"""``batch`` and ``record``: what a party says about a batch, and what stands on its label."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from traceability.errors import ConflictError, StatementError
 from traceability.identifiers import Batch, Kind, check_digit, parse_gtin, parse_lot, parse_stream
 from traceability.ledger.state import stream_hash
 from traceability.operations.record import make_event, record_event
+from traceability.operations.tracecode import read_trace_code
 from traceability.running.address import with_address
 from traceability.settings import WebSettings, load
 from traceability.store import models
@@ -52,7 +53,7 @@ def add(verbs: Verbs) -> None:
     batch = add_group(
         verbs,
         "batch",
-        does="Make a batch",
+        does="Make a batch, or print its label's trace code",
         example="traceability batch new --product-en Strawberries --product-zh 草莓 --low 0 --high 5",
     ).add_subparsers(metavar="WHAT", required=True)
     new = add_verb(
@@ -73,6 +74,17 @@ def add(verbs: Verbs) -> None:
         help="made from this batch, and how much of it: GTIN/LOT=12.5KGM (again for each)",
     )
     _add_who_when_where(new)
+    code = add_verb(
+        batch,
+        "code",
+        _code,
+        does="Print the trace code of a batch, for its label: who has it notices a rewritten chain",
+        example="traceability batch code 02000000000015/20260501-1",
+    )
+    code.add_argument("batch", metavar="BATCH", help="GTIN/LOT, Digital Link path or URI")
+    code.add_argument(
+        "--at", type=int, metavar="N", help="as it was at N records (default: all that are published)"
+    )
     record = add_verb(
         verbs,
         "record",
@@ -145,6 +157,13 @@ def _new(args: argparse.Namespace) -> Answer:
         {"gtin": batch.gtin, "lot": batch.lot, "uri": uri, "page": page, "sha256": recorded.sha256.hex()},
         (f"batch {batch.gtin}/{batch.lot} of {args.product_en}", f"its page: {page}"),
     )
+
+
+def _code(args: argparse.Namespace) -> Answer:
+    with opened() as here, here.store.reading() as connection:
+        uri = read_batch(args.batch).uri(here.node.name)
+        code = read_trace_code(connection, here.node, uri, here.store.clock(), args.at)
+    return Answer({"code": code.text, "batch": uri, "count": code.count}, (code.text,))
 
 
 def _record(args: argparse.Namespace) -> Answer:

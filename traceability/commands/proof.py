@@ -12,6 +12,7 @@ from traceability.commands.verb import Answer, Verbs, add_verb, opened, progress
 from traceability.commands.words import read_batch
 from traceability.errors import SettingsError
 from traceability.identifiers import encode_value
+from traceability.ledger.tracecode import parse_trace_code
 from traceability.operations.audit import audit
 from traceability.operations.auditsite import SiteAudit, audit_memory
 from traceability.operations.cosign import shown_checkpoint
@@ -38,6 +39,11 @@ def add(verbs: Verbs) -> None:
     verify.add_argument("bundle", metavar="BUNDLE", type=Path, help="the file, from a batch page or export")
     verify.add_argument(
         "--policy", metavar="FILE", type=Path, help="the node's keys as you got them from a place you trust"
+    )
+    verify.add_argument(
+        "--code",
+        metavar="CODE",
+        help="trace code of a label: is this still the chain that it was printed with?",
     )
     export = add_verb(
         verbs,
@@ -89,10 +95,11 @@ def _audit_site(args: argparse.Namespace) -> Answer:
 
 
 def _verify(args: argparse.Namespace) -> Answer:
+    code = None if args.code is None else parse_trace_code(args.code)
     bundle = read_file(args.bundle)
     policy = None if args.policy is None else parse_policy(read_file(args.policy))
     progress(f"checking {len(bundle):,} bytes")
-    verdict = check(bundle, policy, system_clock())
+    verdict = check(bundle, policy, system_clock(), code)
     return Answer(verdict.to_json(), tuple(verdict.lines()), verdict.exit_code)
 
 

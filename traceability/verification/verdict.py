@@ -9,15 +9,15 @@
 An answer ``holds``, is ``unknown`` (it needs a policy that the verifier did not bring, or a
 statement that is withheld), or ``fails``. After the first failure nothing else is claimed.
 Beside them stands whether the batch is recalled: that changes what to eat, not what was proven,
-so it changes the last line and not the exit code.
+so it changes the last line and not the exit code. Who has the trace code of a label asks one
+question more, ``label``: whether this is still the chain that it was printed with.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import Any, Final
+from typing import Any
 
 from traceability import media
 from traceability.errors import BundleError, ProofMismatchError, TamperError, TraceabilityError
@@ -25,10 +25,13 @@ from traceability.identifiers import Kind, parse_stream
 from traceability.ledger import merkle, note
 from traceability.ledger.record import GENESIS, Record, check_chain, format_time
 from traceability.ledger.state import StateLeaf, parse_state_leaf, stream_hash, verify_presence
+from traceability.ledger.tracecode import TraceCode
+from traceability.verification.answers import NOT_PROVEN, PARTS, Part, Status, failed
 from traceability.verification.beginning import beginning, limits_before
 from traceability.verification.bundle import Bundle, Stretch, parse_bundle
 from traceability.verification.freshness import Freshness, FreshnessCode, check_checkpoint
 from traceability.verification.journey import Happening, Journey, RecordView
+from traceability.verification.label import Label, LabelCode, compare
 from traceability.verification.monitored import check_loggers, check_stays
 from traceability.verification.policy import Policy
 from traceability.verification.signers import Signers, display_names, read_signers
@@ -36,52 +39,39 @@ from traceability.verification.standing import Standing, standing_of
 from traceability.verification.statements import Checked, check_statements
 
 
-class Status(StrEnum):
-    """An answer."""
-
-    HOLDS = "holds"
-    UNKNOWN = "unknown"
-    FAILS = "fails"
-
-
-PARTS: Final = ("signed", "unchanged", "complete", "fresh", "not proven")
-NOT_PROVEN: Final = "that a sensor told the truth, and that the goods in your hands belong to this label"
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One of the five answers."""
-
-    name: str
-    status: Status
-    text: str
-
-
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The five answers; ``journey`` is there when nothing failed, ``freshness`` if there is a quorum."""
+    """The five answers; ``journey`` is there when none failed.
+
+    ``freshness`` is there if there is a quorum, ``label`` if a label's code was given; a label that
+    fails is the ``failure``, of a chain that is consistent in itself.
+    """
 
     parts: tuple[Part, ...]
     journey: Journey | None
     failure: TraceabilityError | None = None
     freshness: Freshness | None = None
+    label: Label | None = None
 
     @property
     def exit_code(self) -> int:
         """0: all holds. 1: something does not match. 2: something is unknown."""
-        statuses = {part.status for part in self.parts}
+        statuses = {part.status for part in self.parts} | ({self.label.status} if self.label else set())
         return 1 if Status.FAILS in statuses else 2 if Status.UNKNOWN in statuses else 0
 
     @property
     def standing(self) -> Standing:
-        """Whether the batch is recalled."""
+        """Whether the batch is recalled; a chain that is not the label's says nothing good of its goods."""
         signed = next(part for part in self.parts if part.name == PARTS[0])
-        return standing_of(self.journey, vouched=signed.status is Status.HOLDS)
+        vouched = signed.status is Status.HOLDS and (self.label is None or self.label.code is LabelCode.SAME)
+        return standing_of(self.journey, vouched=vouched)
 
     def lines(self) -> list[str]:
         """The verdict for people: a line an answer, and what they come to."""
         answers = [(p.name, "" if p.name == PARTS[-1] else p.status.value, p.text) for p in self.parts]
         names = self.journey.names if self.journey else {}
+        if self.label is not None:
+            answers.append(("label", self.label.status.value, self.label.text))
         answers.append(("recall", *self.standing.words(names)))
         return [
             *(f"{name:<11} {status:<8} {text}" for name, status, text in answers),
@@ -91,7 +81,7 @@ class Verdict:
     def to_json(self) -> dict[str, Any]:
         """The verdict for programs, record by record."""
         records = self.journey.records if self.journey else ()
-        asked = {} if self.freshness is None else {"freshness": self.freshness.to_json()}
+        asked = {"freshness": self.freshness, "label": self.label}
         return {
             "parts": {p.name: {"status": p.status.value, "text": p.text} for p in self.parts},
             "recall": self.standing.to_json(),
@@ -109,23 +99,29 @@ class Verdict:
                 for r in records
             ],
             "exit_code": self.exit_code,
-        } | asked
+        } | {name: answer.to_json() for name, answer in asked.items() if answer is not None}
 
 
-def check(data: bytes, policy: Policy | None, now_ms: int | None = None) -> Verdict:
+def check(
+    data: bytes, policy: Policy | None, now_ms: int | None = None, code: TraceCode | None = None
+) -> Verdict:
     """Check a bundle against the verifier's own policy; never raises for a bad bundle.
 
     Args:
         data: the bundle's bytes.
         policy: pinned keys; without them signers and completeness stay unknown.
         now_ms: the verifier's clock, milliseconds since 1970; without it a quorum stays unknown.
+        code: of a label, if the chain is to be compared with it.
     """
     run = _Run(policy, now_ms)
     try:
         journey = run.check(parse_bundle(data))
     except TraceabilityError as failure:
-        return Verdict(_failed(run.part, failure), None, failure)
-    return Verdict(run.answers(journey), journey, freshness=run.freshness)
+        unasked = None if code is None else Label(LabelCode.UNASKED, code)
+        return Verdict(failed(run.part, failure), None, failure, label=unasked)
+    label = None if code is None else compare(code, journey)
+    other = None if label is None else label.failure
+    return Verdict(run.answers(journey), journey, other, run.freshness, label)
 
 
 class _Run:
@@ -224,17 +220,6 @@ class _Run:
         }
         if not bundle.disclosures.keys() <= shown:
             raise BundleError("the bundle holds disclosures of a statement that it does not hold")
-
-
-def _failed(part: str, failure: TraceabilityError) -> tuple[Part, ...]:
-    """Answers when one question failed: nothing is claimed of the others."""
-    unasked = "not answered: something does not match"
-    text = ": ".join([*getattr(failure, "__notes__", ()), str(failure)])
-    parts = [
-        Part(name, Status.FAILS, text) if name == part else Part(name, Status.UNKNOWN, unasked)
-        for name in PARTS[:-1]
-    ]
-    return (*parts, Part(PARTS[-1], Status.HOLDS, NOT_PROVEN))
 
 
 def _sort(bundle: Bundle) -> tuple[Stretch, list[Stretch], list[Stretch]]:

@@ -65,6 +65,12 @@ export class BundleError extends MalformedError {
   static advice = "Export the bundle again, or download it from the batch page.";
 }
 
+/** A label's trace code with a slip of the pen. */
+export class TraceCodeError extends MalformedError {
+  static code = "bad-trace-code";
+  static advice = "Compare it with the label: a number, and eight groups of four letters and digits.";
+}
+
 /** Something does not match what was signed, hashed or logged; says what was expected and what came. */
 export class TamperError extends TraceabilityError {
   static code = "tampered";
@@ -96,6 +102,14 @@ export class ChainMismatchError extends TamperError {
 /** A genuine statement shown on a stream it does not speak about. */
 export class SubjectMismatchError extends TamperError {
   static code = "wrong-subject";
+}
+
+/** A chain that is not the one of a label's trace code. */
+export class LabelMismatchError extends TamperError {
+  static code = "label-mismatch";
+  static advice =
+    "See that label and lot belong together. If they do, the chain was rewritten: " +
+    "keep both and tell the authority that runs the node.";
 }
 
 /** Well formed and genuine, but not allowed here and now. */

@@ -1,10 +1,11 @@
 // Where checking begins: a bundle's bytes and a policy's octets in, the verdict out, item by item.
 
+import { parseTraceCode } from "./ledger/tracecode.js";
 import { check as checking } from "./verification/verdict.js";
 import { parsePolicy } from "./verification/policy.js";
 
 export { TraceabilityError } from "./errors.js";
-export { PARTS, Status } from "./verification/verdict.js";
+export { PARTS, Status } from "./verification/answers.js";
 
 const SLICE_MS = 40;
 
@@ -14,13 +15,14 @@ const SLICE_MS = 40;
  * @param {Uint8Array} bundleBytes
  * @param {Uint8Array|string|null} policyText the policy of whoever checks; without it less can be said
  * @param {number|null} options.nowMs the clock of whoever checks, milliseconds since 1970
+ * @param {string|null} options.code a label's trace code, as it was typed
  * @param {function} options.progress called with {part, done, of} now and then, and at the end;
  *     what it returns is waited for
  * @returns {Promise<Verdict>} parts, lines(), toJson(), exitCode
- * Throws BundleError for a policy that is none; never for a bad bundle.
+ * Throws BundleError for a policy that is none, TraceCodeError for such a code; never for a bad bundle.
  */
-export async function check(bundleBytes, policyText, { nowMs = null, progress = null } = {}) {
-  const steps = checking(bundleBytes, policyText === null ? null : parsePolicy(policyText), nowMs);
+export async function check(bundleBytes, policyText, { nowMs = null, code = null, progress = null } = {}) {
+  const steps = begin(bundleBytes, policyText, nowMs, code);
   let shownAt = 0, step = steps.next();
   for (; !step.done; step = steps.next()) {
     const now = performance.now();
@@ -32,9 +34,14 @@ export async function check(bundleBytes, policyText, { nowMs = null, progress = 
 }
 
 /** The same at once. */
-export function checkNow(bundleBytes, policyText, nowMs = null) {
-  const steps = checking(bundleBytes, policyText === null ? null : parsePolicy(policyText), nowMs);
+export function checkNow(bundleBytes, policyText, nowMs = null, code = null) {
+  const steps = begin(bundleBytes, policyText, nowMs, code);
   let step = steps.next();
   while (!step.done) step = steps.next();
   return step.value;
+}
+
+function begin(bundleBytes, policyText, nowMs, code) {
+  const policy = policyText === null ? null : parsePolicy(policyText);
+  return checking(bundleBytes, policy, nowMs, code === null ? null : parseTraceCode(code));
 }

@@ -6,7 +6,8 @@
 //     fresh        as of when, and whether that is recent enough
 //     not proven   what no signature can prove
 //
-// An answer holds, is unknown, or fails. After the first failure nothing else is claimed.
+// An answer holds, is unknown, or fails. After the first failure nothing else is claimed. Who has the trace
+// code of a label asks one question more, `label`: whether this is still the chain that it was printed with.
 
 import { BundleError, ProofMismatchError, TamperError, TraceabilityError } from "../errors.js";
 import { Kind, parseStream } from "../identifiers.js";
@@ -16,42 +17,46 @@ import { GENESIS, checkChain, formatTime } from "../ledger/record.js";
 import { parseStateLeaf, streamHash, verifyPresence } from "../ledger/state.js";
 import * as media from "../media.js";
 import { equalBytes, toHex } from "../octets.js";
+import { NOT_PROVEN, PARTS, Status, failed, holds, unknown } from "./answers.js";
 import { beginning, limitsBefore } from "./beginning.js";
 import { parseBundle } from "./bundle.js";
 import { FreshnessCode, checkCheckpoint } from "./freshness.js";
 import { Happening, Journey } from "./journey.js";
+import { Label, LabelCode, compare } from "./label.js";
 import { checkLoggers, checkStays } from "./monitored.js";
 import { Signers, displayNames, readSigners } from "./signers.js";
 import { standingOf } from "./standing.js";
 import { checkStatements } from "./statements.js";
 
-export const Status = Object.freeze({ HOLDS: "holds", UNKNOWN: "unknown", FAILS: "fails" });
-export const PARTS = ["signed", "unchanged", "complete", "fresh", "not proven"];
-export const NOT_PROVEN = "that a sensor told the truth, and that the goods in your hands belong to this label";
-
-/** The five answers; `journey` is there when nothing failed, `freshness` if there is a quorum. */
+/**
+ * The five answers; `journey` is there when none failed, `freshness` if there is a quorum, `label` if a label's
+ * code was given. A label that fails is the `failure`, of a chain that is consistent in itself.
+ */
 export class Verdict {
-  constructor(parts, journey, failure = null, freshness = null) {
-    Object.assign(this, { parts, journey, failure, freshness });
+  constructor(parts, journey, failure = null, freshness = null, label = null) {
+    Object.assign(this, { parts, journey, failure, freshness, label });
     Object.freeze(this);
   }
 
   /** 0: all holds. 1: something does not match. 2: something is unknown. */
   get exitCode() {
     const statuses = new Set(this.parts.map(({ status }) => status));
+    if (this.label !== null) statuses.add(this.label.status);
     if (statuses.has(Status.FAILS)) return 1;
     return statuses.has(Status.UNKNOWN) ? 2 : 0;
   }
 
-  /** Whether the batch is recalled. */
+  /** Whether the batch is recalled; a chain that is not the label's says nothing good of its goods. */
   get standing() {
     const signed = this.parts.find(({ name }) => name === PARTS[0]);
-    return standingOf(this.journey, signed.status === Status.HOLDS);
+    const same = this.label === null || this.label.code === LabelCode.SAME;
+    return standingOf(this.journey, signed.status === Status.HOLDS && same);
   }
 
   /** The verdict for people: a line an answer, and what they come to. */
   lines() {
     const answers = this.parts.map(({ name, status, text }) => [name, name === PARTS.at(-1) ? "" : status, text]);
+    if (this.label !== null) answers.push(["label", this.label.status, this.label.text]);
     answers.push(["recall", ...this.standing.words(this.journey?.names ?? new Map())]);
     const lines = answers.map(([name, status, text]) => `${name.padEnd(11)} ${status.padEnd(8)} ${text}`);
     return [...lines, this.standing.lastLine(this.exitCode)];
@@ -59,7 +64,7 @@ export class Verdict {
 
   /** The verdict for programs, record by record. */
   toJson() {
-    const asked = this.freshness === null ? {} : { freshness: this.freshness.toJson() };
+    const asked = Object.entries({ freshness: this.freshness, label: this.label });
     return {
       parts: Object.fromEntries(this.parts.map(({ name, status, text }) => [name, { status, text }])),
       recall: this.standing.toJson(),
@@ -74,7 +79,7 @@ export class Verdict {
         statement: record.shown ? "shown" : "withheld",
       })),
       exit_code: this.exitCode,
-      ...asked,
+      ...Object.fromEntries(asked.filter(([, answer]) => answer !== null).map(([name, answer]) => [name, answer.toJson()])),
     };
   }
 }
@@ -83,16 +88,18 @@ export class Verdict {
  * Check a bundle against the verifier's own policy; never throws for a bad bundle.
  *
  * A generator: it yields {part, done, of} after every item that was checked, and returns the Verdict.
- * `policy` and `nowMs` (the verifier's clock, milliseconds since 1970) may be null.
+ * `policy`, `nowMs` (the verifier's clock, milliseconds since 1970) and `code` (of a label) may be null.
  */
-export function* check(data, policy, nowMs = null) {
+export function* check(data, policy, nowMs = null, code = null) {
   const run = new Run(policy, nowMs);
   try {
     const journey = yield* run.check(parseBundle(data));
-    return new Verdict(run.answers(journey), journey, null, run.freshness);
+    const label = code === null ? null : compare(code, journey);
+    return new Verdict(run.answers(journey), journey, label && label.failure, run.freshness, label);
   } catch (failure) {
     if (!(failure instanceof TraceabilityError)) throw failure;
-    return new Verdict(failed(run.part, failure), null, failure);
+    const unasked = code === null ? null : new Label(LabelCode.UNASKED, code);
+    return new Verdict(failed(run.part, failure), null, failure, null, unasked);
   }
 }
 
@@ -180,25 +187,6 @@ class Run {
     const devices = [...this.signers.byKid.values()].filter(({ owner }) => owner !== null).length;
     return [...said, `${frames} frames signed by ${devices} devices`].join("; ");
   }
-}
-
-function holds(name, text) {
-  return Object.freeze({ name, status: Status.HOLDS, text });
-}
-
-function unknown(name, text) {
-  return Object.freeze({ name, status: Status.UNKNOWN, text });
-}
-
-/** Answers when one question failed: nothing is claimed of the others. */
-function failed(part, failure) {
-  const text = [...failure.notes, failure.message].join(": ");
-  const parts = PARTS.slice(0, -1).map((name) =>
-    name === part
-      ? Object.freeze({ name, status: Status.FAILS, text })
-      : unknown(name, "not answered: something does not match"),
-  );
-  return [...parts, holds(PARTS.at(-1), NOT_PROVEN)];
 }
 
 function stateOf(bundle, checkpoint) {
