@@ -18,7 +18,8 @@ from markupsafe import Markup, escape
 
 LANGUAGES: Final = {"en": "English", "zh": "中文"}
 DEFAULT: Final = "en"
-LONGEST_TYPED: Final = 40
+TYPED: Final = ("gtin", "lot", "code")
+LONGEST_TYPED: Final = 64
 """Characters of what somebody typed in that are carried on."""
 _FOLDER: Final = Path(__file__).parent / "translations"
 _PATTERNS: Final = {
@@ -73,7 +74,7 @@ def in_language(tongue: str) -> str:
     """The address of this page in another language; of the start page where there is none."""
     if request.endpoint is None or request.url_rule is None or "GET" not in (request.url_rule.methods or ()):
         return url_for("consumer.start", lang=tongue)
-    typed = {name: request.args[name][:LONGEST_TYPED] for name in ("gtin", "lot") if name in request.args}
+    typed = {name: request.args[name][:LONGEST_TYPED] for name in TYPED if name in request.args}
     return url_for(request.endpoint, **(typed | (request.view_args or {}) | {"lang": tongue}))
 
 

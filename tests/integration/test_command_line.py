@@ -25,6 +25,7 @@ from traceability.commands.words import parse_moment, read_party
 from traceability.errors import ConflictError
 from traceability.identifiers import Batch, parse_gtin
 from traceability.ledger.state import stream_hash
+from traceability.ledger.tracecode import trace_code
 from traceability.operations.events import batch_event
 from traceability.operations.heartbeat import newest_beats
 from traceability.operations.lock import Lock
@@ -117,6 +118,43 @@ def test_a_node_a_batch_and_a_device_from_nothing_to_a_verdict(cli, tmp_path):
     assert cli("verify", bundle)[0] == 2
     (tmp_path / bundle).write_bytes((tmp_path / bundle).read_bytes().replace(b"A", b"B", 1))
     assert cli("verify", bundle, "--policy", "node/policy")[0] == 1
+
+
+def test_a_label_s_code_is_printed_of_what_is_published_and_compared_with_a_bundle(node):
+    made = new_batch(node)
+    lot, step = f"{made['gtin']}/{made['lot']}", ("record", "ship", "--batch", made["page"])
+    refuses(node, "not-yet-in-log", "batch", "code", lot)
+    refuses(node, "unknown-subject", "batch", "code", f"{made['gtin']}/OTHER")
+    node("publish", "--once")
+    first = node("batch", "code", lot)[1].strip()
+    node(*step)
+    assert node("batch", "code", lot)[1].strip() == first
+    node("publish", "--once")
+    code, printed, _ = node("batch", "code", lot, "--json")
+    assert (code, printed["count"], printed["batch"]) == (0, 2, made["uri"])
+    assert node("batch", "code", lot, "--at", 1, "--only", "code")[1].strip() == first != printed["code"]
+    for at in (0, -1, 3):
+        assert "Published of it are 1 to 2." in refuses(
+            node, "unknown-subject", "batch", "code", lot, "--at", at
+        )
+    node("export", lot, "--out", "two")
+    for typed in (first.lower(), printed["code"].replace("-", "")):
+        code, out, _ = node("verify", "two", "--policy", "node/policy", "--code", typed)
+        assert (code, out.count("\n"), "\nlabel       holds    same-chain: " in out) == (0, 8, True)
+    code, out, _ = node("verify", "two", "--code", trace_code(2, bytes(32)).text, "--json")
+    assert (code, out["label"]["code"], out["failure"]["code"]) == (1, "label-mismatch", "label-mismatch")
+    code, out, _ = node("verify", "two", "--policy", "node/policy", "--code", trace_code(3, bytes(32)).text)
+    assert (code, "not-reached: the label was printed at 3 records and this chain has 2" in out) == (2, True)
+    refuses(node, "bad-trace-code", "verify", "two", "--code", first[:-1])
+
+
+def test_no_code_is_printed_of_records_that_were_changed(node, tmp_path):
+    made = new_batch(node)
+    node("publish", "--once")
+    with sqlite3.connect(tmp_path / "node" / "node.sqlite") as store:
+        change = "UPDATE records SET time_ms = time_ms - 1 WHERE stream = ?"
+        store.execute(change, (stream_hash(made["uri"]),))
+    refuses(node, "bad-chain", "batch", "code", f"{made['gtin']}/{made['lot']}")
 
 
 def test_company_prefixes_are_given_opened_taken_back_and_listed(cli):

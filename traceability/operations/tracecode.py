@@ -43,7 +43,7 @@ def read_trace_code(
         .where(table.stream == name, table.log_index < shown.size)
         .order_by(table.seq)
     )
-    rows = connection.execute(links).tuples()
+    rows = [(r.time_ms, r.media_type, r.statement, r.salt) for r in connection.execute(links)]
     heads = list(chain_hashes(batch, 0, GENESIS, rows))
     if (len(heads), heads[-1:]) != (place.count, [place.head]):
         raise ChainMismatchError(f"head of {batch}", expected=place.head, got=heads[-1] if heads else None)

@@ -23,9 +23,11 @@ from traceability.operations.events import load_event
 from traceability.operations.log import latest_checkpoint
 from traceability.store import models
 from traceability.verification.journey import Journey
+from traceability.verification.label import code_of
 from webapp.consumer import chart, cold, recalls, story
 from webapp.consumer.ingredients import Made, gather
 from webapp.consumer.journeys import Checked, Journeys
+from webapp.consumer.label import Answer, answer_to
 from webapp.database import snapshot
 from webapp.i18n import language
 
@@ -72,8 +74,9 @@ def batch(gtin: str, lot: str) -> str:
         made = gather(journey, lambda uri: journeys.load(snapshot(), uri), journeys.node.name)
         for uri in made.mismatched:
             current_app.logger.error("%s, of which %s was made, does not match", uri, found.path)
+        label = answer_to(request.args.get("code", ""), journey)
         page = render_template(
-            "batch.html", batch=found, verdict=checked.verdict, made=made, **_shown(journey, made)
+            "batch.html", batch=found, verdict=checked.verdict, made=made, **_shown(journey, made, label)
         )
         if plain:  # what one visitor typed is never kept for another
             journeys.keep_page(checked, language(), page, made.used)
@@ -149,14 +152,16 @@ def _product_names(statement: bytes) -> object:
     return ilmd.get("ft:product") if isinstance(ilmd, Mapping) else None
 
 
-def _shown(journey: Journey, made: Made) -> dict[str, Any]:
+def _shown(journey: Journey, made: Made, label: Answer) -> dict[str, Any]:
     """Everything that the template draws of a journey."""
     frames, sensors = story.frames_and_sensors(journey)
     offset = story.offset_of(journey)
     return {
         "journey": journey,
         "policy": current_app.extensions["node"].policy,
-        "recalled": recalls.first_point(journey, made),
+        "recalled": label.temper(recalls.first_point(journey, made)),
+        "label": label,
+        "trace_code": code_of(journey).text,
         "tell": story.tell,
         "alarm_of": recalls.alarm_of,
         "ilmd": story.created_of(journey),

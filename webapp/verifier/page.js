@@ -36,7 +36,8 @@ async function ask() {
     say(form.dataset.missing);
     return;
   }
-  show(await check(bundle, policy, { nowMs: Date.now(), progress }));
+  const code = form.elements.code.value.trim() || null;
+  show(await check(bundle, policy, { nowMs: Date.now(), code, progress }));
 }
 
 /** The bytes of a chosen file, else of what the page names; null where there is neither. */
@@ -61,15 +62,21 @@ function progress({ done, of }) {
 
 function show(verdict) {
   for (const { name, status, text } of verdict.parts) fill(name, status, text);
-  const { standing, journey } = verdict;
+  const { standing, journey, label } = verdict;
+  if (label) fill("label", label.status, label.text);
+  rowOf("label").hidden = !label;
   fill("recall", standing.answer ?? "unknown", standing.words(journey?.names ?? new Map())[1]);
   answers.hidden = false;
   say(form.dataset[`exit${verdict.exitCode}`], verdict.failure?.code);
   said.dataset.exitCode = String(verdict.exitCode);
 }
 
+function rowOf(name) {
+  return [...answers.children].find((child) => child.dataset.part === name);
+}
+
 function fill(name, status, text) {
-  const row = [...answers.children].find((child) => child.dataset.part === name);
+  const row = rowOf(name);
   const word = row.querySelector(".status");
   row.querySelector("dd").textContent = text;
   if (!word) return;
