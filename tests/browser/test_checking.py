@@ -15,6 +15,8 @@ from tests.support.cosigned import Cosigner, cosigned, policy_text
 from tests.support.web import served, site_of
 from tests.support.world import World, make_world
 from traceability.identifiers import Batch, parse_stream
+from traceability.ledger.tracecode import trace_code
+from traceability.verification.bundle import parse_bundle
 from traceability.verification.standing import IN_WORDS
 from traceability.verification.verdict import check
 from webapp.consumer.checking import PROGRAM, WHOLE
@@ -99,6 +101,28 @@ def test_one_character_too_many_is_a_plain_no_in_the_page_s_language(world: Worl
         expect(page.locator("#said")).to_have_attribute("data-exit-code", "1")
         expect(page.locator("#said")).to_contain_text("bad-bundle")
         assert answers(page)["unchanged"][0] == "不成立"
+
+
+@pytest.mark.browser
+def test_a_label_s_code_is_compared_in_the_browser_too(world: World, page: Page):
+    uri = world.batch("L1")
+    (record,) = parse_bundle(world.bundle(uri)).streams[0].records()
+    with served(world) as address:
+        page.goto(f"{address}/check{Batch(*parse_stream(uri).values).path}?lang=en")
+        for typed, code, shown in (
+            ("", "0", None),
+            (trace_code(1, record.hash).text.lower(), "0", "holds"),
+            (trace_code(1, bytes(32)).text, "1", "fails"),
+            (trace_code(2, bytes(32)).text, "2", "unknown"),
+        ):
+            page.fill("[name=code]", typed)
+            page.locator("#check button").click()
+            expect(page.locator("#said")).to_have_attribute("data-exit-code", code)
+            assert page.locator("[data-part=label]").is_visible() == (shown is not None)
+            assert answers(page)["label"][0] == (shown or "")
+        page.fill("[name=code]", "1-2345")
+        page.locator("#check button").click()
+        expect(page.locator("#said")).to_contain_text("This cannot be used. (a trace code is a number and 32")
 
 
 @pytest.mark.browser

@@ -14,6 +14,7 @@ from tests.support.web import served
 from tests.support.world import GTIN, LIMITS, make_world, tell_story
 from traceability.identifiers import Batch
 from traceability.ledger.state import stream_hash
+from traceability.ledger.tracecode import trace_code
 from traceability.operations.capture import capture
 from traceability.operations.draft import Given
 from traceability.operations.record import make_event, record_event
@@ -28,8 +29,11 @@ RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"
 CLOSED = Batch(GTIN, "L1").path
 PENDING, BROKEN = Batch(GTIN, "PENDING").path, Batch(GTIN, "BROKEN").path
 MADE, HELD, RECALLED = (Batch(GTIN, lot).path for lot in ("MADE", "HELD", "RECALLED"))
+OTHER_LABEL = trace_code(1, bytes(32)).text
 PAGES = {
     "batch": (CLOSED, 200),
+    "a label that does not fit": (f"{CLOSED}?code={OTHER_LABEL}", 200),
+    "a label typed wrongly": (f"{CLOSED}?code=1-2345", 200),
     "made of others": (MADE, 200),
     "held": (HELD, 200),
     "recalled": (RECALLED, 200),
@@ -182,6 +186,23 @@ def test_without_a_script_the_page_says_the_same(opened, address):
     assert plain.locator("main svg.plot polyline").count() > 0
     plain.get_by_text("Check it yourself").click()
     assert plain.get_by_text("Download the proof").is_visible()
+
+
+def test_without_a_script_a_label_s_code_is_typed_in_and_answered_where_it_was_typed(opened, address):
+    page = opened(f"{address}{CLOSED}?lang=zh", java_script_enabled=False)
+    code = page.inner_text("section.label .code")
+    for typed, said in (
+        (code.lower(), "一致。"),
+        (OTHER_LABEL, "不一致：请勿采信本页。"),
+        ("7", "这不是溯源码"),
+    ):
+        page.fill("#label [name=code]", typed)
+        with page.expect_navigation():
+            page.locator("#label button").click()
+        assert page.url.endswith("#label")
+        assert page.locator("#label strong").inner_text().startswith(said)
+        assert page.input_value("#label [name=code]") == typed
+        assert page.locator("#label strong").bounding_box()["y"] < 200
 
 
 def test_without_a_script_a_recall_is_first_and_ingredients_fold_out_by_keyboard(opened, address):
