@@ -106,6 +106,13 @@ def test_a_chain_that_lost_its_newest_records_does_not_reach_the_label(
     assert verdict.to_json()["recall"]["answer"] == "unknown"
 
 
+def test_the_records_of_its_cold_rooms_do_not_lengthen_a_batch_s_chain(
+    data: bytes, bundle: Bundle, policy: Policy
+):
+    beyond = trace_code(len(codes(bundle)) + 1, bytes(32))
+    of_label(check(data, policy, code=beyond), LabelCode.NOT_REACHED, 2)
+
+
 def test_the_label_of_another_lot_does_not_fit(data: bytes, bundle: Bundle, other: Bundle, policy: Policy):
     for code in codes(other)[: len(codes(bundle))]:
         of_label(check(data, policy, code=code), LabelCode.OTHER, 1)
