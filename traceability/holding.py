@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,11 +20,28 @@ def holding(path: Path, taken: str, remedy: str) -> Iterator[None]:
         taken: what it means that another one holds it.
 
     Raises:
-        SettingsError: another one does.
+        SettingsError: another one does, or the file cannot be opened or held.
     """
-    with path.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise SettingsError(taken, remedy=remedy) from None
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CREAT, 0o644)  # whoever made it, all may hold it
+    except OSError as error:
+        raise _unusable(path, error) from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise SettingsError(taken, remedy=remedy) from None
+    except OSError as error:
+        os.close(descriptor)
+        raise _unusable(path, error) from error
+    try:
         yield
+    finally:
+        os.close(descriptor)
+
+
+def _unusable(path: Path, error: OSError) -> SettingsError:
+    return SettingsError(
+        f"{path} cannot be held: {error.strerror}",
+        remedy="It must be an empty file that this user can read, in a folder that this user can write to.",
+    )

@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 
 from traceability.errors import MalformedError, OversizeError, TamperError
 from traceability.operations.cosign import shown_checkpoint
+from traceability.operations.erase import newest_erasure
 from traceability.operations.export import export_bundle
 from traceability.operations.node import Node
 from traceability.store.engine import AnyRow, system_clock
@@ -53,10 +54,12 @@ class Checked:
 class _Entry:
     """A check at a size of the log, being made or made; those who come meanwhile wait for it.
 
-    It counts until ``until_s``, which is not known before it is made.
+    It shows nothing that was erased until ``erased_ms``, and counts until ``until_s``, which is
+    not known before it is made.
     """
 
     size: int
+    erased_ms: int
     until_s: float = math.inf
     failed: bool = False
     result: Future[Checked] = field(default_factory=Future)
@@ -67,9 +70,12 @@ class _Entry:
         done = self.result.done() and self.result.exception() is None
         return len(self.result.result().bundle) if done else 0
 
-    def serves(self, size: int) -> bool:
-        """Whether it is as new as the log is to who asks; what cannot be shown is not tried at each size."""
-        return self.size >= size or self.failed
+    def serves(self, size: int, erased_ms: int) -> bool:
+        """Whether it is as new as the log is to who asks, and shows nothing that was erased since.
+
+        What cannot be shown is not tried at each size.
+        """
+        return (self.size >= size or self.failed) and self.erased_ms >= erased_ms
 
 
 class Journeys:
@@ -93,13 +99,13 @@ class Journeys:
             TamperError, MalformedError: what is stored does not even make a bundle that can be read.
         """
         as_of = shown_checkpoint(connection, self.node, system_clock())
-        size = as_of.size if as_of else 0
+        size, erased_ms = as_of.size if as_of else 0, newest_erasure(connection) or 0
         while True:
-            entry, mine = self._enter(batch, size)
+            entry, mine = self._enter(batch, size, erased_ms)
             if mine:
                 self._fill(batch, entry, connection, as_of)
             wait([entry.result])
-            if entry.serves(size):
+            if entry.serves(size, erased_ms):
                 return entry.result.result()
 
     def page(self, checked: Checked, tongue: str) -> str | None:
@@ -112,16 +118,16 @@ class Journeys:
         until_s = min(each.until_s for each in (checked, *others))
         checked.pages[tongue] = Page(text, until_s)
 
-    def _enter(self, batch: str, size: int) -> tuple[_Entry, bool]:
+    def _enter(self, batch: str, size: int, erased_ms: int) -> tuple[_Entry, bool]:
         """The check to wait for, or a new one to be made: never two of a batch at a time."""
         now = self._clock()
         with self._lock:
             entry = self._kept.get(batch)
             if entry is not None and (
-                not entry.result.done() or (now < entry.until_s and entry.serves(size))
+                not entry.result.done() or (now < entry.until_s and entry.serves(size, erased_ms))
             ):
                 return entry, False
-            entry = self._kept[batch] = _Entry(size)
+            entry = self._kept[batch] = _Entry(size, erased_ms)
             self._kept.move_to_end(batch)
             self._make_room()
         return entry, True

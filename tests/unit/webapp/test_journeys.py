@@ -6,10 +6,14 @@ import threading
 from concurrent.futures import ThreadPoolExecutor, wait
 
 import pytest
+from sqlalchemy import select
 
 from tests.support.world import make_world
 from traceability.errors import OversizeError, TamperError, UnknownSubjectError
+from traceability.ledger.state import stream_hash
+from traceability.operations.erase import erase
 from traceability.operations.export import export_bundle
+from traceability.store import models
 from traceability.verification.bundle import encode_bundle
 from webapp.consumer import journeys
 from webapp.consumer.journeys import KEPT_S, Journeys
@@ -191,3 +195,19 @@ def test_only_the_newest_are_kept(world, kept, counting, monkeypatch):
     for lot in ("L1", "L2", "L3", "L3", "L2", "L1"):
         load(world, kept, lot)
     assert [uri[-2:] for uri in counting.calls] == ["L1", "L2", "L3", "L1"]
+
+
+def test_what_was_erased_is_not_shown_a_moment_longer(world, kept, counting):
+    farm = world.party("Eraser")
+    batch = world.harvest(farm, "ERASED")
+    world.publish()
+    first = load(world, kept, "ERASED")
+    with world.store.reading() as connection:
+        event = connection.execute(
+            select(models.Record.statement).where(models.Record.stream == stream_hash(batch))
+        ).scalar_one()
+    erase(world.store, world.node, farm, event.hex(), "ilmd/ft:product", "asked to")
+    later = load(world, kept, "ERASED")
+    assert "ft:product" in first.verdict.journey.created["ilmd"]
+    assert "ft:product" not in later.verdict.journey.created.get("ilmd", {})
+    assert load(world, kept, "ERASED") is later
