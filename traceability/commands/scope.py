@@ -172,7 +172,7 @@ def confirmed(seen: Seen, notice: Notice, state: State, *, yes: bool) -> str:
     print("\n".join(seen.lines), file=sys.stderr)
     if not sys.stdin.isatty():
         raise RefusedError("nobody confirmed the scope", remedy=f"Look at it, and add --confirm {digest}")
-    print(f"{len(seen.scope.things)} things: type yes to sign this ", end="", file=sys.stderr, flush=True)
+    print(f"{len(seen.scope.things)} things: type yes to sign this: ", end="", file=sys.stderr, flush=True)
     if sys.stdin.readline().strip() != "yes":
         raise RefusedError("the scope was not confirmed")
     return digest

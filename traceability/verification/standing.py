@@ -38,11 +38,13 @@ class Standing:
         answer: the worst that holds now; None if that could not be checked.
         recalls: those that the answer rests on, each with the event that says so.
         as_of_ms: until when the events are known; None where nothing could be checked.
+        made_of_others: whether it was made from something else, of which these events say nothing.
     """
 
     answer: Answer | None
     recalls: tuple[tuple[Recall, Happening], ...] = ()
     as_of_ms: int | None = None
+    made_of_others: bool = False
 
     def words(self, names: Mapping[str, Mapping[str, str]]) -> tuple[str, str]:
         """The answer in one word, and what it rests on; ``names`` of parties, by URI."""
@@ -50,7 +52,10 @@ class Standing:
             return UNKNOWN, "this could not be checked: do not take it as an all-clear"
         said = [f"by {names[event.party]['en']}: {recall.hazard['en']}" for recall, event in self.recalls]
         word = self.answer.upper() if self.answer is Answer.RECALLED else self.answer
-        return str(word), "; ".join([*said, f"as of {format_time(self.as_of_ms)}"])
+        said.append(f"as of {format_time(self.as_of_ms)}")
+        if self.made_of_others and self.answer not in ALARMS:
+            said.append("of this lot alone: what it was made from has proofs of its own")
+        return str(word), "; ".join(said)
 
     def last_line(self, exit_code: int) -> str:
         """What a verdict comes to; of a lot that is held or recalled nobody shall read that all is well."""
@@ -87,4 +92,5 @@ def standing_of(journey: Journey | None, *, vouched: bool = True) -> Standing:
     if answer in {Answer.NONE, Answer.CLEARED} and not known:
         return Standing(None, as_of_ms=journey.as_of_ms)
     found = tuple((recall, said) for recall, said in journey.recalls if recall.answer is answer)
-    return Standing(answer, found, journey.as_of_ms)
+    made_of_others = journey.created["type"] == "TransformationEvent"
+    return Standing(answer, found, journey.as_of_ms, made_of_others)

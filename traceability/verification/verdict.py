@@ -170,7 +170,7 @@ class _Run:
             fresh = Part("fresh", Status.HOLDS if recent else Status.UNKNOWN, self.freshness.text)
         last = Part("not proven", Status.HOLDS, NOT_PROVEN)
         if self.policy is None:
-            text = "bring a policy (--policy): no key here is vouched for by anyone you know"
+            text = "bring a policy: no key here is vouched for by anyone you know"
             pinless = [Part(name, Status.UNKNOWN, text) for name in ("signed", "complete", "fresh")]
             return (pinless[0], unchanged, pinless[1], pinless[2], last)
         signed = Part("signed", Status.HOLDS, self._signed(journey))

@@ -128,14 +128,14 @@ def _typed_in() -> BaseResponse:
 
 
 def _products() -> list[tuple[Batch, object]]:
-    """The newest batches that are in the log, each with its product's names."""
+    """The newest batches that were made and are in the log, each with its product's names."""
     latest = latest_checkpoint(snapshot())
     known, record = models.Batch, models.Record
     query = (
         select(known.statement, models.Stream.uri)
         .join(models.Stream)
         .join(record, (record.stream == known.stream) & (record.seq == 0))
-        .where(record.log_index < (latest.size if latest else 0))
+        .where(known.begun, record.log_index < (latest.size if latest else 0))
         .order_by(record.log_index.desc())
         .limit(LISTED)
     )

@@ -12,6 +12,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, render_template, request
+from markupsafe import Markup
 from sqlalchemy import Connection
 
 from traceability.errors import (
@@ -178,6 +179,7 @@ def _page(
         detail=detail,
         directions=Direction,
         files=_LABELS,
+        zone=Markup('<span class="zone">UTC</span>'),
     )
 
 

@@ -75,6 +75,16 @@ class _Own(Schema):
 
 
 _OWN: Final = _Own()
+_IN_OURS: Final = {
+    "Missing data for required field.": "a value: this member is required",
+    "Field may not be null.": "a value that is not null",
+    "Unknown field.": "no member of this name",
+    "Not a valid integer.": "a whole number",
+    "Not a valid string.": "a text",
+    "Not a valid list.": "a list",
+    "Invalid input type.": "an object",
+}
+"""What marshmallow says is wrong, as what is expected."""
 
 
 def check_vocabulary(event: Mapping[str, Any]) -> list[Problem]:
@@ -92,4 +102,6 @@ def _problems(pointer: str, found: Any, got: Any) -> Iterator[Problem]:
             step = "" if name == "_schema" else "/" + str(name).replace("~", "~0").replace("/", "~1")
             yield from _problems(pointer + step, inner, below)
     else:
-        yield Problem(pointer, ", ".join(map(str, found)), repr(got)[:80])
+        yield Problem(
+            pointer, ", ".join(_IN_OURS.get(str(each), str(each)) for each in found), repr(got)[:80]
+        )

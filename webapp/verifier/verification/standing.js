@@ -24,8 +24,8 @@ export const ALARMS = new Map([
 
 /** What a batch's own events say of recalls: the worst answer that holds now, null if that could not be checked. */
 export class Standing {
-  constructor(answer, recalls = [], asOfMs = null) {
-    Object.assign(this, { answer, recalls, asOfMs });
+  constructor(answer, recalls = [], asOfMs = null, madeOfOthers = false) {
+    Object.assign(this, { answer, recalls, asOfMs, madeOfOthers });
     Object.freeze(this);
   }
 
@@ -36,7 +36,11 @@ export class Standing {
     }
     const said = this.recalls.map(([recall, event]) => `by ${names.get(event.party).get("en")}: ${recall.hazard.en}`);
     const word = this.answer === Answer.RECALLED ? this.answer.toUpperCase() : this.answer;
-    return [word, [...said, `as of ${formatTime(this.asOfMs)}`].join("; ")];
+    said.push(`as of ${formatTime(this.asOfMs)}`);
+    if (this.madeOfOthers && !ALARMS.has(this.answer)) {
+      said.push("of this lot alone: what it was made from has proofs of its own");
+    }
+    return [word, said.join("; ")];
   }
 
   /** What a verdict comes to; of a lot that is held or recalled nobody shall read that all is well. */
@@ -69,5 +73,6 @@ export function standingOf(journey, vouched = true) {
   const answer = answerOf(recalls.map(([recall]) => recall));
   const known = vouched && records.every(({ stream, shown }) => shown || stream !== batch);
   if ((answer === Answer.NONE || answer === Answer.CLEARED) && !known) return new Standing(null, [], asOfMs);
-  return new Standing(answer, recalls.filter(([recall]) => recall.answer === answer), asOfMs);
+  const found = recalls.filter(([recall]) => recall.answer === answer);
+  return new Standing(answer, found, asOfMs, journey.created.get("type") === "TransformationEvent");
 }

@@ -151,7 +151,7 @@ class Run {
     const unchanged = holds("unchanged", `${journey.records.length} records, every byte as chained and logged`);
     const last = holds("not proven", NOT_PROVEN);
     if (this.policy === null) {
-      const text = "bring a policy (--policy): no key here is vouched for by anyone you know";
+      const text = "bring a policy: no key here is vouched for by anyone you know";
       const [signed, complete, fresh] = ["signed", "complete", "fresh"].map((name) => unknown(name, text));
       return [signed, unchanged, complete, fresh, last];
     }
