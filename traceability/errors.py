@@ -31,6 +31,7 @@
     │   ├── UnsupportedStatementError
     │   ├── UnknownSubjectError   no such batch, asset, party or device
     │   ├── NotPublishedError     recorded, but not yet in the log
+    │   ├── ProofTooLargeError    in the log, but more than is checked at once
     │   ├── QueryTooLargeError    more events than the query allows, or than this node sorts
     │   ├── QuotaError            more about one batch or asset than one party may record
     │   ├── TokenError            a bearer token that is unknown, expired or revoked
@@ -270,6 +271,13 @@ class UnknownSubjectError(RefusedError):
 class NotPublishedError(RefusedError):
     code = "not-yet-in-log"
     advice = "Ask again in a few seconds; if that does not help, look whether the publisher runs."
+
+
+class ProofTooLargeError(RefusedError):
+    """Nothing is wrong with what it would prove, nor is it known to be right: it was not checked."""
+
+    code = "proof-too-large"
+    advice = "It is no all-clear: keep the pack, and ask the shop or the authority that runs the node."
 
 
 class QueryTooLargeError(RefusedError):

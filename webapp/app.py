@@ -16,6 +16,7 @@ from traceability.errors import (
     BrokerUnavailableError,
     IdentifierError,
     NotPublishedError,
+    ProofTooLargeError,
     StoreUnavailableError,
     TraceabilityError,
     UnknownSubjectError,
@@ -28,7 +29,7 @@ from webapp.api import epcis, problems
 from webapp.api.health import health
 from webapp.api.log import log
 from webapp.consumer.checking import checking
-from webapp.consumer.journeys import Journeys
+from webapp.consumer.journeys import KEPT_TOO_LARGE_S, Journeys
 from webapp.consumer.views import LotConverter, pages
 from webapp.regulator.views import regulator
 
@@ -36,11 +37,12 @@ ERRORS: dict[type[TraceabilityError], tuple[int, str]] = {
     IdentifierError: (400, "broken"),
     UnknownSubjectError: (404, "unknown"),
     NotPublishedError: (503, "pending"),
+    ProofTooLargeError: (503, "too-large"),
     StoreUnavailableError: (503, "down"),
 }
 """HTTP status and page of an error; any other is 500."""
 
-RETRY_S = {"pending": 5, "down": 60}
+RETRY_S = {"pending": 5, "down": 60, "too-large": int(KEPT_TOO_LARGE_S)}
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 

@@ -37,6 +37,7 @@ def limits(monkeypatch: pytest.MonkeyPatch) -> None:
     """A stranger may add three large events, and whoever began a batch six."""
     monkeypatch.setattr(quota, "QUOTA", 3 * SIZE)
     monkeypatch.setattr(quota, "OWN_QUOTA", 6 * SIZE)
+    monkeypatch.setattr(quota, "ASSET_QUOTA", 3 * SIZE)
 
 
 @pytest.fixture
@@ -157,6 +158,101 @@ def test_an_asset_whose_records_stand_in_the_proofs_of_what_it_carries_has_a_quo
     assert fitting(world, mallory, about[3:]) == 3
     unit = [large(world, n, quantityList=[], epcList=[PALLET]) for n in range(9)]
     assert fitting(world, mallory, unit) == 9, "a pallet has no page"
+
+
+def move(world: World, party: str, asset: str, *, adds: bool = True) -> Any:
+    """Into an asset or out of it."""
+    world.wait(minutes=1)
+    members = {"action": "ADD" if adds else "DELETE", "parentID": asset}
+    moved = given("AggregationEvent", world.now_ms, childQuantityList=quantities(LOT), **members)
+    (done,) = send(world, party, moved)
+    return done.refused
+
+
+def stays(world: World, party: str, most: int) -> int:
+    """How many assets of its own a party can move the lot through."""
+    for number in range(most):
+        asset = world.asset(f"{party[-4:]}{number}")
+        if refused := move(world, party, asset):
+            assert isinstance(refused, QuotaError), refused
+            return number
+        assert move(world, party, asset, adds=False) is None, "what is inside may always leave"
+    return most
+
+
+def test_one_party_moves_a_lot_through_so_many_assets_and_no_more(lone, monkeypatch):
+    monkeypatch.setattr(quota, "STAY", SIZE)
+    monkeypatch.setattr(quota, "FEW", 6)
+    farm, mallory, carrier, authority = (lone.party(n) for n in ("Farm", "Mallory", "Carrier", "Office"))
+    begin(lone, farm, LOT)
+    assert [move(lone, farm, lone.asset("ROOM"), adds=adds) for adds in (True, False)] == [None, None]
+    assert rows(lone)[-1] == 0, "a usual journey is not counted"
+    assert stays(lone, mallory, 9) == 3 + 1, "one while the lot's chain is short"
+    told = rows(lone)
+    assert isinstance(move(lone, mallory, lone.asset("M99")), QuotaError)
+    assert rows(lone) == told, "nothing of a refused one stays"
+    assert stays(lone, carrier, 9) == 3, "everybody's own"
+    assert fitting(lone, carrier, [large(lone, 1)]) == 0, "events and stays are one quota"
+    assert stays(lone, farm, 9) == 6, "who began it may move it more"
+    token = {"party": authority, "scopes": [Scope.QUERY], "days": 1, "name": "office", "regulator": True}
+    new_token(lone.store, lone.node, **token)
+    assert stays(lone, authority, 5) == 5
+
+
+def test_moves_in_one_document_are_counted_as_they_are_one_by_one(lone, monkeypatch):
+    monkeypatch.setattr(quota, "STAY", 2 * SIZE)
+    monkeypatch.setattr(quota, "FEW", 4)
+    farm, mallory = lone.party("Farm"), lone.party("Mallory")
+    begin(lone, farm, LOT)
+    moves = [
+        given("AggregationEvent", lone.now_ms + n, action=action, childQuantityList=quantities(LOT), **into)
+        for n, into in enumerate({"parentID": lone.asset(f"M{n}")} for n in range(4))
+        for action in ("ADD", "DELETE")
+    ]
+    done = send(lone, mallory, *moves, proceed=True)
+    assert [type(each.refused).__name__ for each in done[::2]] == [
+        "NoneType",
+        "NoneType",
+        "QuotaError",
+        "QuotaError",
+    ]
+
+
+def test_small_events_about_an_asset_are_counted_after_a_few(lone, monkeypatch):
+    monkeypatch.setattr(quota, "FEW", 4)
+    monkeypatch.setattr(quota, "ASSET_QUOTA", 10 * KIB)
+    mallory, truck = lone.party("Mallory"), lone.asset("TRUCK1")
+    about = [small(lone, n, quantityList=[], epcList=[truck]) for n in range(20)]
+    assert 4 + 2 < fitting(lone, mallory, about) < 4 + 10
+
+
+def test_the_lot_keeps_its_page_though_assets_are_filled_and_frames_held_back(tmp_path, monkeypatch):
+    """A device's late frame brings all that stands before it into the proof of an earlier stay."""
+    for name, limit in {"QUOTA": 8, "OWN_QUOTA": 24, "ASSET_QUOTA": 2, "STAY": 2}.items():
+        monkeypatch.setattr(quota, name, limit * SIZE)
+    monkeypatch.setattr(quota, "FEW", 6)
+    world = make_world(tmp_path / "node", f"sqlite:///{tmp_path / 'node.sqlite'}")
+    farm, mallory = world.party("Farm"), world.party("Mallory")
+    begin(world, farm, LOT)
+    late: list[Any] = []
+    for number in range(8):
+        probe, asset = world.device(mallory), world.asset(f"M{number}")
+        world.install(mallory, probe, asset)
+        if move(world, mallory, asset) is None:
+            late.append((probe, world.frame(probe, 3.0), asset))
+            assert move(world, mallory, asset, adds=False) is None
+    assert len(late) == 2 + 4
+    world.wait(minutes=40)
+    world.publish()
+    before = len(world.bundle(LOT, Audience.REGULATOR))
+    events = [large(world, n, quantityList=[], epcList=[asset]) for n, (*_, asset) in enumerate(late * 4)]
+    assert fitting(world, mallory, events) == 2 * len(late)
+    for probe, frame, _ in late:
+        assert world.take(probe, frame).outcomes[0].word == "accepted"
+    world.publish()
+    grown = len(world.bundle(LOT, Audience.REGULATOR)) - before
+    assert 2 * len(late) * SIZE * 0.8 < grown < 2 * len(late) * SIZE + 64 * KIB
+    world.store.close()
 
 
 def test_small_events_about_short_streams_ask_the_database_nothing_more(lone):

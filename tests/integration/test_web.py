@@ -30,12 +30,14 @@ from traceability.store.engine import system_clock
 from traceability.verification.policy import parse_policy
 from traceability.verification.verdict import check
 from webapp import database, i18n
+from webapp.consumer import journeys
 
 CLEAR = {"en": "Unchanged since they were recorded", "zh": "自登记以来未被更改"}
 MISMATCH = {"en": "Does not match: do not rely on it", "zh": "不一致：请勿采信"}
 DOWN = {"en": "Could not check", "zh": "无法核对"}
 UNKNOWN = {"en": "No lot with this number was recorded", "zh": "本节点没有登记过这个批号"}
 PENDING = {"en": "recorded moments ago and is not in the log yet", "zh": "尚未写入公共日志"}
+TOO_LARGE = {"en": "it is not an all-clear", "zh": "也不表示没有问题"}
 LANGUAGES = ("en", "zh")
 PATH = Batch(GTIN, "L1").path
 
@@ -312,6 +314,17 @@ def test_a_batch_that_is_not_in_the_log_yet_says_so_and_is_not_listed(world, fre
     world.publish()
     get(fresh, Batch(GTIN, "L2").path, lang)
     assert len([p for p in Page(get(fresh, "/").text).links if p.startswith("/01/")]) == 2
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_a_lot_too_large_to_be_checked_is_neither_cleared_nor_called_false(local, monkeypatch, lang):
+    monkeypatch.setattr(journeys, "MAX_BYTES", 1_000)
+    for path in (PATH, f"/bundle{PATH}"):
+        answer = get(local[1], path, lang, 503)
+        assert answer.headers["Retry-After"] == "600"
+        assert TOO_LARGE[lang] in answer.text
+        assert "L1" in Page(answer.text).text
+        assert not [words for words in (CLEAR, MISMATCH) if words[lang] in answer.text]
 
 
 def assert_down(site):

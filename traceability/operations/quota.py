@@ -4,13 +4,18 @@ A page and a proof carry everything that was recorded about a batch, and about t
 meanwhile. So whoever names another's lot in enough large events would make its bundle larger than a
 bundle may be, and nobody could check the lot any more.
 
-    every party          ``QUOTA`` about a batch; about an asset as much in each ``PERIOD_MS``
-    who began a batch    ``OWN_QUOTA``
+    every party          ``QUOTA`` about a batch; about an asset ``ASSET_QUOTA`` in each ``PERIOD_MS``
+    who began a batch    ``OWN_QUOTA`` about that batch
     a recall, a regulator    no limit: a warning is never kept out
 
 Counted is what an event takes in a bundle, and only where it can matter: events of more than ``LARGE``,
-and all events once the stream has ``SHORT`` records. What goes uncounted is at most ``SHORT`` times
-``LARGE`` of all parties together, and the database is asked about nothing else.
+and all events once a batch has ``SHORT`` records, an asset ``FEW``. What goes uncounted is at most that
+many times ``LARGE`` of all parties together, and the database is asked about nothing else.
+
+Who moves a batch into an asset brings the asset's events into its proof, also later ones: data that a
+device held back make the part longer that the proof needs. So the move is counted as ``STAY`` bytes
+beside its event, whatever stands there: with ``ASSET_QUOTA`` that bounds what one party makes of it.
+It is counted where the batch has ``FEW`` records already, so that usual journeys ask for nothing.
 """
 
 from __future__ import annotations
@@ -37,6 +42,9 @@ from traceability.supply.recall import MEMBER
 
 QUOTA: Final = 8 * 1024 * 1024
 OWN_QUOTA: Final = 24 * 1024 * 1024
+ASSET_QUOTA: Final = 1536 * 1024
+STAY: Final = 768 * 1024
+FEW: Final = 16
 LARGE: Final = 16 * 1024
 SHORT: Final = 128
 PERIOD_MS: Final = 30 * 86_400_000
@@ -69,16 +77,17 @@ class Quota:
             QuotaError: with it the party would have recorded more about a stream than it may.
         """
         if counted := self._counted(draft):
-            size = size_of(draft, self._node)
             self._load([uri for uri in counted if uri not in self._spent])
-            for uri in counted:
-                if self._spent[uri] + size > QUOTA:
+            for uri, size in counted.items():
+                if self._spent[uri] + size > (QUOTA if _lasting(uri) else ASSET_QUOTA):
                     self._check(draft, uri, size)
-            for uri in counted:
+            for uri, size in counted.items():
                 self._spent[uri] += size
             self._changed.update(counted)
         for uri in draft.streams:
             self._lengths[uri] += 1
+        for uri in _entering(draft):
+            self._lengths[uri] += 1  # its stay-open
         self._taken.append(draft)
 
     def keep(self) -> None:
@@ -91,13 +100,18 @@ class Quota:
         changes = [{f"of_{name}": key[name] for name in key} | {"now": size} for key, size in rows]
         self._tx.connection.execute(update(Spent).where(*where).values(size=bindparam("now")), changes)
 
-    def _counted(self, draft: Draft) -> list[str]:
-        """The streams on which an event counts."""
+    def _counted(self, draft: Draft) -> dict[str, int]:
+        """The streams on which an event counts, and the bytes that count there."""
         if MEMBER in draft.event:
-            return []
+            return {}
         large = _size(draft, ()) > LARGE
-        some = (uri for uri in draft.streams if large or self._lengths[uri] >= SHORT)
-        return [uri for uri in some if parse_stream(uri).kind in {Kind.BATCH, Kind.ASSET}]
+        some = [uri for uri in draft.streams if parse_stream(uri).kind in {Kind.BATCH, Kind.ASSET}]
+        some = [uri for uri in some if large or self._lengths[uri] >= (SHORT if _lasting(uri) else FEW)]
+        counted = dict.fromkeys(some, size_of(draft, self._node)) if some else {}
+        for uri in _entering(draft):
+            if self._lengths[uri] >= FEW:
+                counted[uri] = counted.get(uri, 0) + STAY
+        return counted
 
     def _load(self, uris: Iterable[str]) -> None:
         """What the party spent before on these streams."""
@@ -112,15 +126,16 @@ class Quota:
         self._spent |= {uri: found.get((key["stream"], key["period"]), 0) for uri, key in keys.items()}
 
     def _key(self, uri: str) -> dict[str, object]:
-        lasting = parse_stream(uri).kind is Kind.BATCH
-        period = 0 if lasting else self._tx.now_ms // PERIOD_MS
+        period = 0 if _lasting(uri) else self._tx.now_ms // PERIOD_MS
         return {"stream": stream_hash(uri), "party": self._party, "period": period}
 
     def _check(self, draft: Draft, uri: str, size: int) -> None:
         """Refuse what is over the quota, unless this party may add more than others."""
         if self._regulator is None:
             self._regulator = is_regulator(self._tx.connection, self._party, self._tx.now_ms)
-        limit = OWN_QUOTA if self._began(draft, uri) else QUOTA
+        limit = ASSET_QUOTA
+        if _lasting(uri):
+            limit = OWN_QUOTA if self._began(draft, uri) else QUOTA
         if self._regulator or self._spent[uri] + size <= limit:
             return
         raise QuotaError(
@@ -139,6 +154,16 @@ class Quota:
             mine = party is None and any(begins(each.event, uri, self._node) for each in here)
             self._own[uri] = mine or party == self._party
         return self._own[uri]
+
+
+def _lasting(uri: str) -> bool:
+    """Whether what is spent on a stream is spent for good."""
+    return parse_stream(uri).kind is Kind.BATCH
+
+
+def _entering(draft: Draft) -> tuple[str, ...]:
+    """The batches that an event moves into an asset."""
+    return draft.move.batches if draft.move is not None and draft.move.adds else ()
 
 
 def size_of(draft: Draft, node: str) -> int:

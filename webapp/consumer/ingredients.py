@@ -8,7 +8,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from traceability.errors import MalformedError, NotPublishedError, TamperError, UnknownSubjectError
+from traceability.errors import (
+    MalformedError,
+    NotPublishedError,
+    ProofTooLargeError,
+    TamperError,
+    UnknownSubjectError,
+)
 from traceability.identifiers import Batch, Kind, parse_stream, stream_of
 from traceability.supply.epcis.events import begins, inputs_of
 from traceability.verification.journey import Journey
@@ -30,7 +36,12 @@ class State(StrEnum):
     LINKED = "linked"
     UNKNOWN = "unknown"
     PENDING = "pending"
+    TOO_LARGE = "too-large"
     MISMATCH = "mismatch"
+
+
+UNSURE: Final = frozenset({State.UNKNOWN, State.PENDING, State.TOO_LARGE, State.MISMATCH})
+"""What could not be checked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +83,7 @@ class Made:
     @property
     def unsure(self) -> int:
         """How many of those listed could not be checked."""
-        return sum(i.state in {State.UNKNOWN, State.PENDING, State.MISMATCH} for i in _all(self.inputs))
+        return sum(i.state in UNSURE for i in _all(self.inputs))
 
 
 def gather(journey: Journey, load: Callable[[str], Checked], node: str) -> Made:
@@ -145,6 +156,8 @@ class _Gathering:
             return State.UNKNOWN
         except NotPublishedError:
             return State.PENDING
+        except ProofTooLargeError:
+            return State.TOO_LARGE
         except (TamperError, MalformedError):
             return State.MISMATCH
         self.used.append(checked)

@@ -13,7 +13,7 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from traceability.errors import MalformedError, OversizeError, TamperError
+from traceability.errors import MalformedError, ProofTooLargeError, TamperError
 from traceability.operations.cosign import shown_checkpoint
 from traceability.operations.erase import newest_erasure
 from traceability.operations.export import export_bundle
@@ -28,6 +28,8 @@ KEPT_S: Final = 10.0
 
 As long a batch that cannot be shown is told to be so, whatever the log does meanwhile.
 """
+KEPT_TOO_LARGE_S: Final = 600.0
+"""So long a batch is told to be too large, as to find out takes long: a log only grows."""
 KEPT_BYTES: Final = 128 * 1024 * 1024
 """Of all bundles that are kept."""
 
@@ -96,6 +98,7 @@ class Journeys:
 
         Raises:
             UnknownSubjectError, NotPublishedError: see ``export_bundle``.
+            ProofTooLargeError: its bundle is larger than is read.
             TamperError, MalformedError: what is stored does not even make a bundle that can be read.
         """
         as_of = shown_checkpoint(connection, self.node, system_clock())
@@ -137,11 +140,11 @@ class Journeys:
         try:
             bundle = encode_bundle(export_bundle(connection, self.node, batch, as_of=as_of))
             if len(bundle) > MAX_BYTES:
-                raise OversizeError(f"a bundle of {len(bundle)} bytes, at most {MAX_BYTES} are read")
+                raise ProofTooLargeError(f"a bundle of {len(bundle)} bytes, at most {MAX_BYTES} are read")
             verdict = check(bundle, self.node.policy, system_clock())
         except BaseException as error:
-            kept = isinstance(error, (TamperError, MalformedError))
-            entry.until_s, entry.failed = (self._clock() + KEPT_S if kept else -math.inf), kept
+            kept_s = _kept_s(error)
+            entry.until_s, entry.failed = self._clock() + kept_s, kept_s > 0
             entry.result.set_exception(error)
             raise
         entry.until_s, entry.failed = self._clock() + KEPT_S, verdict.journey is None
@@ -157,3 +160,10 @@ class Journeys:
                 return
             taken -= entry.bytes
             del self._kept[batch]
+
+
+def _kept_s(error: BaseException) -> float:
+    """How long a failure is told without looking again; what may be over at any moment never."""
+    if isinstance(error, ProofTooLargeError):
+        return KEPT_TOO_LARGE_S
+    return KEPT_S if isinstance(error, (TamperError, MalformedError)) else -math.inf

@@ -8,7 +8,13 @@ from typing import Any
 
 import pytest
 
-from traceability.errors import MalformedError, NotPublishedError, TamperError, UnknownSubjectError
+from traceability.errors import (
+    MalformedError,
+    NotPublishedError,
+    ProofTooLargeError,
+    TamperError,
+    UnknownSubjectError,
+)
 from traceability.verification.journey import Journey
 from traceability.verification.stays import NO_LIMITS
 from webapp.consumer.ingredients import DEEPEST, LISTED, MOST, State, gather
@@ -69,6 +75,7 @@ def test_each_is_told_once_under_the_batch_nearest_to_the_pages_own():
     [
         (UnknownSubjectError("no"), State.UNKNOWN),
         (NotPublishedError("soon"), State.PENDING),
+        (ProofTooLargeError("large"), State.TOO_LARGE),
         (TamperError("no"), State.MISMATCH),
         (MalformedError("no"), State.MISMATCH),
         (None, State.MISMATCH),

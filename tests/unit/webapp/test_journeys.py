@@ -9,14 +9,14 @@ import pytest
 from sqlalchemy import select
 
 from tests.support.world import make_world
-from traceability.errors import OversizeError, TamperError, UnknownSubjectError
+from traceability.errors import ProofTooLargeError, TamperError, UnknownSubjectError
 from traceability.ledger.state import stream_hash
 from traceability.operations.erase import erase
 from traceability.operations.export import export_bundle
 from traceability.store import models
 from traceability.verification.bundle import encode_bundle
 from webapp.consumer import journeys
-from webapp.consumer.journeys import KEPT_S, Journeys
+from webapp.consumer.journeys import KEPT_S, KEPT_TOO_LARGE_S, Journeys
 
 
 class Counting:
@@ -119,14 +119,16 @@ def test_a_bundle_that_nobody_reads_is_made_once_in_a_while_however_the_log_move
 ):
     monkeypatch.setattr(journeys, "MAX_BYTES", 1_000)
     for _ in range(3):
-        with pytest.raises(OversizeError, match="at most 1000 are read"):
+        with pytest.raises(ProofTooLargeError, match="at most 1000 are read"):
             load(world, kept)
+        now[0] += KEPT_TOO_LARGE_S / 4
         world.event("ship", world.party("Shipper"), world.batch("L3"))
         world.publish()
     assert len(counting.calls) == 1
-    monkeypatch.undo()
-    now[0] = KEPT_S
+    monkeypatch.setattr(journeys, "MAX_BYTES", 1_000_000)
+    now[0] = KEPT_TOO_LARGE_S
     assert load(world, kept).verdict.journey is not None
+    assert len(counting.calls) == 2
 
 
 def test_what_does_not_match_is_told_for_a_while_and_then_looked_at_again(
