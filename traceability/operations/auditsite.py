@@ -33,7 +33,7 @@ from traceability.peer import Peer
 from traceability.verification.freshness import Freshness, check_checkpoint
 from traceability.verification.policy import Policy
 from traceability.witness import memory as memories
-from traceability.witness.evidence import NOTHING, Held, Kind
+from traceability.witness.evidence import Held, Kind
 from traceability.witness.follower import (
     MAX_BUNDLE,
     Follower,
@@ -119,7 +119,7 @@ class SiteAudit:
         try:
             follower.follow(new, body, self._told)
             with self._memory.mirror(new.origin) as mirror:
-                wrong = judge_leaves(mirror, new, NOTHING, self._now_ms // 1000)
+                wrong = judge_leaves(mirror, new, self._now_ms // 1000)
             if wrong is not None:
                 raise wrong
         except LeafMismatchError as error:

@@ -34,7 +34,6 @@ from traceability.ledger.note import Checkpoint
 from traceability.ledger.record import format_time
 from traceability.ledger.tiles import WIDTH, Tiles, entries_path, parse_bundle, tile_path
 from traceability.peer import Peer
-from traceability.witness.evidence import Held
 from traceability.witness.memory import Memory
 from traceability.witness.mirror import Mirror
 
@@ -47,8 +46,8 @@ FOLLOW_S: Final = 2.5
 MAX_BUNDLE: Final = WIDTH * 1_026
 """Bytes of an entry bundle: 256 leaves of 1,024 bytes with their lengths."""
 
-MAX_OFF_S: Final = 300
-"""How far a log's clock may be off by the witness's."""
+MAX_AHEAD_S: Final = 300
+"""How far a log's clock may be ahead of the witness's."""
 OK: Final = 200
 
 Progress = Callable[[int, int], None]
@@ -216,16 +215,15 @@ class Follower:
             return mirror.pages(level, numbers)
 
 
-def judge_leaves(mirror: Mirror, new: Checkpoint, held: Held, now_s: int) -> LeafMismatchError | None:
+def judge_leaves(mirror: Mirror, new: Checkpoint, now_s: int) -> LeafMismatchError | None:
     """Whether a full witness may cosign a checkpoint that fits what it cosigned last.
 
-    The newest state's time is not ahead of the clock. And it is not older than when this witness
-    last cosigned: then there was nothing newer. A log that is seen for the first time, or again after
-    a while, may say that its newest state is old.
+    The newest state's time is not ahead of the clock. It may be old: whoever has an older checkpoint
+    can have that cosigned as of now, so when this witness last cosigned says nothing about the state.
 
     Raises:
         LogConflictError: the copy does not reach there.
-        ClockError: the state's time cannot be, by this clock.
+        ClockError: the state's time is still to come, by this clock.
     """
     if not new.size:
         return None
@@ -240,9 +238,7 @@ def judge_leaves(mirror: Mirror, new: Checkpoint, held: Held, now_s: int) -> Lea
         error.data = data
         error.proof = tuple(mirror.tiles().inclusion_proof(new.size - 1, new.size))
         return error
-    earliest_s = held.time_s - MAX_OFF_S if new.size > held.size else 0
-    if not earliest_s * 1000 <= state.time_ms <= (now_s + MAX_OFF_S) * 1000:
+    if state.time_ms > (now_s + MAX_AHEAD_S) * 1000:
         said, ours = format_time(state.time_ms), format_time(now_s * 1000)
-        last = format_time(held.time_s * 1000)
-        raise ClockError(f"the newest state is of {said}, last cosigned {last}, and it is {ours} here")
+        raise ClockError(f"the newest state is of {said}, and it is {ours} here")
     return None

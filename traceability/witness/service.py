@@ -10,7 +10,7 @@ In this order, and nothing is signed before all of it holds and is on disk:
 
 A full witness asks two things more, and signs only what it has checked and kept itself:
 
-    503  the log's leaves up to there are fetched; the newest state's time is one that can be
+    503  the log's leaves up to there are fetched; the newest state's time is not to come
     422  every leaf follows the rules of records and states (ledger/leaves.py)
 
 Two rules beside the protocol: a checkpoint that the log signed and that does not fit is
@@ -165,7 +165,7 @@ class Service:
             kind, wrong = judge(request, held)
             fits = wrong is None and request.old_size == held.size
             if fits and self.memory.full:
-                wrong = broken or judge_leaves(deciding.mirror, new, held, self._clock())
+                wrong = broken or judge_leaves(deciding.mirror, new, self._clock())
             if wrong and fits:
                 kind, before = Kind.INVALID, deciding.mirror.note() or held.note
             fits = fits and wrong is None
