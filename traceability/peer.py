@@ -64,7 +64,8 @@ class Peer:
         kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
         self.address = address.rstrip("/")
         self._path, self._max_bytes, self._seconds = parts.path.rstrip("/"), max_bytes, seconds
-        self._connection = kind(parts.hostname or "", parts.port, timeout=seconds)
+        port = parts.port or kind.default_port  # without one it would take the end of an IPv6 address
+        self._connection = kind(parts.hostname or "", port, timeout=seconds)
         self._connection.response_class = _bounded(max_bytes + MAX_HEADERS, seconds)
 
     def __enter__(self) -> Peer:
@@ -91,7 +92,7 @@ class Peer:
         kept = self._connection.sock is not None
         try:
             return self._ask(method, path, body)
-        except (OSError, HTTPException) as error:
+        except (OSError, HTTPException, ValueError) as error:  # ValueError: a chunk of -5 bytes
             self._connection.close()
             if not kept or isinstance(error, TimeoutError):
                 raise UnreachableError(f"{self.address}{path} does not answer: {error}") from error
@@ -119,10 +120,11 @@ def require_address(address: str) -> str:
     try:
         parts = urlsplit(address)
         fits = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+        (parts.hostname or "").encode("idna")  # as connecting does: no label is empty or too long
     except ValueError:
         fits = False
     else:
-        fits = fits and not (parts.query or parts.fragment or "@" in parts.netloc)
+        fits = fits and not (parts.query or parts.fragment or set("@%") & set(parts.netloc))
     if not fits or not address.isascii() or not address.isprintable() or " " in address:
         raise SettingsError(f"no address of the form https://host/path: {address[:200]!r}")
     return address

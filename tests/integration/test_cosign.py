@@ -283,6 +283,24 @@ def test_a_witness_that_is_away_is_said_once_and_only_when_it_stays_away(lone, w
     assert (said[1:], cosigner.hindered) == ([("warning", "cosigning goes on")], None)
 
 
+def test_what_nobody_foresaw_is_said_once_and_does_not_end_the_asking(lone, witness, monkeypatch):
+    said, left = Said(), [RuntimeError("once"), RuntimeError("twice")]
+
+    def failing(store, witness):
+        if left:
+            raise left.pop(0)
+        return cosign(store, witness)
+
+    monkeypatch.setattr(program, "RETRY_S", 0.01)
+    monkeypatch.setattr(program, "cosign", failing)
+    cosigner = Cosigner(lone.store, witness, said)
+    cosigner.start()
+    wait_until(lambda: NAME in lines(lone), "a cosignature")
+    cosigner.end()
+    cosigner.join(5)
+    assert said == [("error", "not cosigned"), ("warning", "cosigning goes on")]
+
+
 def test_another_history_is_said_at_once(lone, witness):
     said = Said()
     with answering(http(422, b"no\n")) as address:

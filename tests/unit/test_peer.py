@@ -100,6 +100,20 @@ def test_what_stands_before_an_answer_counts_too():
         peer.get("/a")
 
 
+@pytest.mark.parametrize("size", ["-5", "-1", "x", "f" * 30])
+def test_an_answer_in_chunks_of_no_size_is_no_answer(size: str):
+    def answer(connection: socket.socket, count: int) -> bool:
+        connection.sendall(f"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{size}\r\nok\r\n".encode())
+        return False
+
+    with (
+        answering(answer) as (address, _),
+        Peer(address, seconds=5, max_bytes=9) as peer,
+        pytest.raises(UnreachableError, match="does not answer"),
+    ):
+        peer.get("/a")
+
+
 def test_no_redirect_is_followed():
     def answer(connection: socket.socket, count: int) -> bool:
         connection.sendall(b"HTTP/1.1 301 M\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n")
@@ -115,6 +129,7 @@ def test_no_redirect_is_followed():
     [
         *("", "x", "ftp://x", "//x/y", "http://", "https://:80", "http://a@x", "http://x/?y", "http://x/#y"),
         *("http://x:99999", "http://x:0", "http://x /", "http://x\n", "http://\xe9.example"),
+        *("http://a..b", "http://./log", f"http://{'a' * 64}.example", "http://[::1%25x]/", "http://a%20b"),
     ],
 )
 def test_what_is_no_address_of_a_place_is_refused(address: str):
@@ -125,3 +140,8 @@ def test_what_is_no_address_of_a_place_is_refused(address: str):
 @pytest.mark.parametrize("address", ["http://127.0.0.1:1/log", "https://node.example", "http://[::1]:8/log/"])
 def test_addresses_are_taken_as_they_are(address: str):
     assert require_address(address) == address
+
+
+def test_an_ipv6_address_without_a_port_is_asked_at_the_usual_one():
+    with Peer("http://[::1]/log", seconds=1, max_bytes=9) as peer:
+        assert (peer._connection.host, peer._connection.port) == ("::1", 80)

@@ -62,7 +62,7 @@ class Cosigner(threading.Thread):
     def turn(self) -> Cosigned | None:
         """Ask once."""
         try:
-            done = cosign(self._store, self._witness)
+            done = self._ask()
         except TraceabilityError as error:
             self._fail(error)
             return None
@@ -70,6 +70,15 @@ class Cosigner(threading.Thread):
             self._say("warning", "cosigning goes on")
         self.hindered = self._failing_since = None
         return done
+
+    def _ask(self) -> Cosigned | None:
+        try:
+            return cosign(self._store, self._witness)
+        except TraceabilityError:
+            raise
+        except Exception as error:
+            # Nobody foresaw it; the thread lives on, as this witness may be needed for the quorum.
+            raise TraceabilityError(f"{type(error).__name__}: {error}") from error
 
     def _fail(self, error: TraceabilityError) -> None:
         now = self._clock()
