@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 
 from tests.support.leaves import LeafLog, TileServer, grown, tiles_of
 from traceability.__main__ import main
-from traceability.ledger.note import ED25519, VerifierKey
-from traceability.ledger.tiles import encode_bundle, parse_bundle
+from traceability.ledger import merkle
+from traceability.ledger.note import ED25519, Checkpoint, Note, VerifierKey, sign_note
+from traceability.ledger.tiles import WIDTH, encode_bundle, parse_bundle, parse_tile_path
 from traceability.signing.keys import PrivateKey
 from traceability.verification.policy import Policy, format_policy
+from traceability.witness.follower import PORTION
 
 REGISTRAR = VerifierKey("node.example/registrar", ED25519, PrivateKey.from_seed(b"\x09" * 32).public)
 Run = Callable[..., tuple[int, dict[str, object], list[dict[str, str]]]]
@@ -69,6 +72,34 @@ def test_an_entry_that_is_not_what_was_signed_is_named(site: TileServer, audit: 
     code, _, found = audit()
     assert code == 1
     assert ("leaf", "leaf 263") in where(found)
+
+
+def test_a_site_that_keeps_back_the_tile_of_a_wrong_entry_is_found_all_the_same(site: TileServer, audit: Run):
+    site.lies["tile/entries/001"] = site.log.served("tile/entries/000")
+    site.lies["tile/0/000"] = b""
+    code, _, found = audit()
+    assert (code, where(found)) == (1, [("log", "leaves from 0 on")])
+
+
+def test_of_what_a_log_announces_no_more_is_asked_for_than_it_serves(site: TileServer, audit: Run):
+    """It signs a size that nobody could fetch, and serves whatever it is asked for."""
+    text = Checkpoint(site.log.origin, 2**40, b"\5" * 32).text()
+    site.lies["checkpoint"] = Note(text, (sign_note(text, site.log.origin, site.log.key),)).encode()
+    bundle, hashes = encode_bundle([b"x"] * WIDTH), merkle.leaf_hash(b"x") * WIDTH
+
+    def answer(request: BaseHTTPRequestHandler) -> bool:
+        if request.path.endswith("/checkpoint") or len(site.asked) > 200:
+            return False
+        place = parse_tile_path(request.path.removeprefix("/log/"))
+        body = bundle if place.level is None else hashes[: 32 * place.width]
+        request.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+        return True
+
+    site.answer = answer
+    code, _, found = audit()
+    assert (code, where(found)) == (1, [("log", "leaves from 0 on")])
+    entries = [path for path in site.asked if path.startswith("tile/entries/")]
+    assert len(entries) == 2 * PORTION
 
 
 @pytest.mark.parametrize(("path", "level", "number"), [("0/000", 0, 0), ("0/001", 0, 1), ("1/000.p/2", 1, 0)])
