@@ -12,11 +12,13 @@ import pytest
 from tests.support.leaves import LeafLog, TileServer, grown, tiles_of
 from traceability.__main__ import main
 from traceability.ledger import merkle
-from traceability.ledger.note import ED25519, Checkpoint, Note, VerifierKey, sign_note
+from traceability.ledger.note import ED25519, Checkpoint, Note, VerifierKey, parse_checkpoint, sign_note
 from traceability.ledger.tiles import WIDTH, encode_bundle, parse_bundle, parse_tile_path
+from traceability.operations.auditsite import SiteAudit, audit_memory
+from traceability.peer import Peer
 from traceability.signing.keys import PrivateKey
 from traceability.verification.policy import Policy, format_policy
-from traceability.witness.follower import PORTION
+from traceability.witness.follower import MAX_BUNDLE, PORTION, LogSite
 
 REGISTRAR = VerifierKey("node.example/registrar", ED25519, PrivateKey.from_seed(b"\x09" * 32).public)
 Run = Callable[..., tuple[int, dict[str, object], list[dict[str, str]]]]
@@ -163,6 +165,53 @@ def test_a_monitor_sees_another_history_and_keeps_both(
     said = capsys.readouterr().out
     assert first.decode() in said
     assert site.log.note(site.log.size).decode() in said
+
+
+UNFINISHED: dict[str, Callable[[TileServer], object]] = {
+    "cut off": lambda site: site.lies.update({"tile/entries/000.p/30": b""}),
+    "a wrong tile": lambda site: site.lies.update({"tile/0/000.p/30": b"\1" * 32 * 30}),
+    "a wrong leaf": lambda site: site.log.records("a", seq=1).end(),
+}
+
+
+@pytest.mark.parametrize("first", UNFINISHED)
+def test_a_monitor_judges_by_what_it_was_shown_though_that_did_not_match(
+    site: TileServer, audit: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str], first: str
+):
+    site.log = log = grown(30)
+    UNFINISHED[first](site)
+    policy, kept = str(tmp_path / "policy"), str(tmp_path / "kept")
+    words = ["audit", "--url", site.url, "--policy", policy, "--data", kept]
+    assert main(words) == 1
+    capsys.readouterr()
+    size = log.size
+    site.lies = {"checkpoint": log.note(20)}
+    code, _, found = audit(keeps=True)
+    assert (code, where(found)) == (1, [("log", "checkpoint")])
+    assert f"shows 20 leaves, and has shown {size}" in found[0]["text"]
+    site.lies.clear()
+    for more in (0, 40):
+        site.log = rewritten(log, size + more)
+        code, _, found = audit(keeps=True)
+        assert (code, where(found)) == (1, [("fork", "checkpoint")])
+        assert main(words) == 1
+        said = capsys.readouterr().out
+        assert log.note(size).decode() in said
+        assert site.log.note(site.log.size).decode() in said
+
+
+def test_tiles_are_compared_as_far_as_the_checkpoint_goes(site: TileServer, tmp_path: Path):
+    """Another audit has read more into the same folder meanwhile."""
+    policy = Policy(site.log.verifier, REGISTRAR)
+    with audit_memory(tmp_path, policy) as memory:
+        before = parse_checkpoint(site.log.text(site.log.size))
+        site.log.records("a", "b").end()
+        now_ms = site.log.now_ms
+        assert SiteAudit(site.url, policy, memory, now_ms).run().ok
+        late = SiteAudit(site.url, policy, memory, now_ms)
+        with Peer(late.url, seconds=5, max_bytes=MAX_BUNDLE) as peer:
+            late._compare_tiles(LogSite(peer, before.size), 0, before)
+        assert late._findings == []
 
 
 def test_a_site_that_is_away_is_no_finding(

@@ -27,6 +27,7 @@ from traceability.errors import (
     UnreachableError,
 )
 from traceability.ledger import merkle, note
+from traceability.ledger.leaves import Found
 from traceability.ledger.tiles import WIDTH, Tiles
 from traceability.operations.audit.report import Finding, Progress, Report
 from traceability.peer import Peer
@@ -78,8 +79,9 @@ class SiteAudit:
         held = self._memory.held(origin)
         with Peer(self.url, seconds=FETCH_S, max_bytes=MAX_BUNDLE) as peer:
             new = self._checkpoint(peer)
-            if new is not None and self._agrees(held, *new):
-                self._read(LogSite(peer, new[0].size), held, *new)
+            shown = self._shown(held)
+            if new is not None and self._agrees(shown, *new):
+                self._read(LogSite(peer, new[0].size), held, shown, *new)
         with self._memory.mirror(origin) as mirror:
             reach = mirror.reach()
         counts = {"leaves": reach.size, "streams": reach.streams, "tiles": self._tiles}
@@ -101,23 +103,33 @@ class SiteAudit:
             return None
         return checkpoint, body
 
-    def _agrees(self, held: Held, new: note.Checkpoint, body: bytes) -> bool:
+    def _shown(self, held: Held) -> Held:
+        """The newest checkpoint that was shown before, though it may not have been read, or not match."""
+        with self._memory.mirror(self._policy.log.name) as mirror:
+            body = mirror.note()
+        if not body:
+            return held
+        read = note.parse_checkpoint(note.parse_note(body).text)
+        return Held(read.size, read.root, body) if read.size > held.size else held
+
+    def _agrees(self, shown: Held, new: note.Checkpoint, body: bytes) -> bool:
         """Whether it can have grown from what was shown before, as far as sizes tell."""
         with self._memory.mirror(new.origin) as mirror:
             size = mirror.reach().size
             root = mirror.tiles().root(new.size) if new.size <= size else new.root
-        if root != new.root:
+        if new.root != (shown.root if new.size == shown.size else root):
             self._found(Kind.FORK, "checkpoint", f"another root of {new.size} leaves than was shown before")
-            self._keep(Kind.FORK, held, new, body)
+            self._keep(Kind.FORK, shown, new, body)
             return False
-        if new.size < held.size:
-            self._found("log", "checkpoint", f"the log shows {new.size} leaves, and has shown {held.size}")
+        if new.size < shown.size:
+            self._found("log", "checkpoint", f"the log shows {new.size} leaves, and has shown {shown.size}")
             return False
         return True
 
-    def _read(self, site: LogSite, held: Held, new: note.Checkpoint, body: bytes) -> None:
+    def _read(self, site: LogSite, held: Held, shown: Held, new: note.Checkpoint, body: bytes) -> None:
         follower = Follower(self._memory, seconds=math.inf, fetch_s=FETCH_S)
         try:
+            self._remember(site, shown, new, body)
             follower.follow(new, body, self._told)
             with self._memory.mirror(new.origin) as mirror:
                 wrong = judge_leaves(mirror, new, self._now_ms // 1000)
@@ -125,14 +137,14 @@ class SiteAudit:
                 raise wrong
         except LeafMismatchError as error:
             self._found(error.code, f"leaf {error.leaf}", str(error))
-            self._keep(Kind.INVALID, held, new, body, error)
+            self._keep(Kind.INVALID, shown, new, body, error)
             return
         except ClockError as error:
             self._found(error.code, f"leaf {new.size - 1}", str(error))
         except ForeignTilesError as error:
-            if self._is_forked(site, held, new):
-                self._found("fork", "checkpoint", f"its first {held.size} leaves are not those shown before")
-                self._keep(Kind.UNPROVEN, held, new, body)
+            if self._is_forked(site, shown, new):
+                self._found("fork", "checkpoint", f"its first {shown.size} leaves are not those shown before")
+                self._keep(Kind.UNPROVEN, shown, new, body)
             else:
                 self._explain(site, new, str(error))
             return
@@ -141,39 +153,51 @@ class SiteAudit:
             with self._memory.deciding(new.origin) as deciding:
                 deciding.advance(held, Held(new.size, new.root, body, self._now_ms // 1000))
 
+    def _remember(self, site: LogSite, shown: Held, new: note.Checkpoint, body: bytes) -> None:
+        """Keep what is shown before it is read: whatever comes of that, the next time is judged by it.
+
+        Raises:
+            ForeignTilesError: the tiles do not show that it grew from what was shown before.
+        """
+        if shown.size:
+            site.prove(shown.size, shown.root, new)
+        with self._memory.deciding(new.origin) as deciding:
+            reach = deciding.mirror.reach()
+            deciding.mirror.keep(reach, Found(reach, {}), (), {}, body)
+
     def _compare_tiles(self, site: LogSite, first: int, new: note.Checkpoint) -> None:
         """The hash tiles over leaves that are new, with those that the leaves give."""
         level = 0
         while new.size >> (8 * level):
             count = new.size >> (8 * level)
             for number in range((first >> (8 * level)) // WIDTH, -(-count // WIDTH)):
-                self._compare_tile(site, new.origin, level, number)
+                self._compare_tile(site, new.origin, level, number, min(WIDTH, count - number * WIDTH))
                 if self._progress is not None:
                     self._progress(f"tiles of level {level}", min((number + 1) * WIDTH, count), count)
             level += 1
 
-    def _compare_tile(self, site: LogSite, origin: str, level: int, number: int) -> None:
+    def _compare_tile(self, site: LogSite, origin: str, level: int, number: int, width: int) -> None:
         self._tiles += 1
         with self._memory.mirror(origin) as mirror:
-            own = mirror.tile(level, number)
+            own = mirror.tile(level, number)[: width * merkle.HASH_SIZE]
         served = site.tile(level, number)
         wrong = _first_difference(_hashes(own), _hashes(served))
         if wrong is not None:
             where = f"tile {number} of level {level}"
             self._found("tile", where, f"hash {wrong} is not that of what the log's entries give")
 
-    def _is_forked(self, site: LogSite, held: Held, new: note.Checkpoint) -> bool:
+    def _is_forked(self, site: LogSite, shown: Held, new: note.Checkpoint) -> bool:
         """Whether the tiles prove that the signed tree does not begin with the one that was shown before."""
-        if not held.size:
+        if not shown.size:
             return False
         tiles = Tiles(site.tile)
         try:
-            root = tiles.root(held.size)
-            proof = tiles.consistency_proof(held.size, new.size)
-            merkle.verify_consistency(held.size, new.size, root, new.root, proof)
+            root = tiles.root(shown.size)
+            proof = tiles.consistency_proof(shown.size, new.size)
+            merkle.verify_consistency(shown.size, new.size, root, new.root, proof)
         except TamperError:
             return False
-        return root != held.root
+        return root != shown.root
 
     def _explain(self, site: LogSite, new: note.Checkpoint, text: str) -> None:
         """Name what does not lead to the signed root: an entry, a tile of leaf hashes, or what is above.
@@ -194,9 +218,9 @@ class SiteAudit:
         self._found("log", f"leaves from {size} on", text)
 
     def _keep(
-        self, kind: Kind, held: Held, new: note.Checkpoint, body: bytes, wrong: TamperError | None = None
+        self, kind: Kind, shown: Held, new: note.Checkpoint, body: bytes, wrong: TamperError | None = None
     ) -> None:
-        found = accusation(kind, new, body, held.note, self._now_ms // 1000, wrong)
+        found = accusation(kind, new, body, shown.note, self._now_ms // 1000, wrong)
         with self._memory.deciding(new.origin) as deciding:
             deciding.keep(found, note.parse_note(body).text)
 

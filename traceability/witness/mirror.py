@@ -60,7 +60,7 @@ class Mirror:
         return Reach(*row) if row else START
 
     def note(self) -> bytes:
-        """The signed checkpoint that the newest leaf was proven to be in; b"" before the first."""
+        """The signed checkpoint that all leaves were proven to be in; b"" before the first."""
         row = self._one("SELECT note FROM reach WHERE origin = ?")
         return bytes(row[0]) if row else b""
 
