@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.cosigned import Cosigner
 from tests.support.leaves import LeafLog, TileServer, grown, tiles_of
 from traceability.__main__ import main
 from traceability.ledger import merkle
@@ -18,6 +19,7 @@ from traceability.operations.auditsite import SiteAudit, audit_memory
 from traceability.peer import Peer
 from traceability.signing.keys import PrivateKey
 from traceability.verification.policy import Policy, format_policy
+from traceability.verification.quorum import Quorum, Witness
 from traceability.witness.follower import MAX_BUNDLE, PORTION, LogSite
 
 REGISTRAR = VerifierKey("node.example/registrar", ED25519, PrivateKey.from_seed(b"\x09" * 32).public)
@@ -49,6 +51,15 @@ def test_an_honest_site_matches_and_all_of_it_was_read(site: TileServer, audit: 
     size = site.log.size
     assert audit() == (0, {"leaves": size, "streams": 3, "tiles": 4}, [])
     assert {f"tile/entries/00{i}" for i in range(2)} < set(site.asked)
+
+
+def test_a_checkpoint_that_too_few_witnesses_signed_is_not_known_to_be_the_only_one(
+    site: TileServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    quorum = Quorum((Witness("east", Cosigner("east").verifier),), wanted="east")
+    (tmp_path / "policy").write_text(format_policy(Policy(site.log.verifier, REGISTRAR, quorum)))
+    assert main(["audit", "--url", site.url, "--policy", str(tmp_path / "policy")]) == 2
+    assert "quorum-not-met" in capsys.readouterr().out
 
 
 def where(findings: list[dict[str, str]]) -> list[tuple[str, str]]:

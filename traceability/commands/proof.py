@@ -20,6 +20,7 @@ from traceability.operations.export import export_bundle
 from traceability.signing.disclosure import Audience
 from traceability.store.engine import system_clock
 from traceability.verification.bundle import encode_bundle
+from traceability.verification.freshness import FreshnessCode
 from traceability.verification.policy import parse_policy
 from traceability.verification.verdict import check
 from traceability.witness import pages
@@ -75,7 +76,10 @@ def add(verbs: Verbs) -> None:
 
 def _audit(args: argparse.Namespace) -> Answer:
     if (args.url is None) != (args.policy is None) or (args.data and args.url is None):
-        raise SettingsError("--url and --policy go together, and --data with them")
+        raise SettingsError(
+            "an audit of a site needs --url and --policy; --data is for it alone",
+            remedy="Give the address, and the policy as you got it from somebody you trust.",
+        )
     if args.url is not None:
         return _audit_site(args)
     with opened() as here:
@@ -91,7 +95,9 @@ def _audit_site(args: argparse.Namespace) -> Answer:
         kept = () if report.ok else pages.evidence(memory).splitlines()
     fresh = {} if run.freshness is None else {"freshness": run.freshness.to_json()}
     said = () if run.freshness is None else (run.freshness.text,)
-    return Answer(report.to_json() | fresh, (*report.lines(), *said, *kept), 0 if report.ok else 1)
+    known = run.freshness is None or run.freshness.code is FreshnessCode.FRESH
+    code = (0 if known else 2) if report.ok else 1
+    return Answer(report.to_json() | fresh, (*report.lines(), *said, *kept), code)
 
 
 def _verify(args: argparse.Namespace) -> Answer:
