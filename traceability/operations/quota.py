@@ -138,9 +138,10 @@ class Quota:
             limit = OWN_QUOTA if self._began(draft, uri) else QUOTA
         if self._regulator or self._spent[uri] + size <= limit:
             return
+        stay = f", and a stay in an asset counts as {STAY:,}" if uri in _entering(draft) else ""
         raise QuotaError(
             f"{self._party} has recorded {self._spent[uri]:,} bytes about {uri}, and this event would take "
-            f"{size:,} more in its proof: at most {limit:,} are taken from one party"
+            f"{size:,} more in its proof: at most {limit:,} are taken from one party{stay}"
         )
 
     def _began(self, draft: Draft, uri: str) -> bool:
