@@ -201,10 +201,11 @@ def test_a_monitor_judges_by_what_it_was_shown_though_that_did_not_match(
     assert (code, where(found)) == (1, [("log", "checkpoint")])
     assert f"shows 20 leaves, and has shown {size}" in found[0]["text"]
     site.lies.clear()
-    for more in (0, 40):
+    for more, text in ((0, f"another root of {size} leaves"), (40, f"its first {size} leaves are not")):
         site.log = rewritten(log, size + more)
         code, _, found = audit(keeps=True)
         assert (code, where(found)) == (1, [("fork", "checkpoint")])
+        assert text in found[0]["text"]
         assert main(words) == 1
         said = capsys.readouterr().out
         assert log.note(size).decode() in said
