@@ -172,9 +172,12 @@ def test_every_stream_is_proved_present_and_others_absent(site: FlaskClient, tol
         (f"index={MAX}", 404, "unknown-subject"),
         ("index=0&size=0", 404, "unknown-subject"),
         ("index=0&size=2", 404, "unknown-subject"),
+        (f"index=0&size={MAX + 1}", 404, "unknown-subject"),
+        (f"index={MAX + 1}&size={MAX + 1}", 404, "unknown-subject"),
         ("index=1&size=1", 404, "unknown-subject"),
         (f"first=1&second={MAX}", 404, "unknown-subject"),
         (f"first={MAX}", 404, "unknown-subject"),
+        (f"first={MAX + 1}&second={MAX + 1}", 404, "unknown-subject"),
     ],
 )
 def test_what_cannot_be_proved_is_refused_with_a_remedy(
