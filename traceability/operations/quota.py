@@ -42,8 +42,8 @@ from traceability.supply.recall import MEMBER
 
 QUOTA: Final = 8 * 1024 * 1024
 OWN_QUOTA: Final = 24 * 1024 * 1024
-ASSET_QUOTA: Final = 1536 * 1024
-STAY: Final = 768 * 1024
+ASSET_QUOTA: Final = 768 * 1024
+STAY: Final = 256 * 1024
 FEW: Final = 16
 LARGE: Final = 16 * 1024
 SHORT: Final = 128
