@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import axe_playwright_python
 import pytest
 from sqlalchemy import update
 
+from tests.support.browser import broken_rules
 from tests.support.web import served
 from tests.support.world import GTIN, LIMITS, make_world, tell_story
 from traceability.identifiers import Batch
@@ -24,8 +23,6 @@ from traceability.supply.recall import Recall, State, recall_events
 
 pytestmark = pytest.mark.browser
 
-AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js").read_text("utf-8")
-RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 CLOSED = Batch(GTIN, "L1").path
 PENDING, BROKEN = Batch(GTIN, "PENDING").path, Batch(GTIN, "BROKEN").path
 MADE, HELD, RECALLED = (Batch(GTIN, lot).path for lot in ("MADE", "HELD", "RECALLED"))
@@ -121,14 +118,6 @@ def opened(chromium):
     assert [text for text in said if "server responded with a status of" not in text] == []
 
 
-def violations(page):
-    """What axe finds wrong with everything unfolded."""
-    page.evaluate("for (const d of document.querySelectorAll('details')) d.open = true")
-    page.evaluate(AXE)
-    found = page.evaluate("rules => axe.run({runOnly: rules, resultTypes: ['violations']})", RULES)
-    return [(v["id"], n["html"][:200]) for v in found["violations"] for n in v["nodes"]]
-
-
 def overflow(page):
     return page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
 
@@ -143,7 +132,7 @@ def test_pages_are_accessible_at_both_widths_languages_and_schemes(opened, addre
         page.emulate_media(color_scheme=scheme)
         answer = page.goto(f"{address}{path}{separator}lang={lang}")
         assert answer.status == status
-        assert violations(page) == [], (width, scheme, lang)
+        assert broken_rules(page) == [], (width, scheme, lang)
         assert overflow(page) == 0
 
 
@@ -151,7 +140,7 @@ def test_pages_are_accessible_at_both_widths_languages_and_schemes(opened, addre
 def test_the_page_of_an_empty_node_is_accessible(opened, empty, scheme):
     page = opened(f"{empty}/?lang=en", scheme=scheme)
     assert "traceability batch new" in page.inner_text("pre")
-    assert violations(page) == []
+    assert broken_rules(page) == []
     assert overflow(page) == 0
 
 

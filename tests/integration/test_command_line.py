@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import fcntl
+import hashlib
 import json
 import os
 import re
@@ -518,6 +519,13 @@ def test_doctor_finds_a_healthy_node_fit(node):
     )
     assert levels["secure_delete"] == "ok"
     assert levels["broker"] == "warn"
+
+
+def test_doctor_names_the_hash_of_the_file_that_checks_in_browsers(tmp_path):
+    path = tmp_path / "verify.html"
+    assert (doctor.check_verifier(path).level, doctor.check_verifier(path).found) == ("warn", "not built")
+    path.write_bytes(b"abc")
+    assert hashlib.sha256(b"abc").hexdigest() in doctor.check_verifier(path).found
 
 
 def test_doctor_names_what_is_broken_and_what_to_do(node, tmp_path, monkeypatch):

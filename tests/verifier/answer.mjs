@@ -1,11 +1,15 @@
 // Answers, line by line, what the verifier in JavaScript says: {bundle, policy, nowMs, code} in, the verdict out.
 import { createInterface } from "node:readline";
-import { TraceabilityError, checkNow } from "../../webapp/verifier/verify.js";
+import { isDeepStrictEqual } from "node:util";
+import { TraceabilityError, check, checkNow } from "../../webapp/verifier/verify.js";
 
-function answer({ bundle, policy, nowMs, code }) {
+/** The verdict of both ways: at once, and as a page asks, with the runtime's own Ed25519. */
+async function answer({ bundle, policy, nowMs, code }) {
   try {
     const given = policy === null ? null : new Uint8Array(Buffer.from(policy, "base64"));
-    const verdict = checkNow(new Uint8Array(Buffer.from(bundle, "base64")), given, nowMs, code);
+    const data = new Uint8Array(Buffer.from(bundle, "base64"));
+    const verdict = checkNow(data, given, nowMs, code), paged = await check(data, given, { nowMs, code });
+    if (!isDeepStrictEqual(paged.toJson(), verdict.toJson())) return { differing: paged.toJson() };
     return { verdict: verdict.toJson(), lines: verdict.lines() };
   } catch (error) {
     return error instanceof TraceabilityError ? { refused: error.code } : { crashed: error.stack };
@@ -13,5 +17,5 @@ function answer({ bundle, policy, nowMs, code }) {
 }
 
 for await (const line of createInterface({ input: process.stdin })) {
-  process.stdout.write(`${JSON.stringify(answer(JSON.parse(line)))}\n`);
+  process.stdout.write(`${JSON.stringify(await answer(JSON.parse(line)))}\n`);
 }

@@ -2,6 +2,7 @@
 // A case is a list of arguments; an answer is what came back, or {refused: code}.
 
 import { createInterface } from "node:readline";
+import { quickVerifier } from "../../webapp/verifier/crypto.js";
 import { TraceabilityError } from "../../webapp/verifier/errors.js";
 import * as errors from "../../webapp/verifier/errors.js";
 import * as gs1 from "../../webapp/verifier/gs1/index.js";
@@ -14,12 +15,13 @@ import * as record from "../../webapp/verifier/ledger/record.js";
 import * as state from "../../webapp/verifier/ledger/state.js";
 import * as stay from "../../webapp/verifier/ledger/stay.js";
 import * as tracecode from "../../webapp/verifier/ledger/tracecode.js";
+import * as memory from "../../webapp/verifier/memory.js";
 import * as media from "../../webapp/verifier/media.js";
 import * as cbor from "../../webapp/verifier/signing/cbor.js";
 import * as cose from "../../webapp/verifier/signing/cose.js";
 import * as jose from "../../webapp/verifier/signing/jose.js";
 import * as kept from "../../webapp/verifier/signing/kept.js";
-import { PublicKey } from "../../webapp/verifier/signing/keys.js";
+import { DeferringKey, PublicKey } from "../../webapp/verifier/signing/keys.js";
 import * as keystatement from "../../webapp/verifier/signing/keystatement.js";
 import * as parts from "../../webapp/verifier/signing/parts.js";
 import * as revocation from "../../webapp/verifier/signing/revocation.js";
@@ -44,8 +46,16 @@ const QUESTIONS = {
   ed25519: (raw, message, signature) => new PublicKey(raw).verify(message, signature) ?? true,
   ed25519Often: (raw, pairs) => {
     const key = new PublicKey(raw);
-    return pairs.map(([message, signature]) => answer("verified", [], () => key.verify(message, signature) ?? true));
+    const verified = ([message, signature]) => answer("verified", [], () => key.verify(message, signature) ?? true);
+    return Promise.all(pairs.map(verified));
   },
+  quick: async (raw, message, signature) => {
+    const verify = await quickVerifier(), put = (key, ...signed) => { asked = verify(key.raw, ...signed); };
+    let asked;
+    new DeferringKey(new PublicKey(raw), put).verify(message, signature);
+    return asked;
+  },
+  quickFrom: async (kind) => (await quickVerifier(SUBTLES[kind])) !== null,
   cborDecode: (data, maxDepth) => floats(cbor.decode(data, maxDepth)),
   cborAgain: (data) => cbor.encode(cbor.decode(data)),
   json: (text) => {
@@ -111,12 +121,67 @@ const QUESTIONS = {
   parseNodeName: identifiers.parseNodeName,
   parseKey: (text) => [gs1.parseKey(text), gs1.parseKey(text).path, gs1.parseKey(text).restricted],
   canonical: (uri, node) => [identifiers.canonical(uri, node), identifiers.streamOf(uri, node)],
+  remembered: (vkey, kept, seen) => {
+    const storage = kept === false ? null : new Storage(kept), log = note.parseVkey(vkey);
+    const codes = seen.map(([text, timeMs, proof, asked]) => {
+      const remembering = new memory.Memory(storage, log), now = new memory.Accepted(text, timeMs);
+      const wanted = remembering.wanted(now);
+      return [remembering.compare(now, proof && memory.parseGrowth(proof), asked).code, wanted];
+    });
+    return [codes, storage && [...storage.items.values()], new memory.Memory(storage, log).evidence()];
+  },
+  forgotten: (names) => {
+    const storage = new Storage(null);
+    names.forEach((name) => storage.setItem(name, ""));
+    memory.forget(storage);
+    return [...storage.items.keys()];
+  },
+  after: (code, statuses, exitCode) =>
+    [statuses.map(([name, status]) => memory.statusAfter(code, name, status)), memory.exitAfter(code, exitCode)],
   batch: (gtin, lot) => new identifiers.Batch(gtin, lot).uri("node.example"),
 };
 
-function answer(question, args, ask = QUESTIONS[question]) {
+/** A browser's storage; what is kept at first stands under any name, and `true` stands for one that is full. */
+class Storage {
+  constructor(kept) {
+    Object.assign(this, { kept, items: new Map() });
+  }
+
+  get length() {
+    return this.items.size;
+  }
+
+  key(position) {
+    return [...this.items.keys()][position];
+  }
+
+  getItem(name) {
+    return this.items.get(name) ?? (typeof this.kept === "string" ? this.kept : null);
+  }
+
+  setItem(name, text) {
+    if (this.kept === true) throw new DOMException("full", "QuotaExceededError");
+    this.items.set(name, text);
+  }
+
+  removeItem(name) {
+    this.items.delete(name);
+  }
+}
+
+/** What a browser may have in the place of an Ed25519 that keeps to the rule. */
+const importKey = async () => ({});
+const SUBTLES = {
+  own: globalThis.crypto.subtle,
+  none: null,
+  lenient: { importKey, verify: async () => true },
+  refusing: { importKey, verify: async () => false },
+  ignorant: { importKey: async () => { throw new DOMException("Ed25519", "NotSupportedError"); } },
+};
+
+async function answer(question, args, ask = QUESTIONS[question]) {
   try {
-    return described(ask(...args.map(read)));
+    return described(await ask(...args.map(read)));
   } catch (error) {
     if (error instanceof TraceabilityError) return { refused: error.code };
     return { failed: String(error?.stack ?? error) };
@@ -156,5 +221,7 @@ function ieee754(number) {
 
 for await (const line of createInterface({ input: process.stdin })) {
   const { question, cases } = JSON.parse(line);
-  process.stdout.write(`${JSON.stringify(cases.map((args) => answer(question, args)))}\n`);
+  const answers = [];
+  for (const args of cases) answers.push(await answer(question, args));
+  process.stdout.write(`${JSON.stringify(answers)}\n`);
 }

@@ -42,6 +42,10 @@ def lies_of_devices(told: Told) -> Iterator[Lie]:
         yield f"header {number}", partial(_stated, told, bundle, kind, content, headers, payload)
     for number, body in enumerate(_packs(logger.uri)):
         yield f"pack {number}", partial(_stated, told, bundle, media.FRAME, media.SENML_CBOR, usual, body)
+    genuine = _signed(told, media.FRAME, media.SENML_CBOR, usual, payload)
+    for number in (-1, -32, -33, -64):
+        body = genuine[:number] + bytes([genuine[number] ^ 1]) + genuine[len(genuine) + number + 1 :]
+        yield f"device signature {number}", partial(add, told, bundle, media.FRAME, body)
     early = usual | {frame.CLOCK: 0, cose.CLAIMS: {k: v for k, v in usual[cose.CLAIMS].items() if k != 6}}
     for number, time in enumerate((0, 103, 104, 104.9995, 2**28 - 1, 2**28, 1_767_225_600, -1)):
         body = _pack(logger.uri, {-3: time, 0: "air", 2: 4.0})
@@ -65,8 +69,12 @@ def _head(told: Told) -> dict[int, Any]:
 def _stated(
     told: Told, bundle: Bundle, kind: str, content: str, headers: dict[int, Any], payload: bytes
 ) -> bytes:
-    body = cose.sign1(told.logger.key, typ=kind, content_type=content, headers=headers, payload=payload)
+    body = _signed(told, kind, content, headers, payload)
     return add(told, bundle, kind if kind in media.RECORDED else media.FRAME, body)
+
+
+def _signed(told: Told, kind: str, content: str, headers: dict[int, Any], payload: bytes) -> bytes:
+    return cose.sign1(told.logger.key, typ=kind, content_type=content, headers=headers, payload=payload)
 
 
 def _heads(usual: dict[int, Any]) -> Iterator[tuple[dict[int, Any], str]]:

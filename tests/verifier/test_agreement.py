@@ -46,6 +46,12 @@ def test_both_verifiers_say_the_same_of_every_bundle(
     assert len(every) > 10_000
 
 
+def test_a_device_s_signature_that_is_none_is_found_where_the_browser_s_own_ed25519_is_asked(told: Told):
+    chosen = [case for case in cases(told) if "device signature" in case.name]
+    asked, differing = disagreements(chosen)
+    assert (asked >= 4, differing) == (True, [])
+
+
 def sample(every: list[Case], seed: int) -> list[Case]:
     """As many as the suite has time for; they come in another order in another run."""
     return random.Random(seed).sample(every, SAMPLE)

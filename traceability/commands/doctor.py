@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -86,6 +89,7 @@ def examine(environ: Mapping[str, str]) -> list[Finding]:
         check_sqlite(sqlite3.sqlite_version_info),
         *_node(settings),
         _broker(settings.mqtt_url),
+        *_verifier(),
     ]
 
 
@@ -189,6 +193,21 @@ def _broker(url: str) -> Finding:
         return Finding("broker", OK, f"{url} answers MQTT")
     advice = "Start it: traceability run, or the broker that FT_MQTT_URL names."
     return Finding("broker", WARN, f"{url} does not answer MQTT", advice)
+
+
+def _verifier() -> list[Finding]:
+    site = find_spec("webapp")
+    if site is None or site.origin is None:
+        return []
+    return [check_verifier(Path(site.origin).with_name("static") / "built" / "verify.html")]
+
+
+def check_verifier(path: Path) -> Finding:
+    """Whether the file that checks in a browser was built, and the hash by which others know it."""
+    if not path.is_file():
+        advice = "make verifier builds it; without it nobody can check in a browser."
+        return Finding("verify.html", WARN, "not built", advice)
+    return Finding("verify.html", OK, f"SHA-256 {hashlib.sha256(path.read_bytes()).hexdigest()}")
 
 
 def _failed(check: str, error: TraceabilityError) -> Finding:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Final
 
@@ -34,10 +35,20 @@ def bundle_of(gtin: str, lot: str) -> str:
 def _page(batch: Batch | None) -> str:
     http.allow_fetching()
     built = is_built()
-    return render_template("verify.html", batch=batch, program=PROGRAM if built else None, whole=WHOLE)
+    return render_template(
+        "verify.html",
+        batch=batch,
+        program=PROGRAM if built else None,
+        whole=WHOLE,
+        sha256=hashlib.sha256(_built(WHOLE).read_bytes()).hexdigest() if built else "",
+        log=current_app.extensions["node"].policy.log.vkey(),
+    )
 
 
 def is_built() -> bool:
     """Whether the program for browsers is there."""
-    folder = Path(str(current_app.static_folder))
-    return (folder / PROGRAM).is_file() and (folder / WHOLE).is_file()
+    return _built(PROGRAM).is_file() and _built(WHOLE).is_file()
+
+
+def _built(name: str) -> Path:
+    return Path(str(current_app.static_folder)) / name

@@ -9,7 +9,7 @@ const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const hashOf = (text) => `'sha256-${createHash("sha256").update(text).digest("base64")}'`;
 
 const built = await build({
-  entryPoints: [here("page.js")],
+  entryPoints: [here("main.js")],
   bundle: true,
   minify: true,
   format: "iife",
@@ -20,7 +20,7 @@ const built = await build({
 const script = built.outputFiles[0].text;
 const page = await readFile(here("verify.html"), "utf8");
 const [, style] = /<style>(.*)<\/style>/s.exec(page);
-const policy = `default-src 'none'; script-src ${hashOf(script)}; style-src ${hashOf(style)}; form-action 'none'; base-uri 'none'`;
+const policy = `default-src 'none'; script-src ${hashOf(script)}; style-src ${hashOf(style)}; worker-src blob:; form-action 'none'; base-uri 'none'`;
 const whole = page
   .replace("{policy}", () => policy)
   .replace("<script></script>", () => `<script>${script}</script>`);

@@ -4,6 +4,7 @@
 const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const TO_UTF8 = new TextEncoder();
 const LONE_SURROGATE = /\p{Surrogate}/u;
+const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
 
 /** The text of UTF-8 bytes, a byte order mark kept; null if they are not UTF-8. */
 export function decodeUtf8(bytes) {
@@ -14,14 +15,19 @@ export function decodeUtf8(bytes) {
   }
 }
 
+/** Whether no half of a surrogate pair is in a text; browsers before 2024 cannot say so themselves. */
+export function isWellFormed(text) {
+  return text.isWellFormed ? text.isWellFormed() : !LONE_SURROGATE.test(text);
+}
+
 /** The UTF-8 bytes of a text; null if half of a surrogate pair is in it. */
 export function encodeUtf8(text) {
-  return LONE_SURROGATE.test(text) ? null : TO_UTF8.encode(text);
+  return isWellFormed(text) ? TO_UTF8.encode(text) : null;
 }
 
 /** The bytes of a text that is known to be ASCII, and the other way round. */
 export function encodeAscii(text) {
-  return Uint8Array.from(text, (char) => char.charCodeAt(0));
+  return TO_UTF8.encode(text);
 }
 
 /** One character for each byte, 0 to 255. */
@@ -57,7 +63,7 @@ export function compareBytes(a, b) {
 }
 
 export function equalBytes(a, b) {
-  return compareBytes(a, b) === 0;
+  return a.length === b.length && compareBytes(a, b) === 0;
 }
 
 /** Texts in order of their code points, which is the order of their UTF-8. */
@@ -76,7 +82,9 @@ export function concat(...parts) {
 }
 
 export function toHex(bytes) {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  let text = "";
+  for (const byte of bytes) text += HEX[byte];
+  return text;
 }
 
 /** The bytes of an even number of hexadecimal digits. */

@@ -3,7 +3,7 @@
 
 import { MalformedError, OversizeError } from "../errors.js";
 import { encodeAscii, equalBytes, isAscii, latin1, quoted } from "../octets.js";
-import { b64url, b64urlDecode } from "../signing/strictjson.js";
+import { b64urlDecode } from "../signing/strictjson.js";
 
 export const MAX_INTEGER = 2n ** 63n - 1n;
 const INTEGER = /^(?:0|-?[1-9][0-9]{0,19})$/;
@@ -16,8 +16,7 @@ export function encodeLines(...lines) {
 
 /** Padded standard base64. */
 export function encodeBase64(data) {
-  const text = b64url(data).replaceAll("-", "+").replaceAll("_", "/");
-  return text.padEnd(Math.ceil(text.length / 4) * 4, "=");
+  return btoa(latin1(data));
 }
 
 /** Bytes of padded standard base64 in its one form. Throws MalformedError. */

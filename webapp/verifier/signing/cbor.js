@@ -7,6 +7,7 @@ import { compareBytes, concat, decodeUtf8, encodeUtf8 } from "../octets.js";
 /** Containers within one another, unless the caller says otherwise; a bare number has depth 0. */
 export const MAX_DEPTH = 4;
 
+const SMALL = Array.from({ length: 24 }, (_, number) => BigInt(number));
 const LEAST = [24n, 1n << 8n, 1n << 16n, 1n << 32n];
 /** Of the heads with 1, 2, 4 and 8 bytes more: the least number that needs them. */
 
@@ -34,8 +35,8 @@ export function decode(data, maxDepth = MAX_DEPTH) {
 
 /** The shortest head of an item: major type (0 to 7) and argument (RFC 8949 3). */
 export function head(major, argument) {
+  if (argument < 24) return Uint8Array.of((major << 5) | Number(argument));
   const number = BigInt(argument);
-  if (number < 24n) return Uint8Array.of((major << 5) | Number(number));
   if (number >= 1n << 64n) throw new EncodingError("a CBOR number needs more than 64 bits");
   const code = LEAST.findLastIndex((least) => number >= least);
   const bytes = new Uint8Array(1 + 2 ** code);
@@ -90,6 +91,13 @@ function fitsHalf(value) {
   return units < 2048;
 }
 
+/** Whether `encodeFloat` would begin with this byte; every half that is a number has one form. */
+function isShortest(first, value) {
+  if (!Number.isFinite(value)) throw new EncodingError("NaN and infinity are not allowed in CBOR here");
+  if (first === 0xfb) return Math.fround(value) !== value;
+  return first === 0xf9 || !fitsHalf(value);
+}
+
 function encodeHalf(value) {
   const size = Math.abs(value);
   const sign = Object.is(value, -0) || value < 0 ? 0x8000 : 0;
@@ -142,14 +150,20 @@ class Reader {
   #argument() {
     const code = this.#data[this.at] & 31;
     this.at += 1;
-    if (code < 24) return BigInt(code);
+    if (code < 24) return SMALL[code];
     if (code > 27) throw new EncodingError("indefinite lengths and reserved heads are not allowed in CBOR here");
     const size = 2 ** (code - 24);
     this.#require(size);
-    let number = 0n;
-    for (const end = this.at + size; this.at < end; this.at += 1) number = (number << 8n) | BigInt(this.#data[this.at]);
+    const number = this.#unsigned(size);
+    this.at += size;
     if (number < LEAST[code - 24]) throw new EncodingError("a CBOR head is not the shortest");
     return number;
+  }
+
+  #unsigned(size) {
+    if (size === 1) return BigInt(this.#data[this.at]);
+    if (size === 2) return BigInt(this.#view.getUint16(this.at));
+    return size === 4 ? BigInt(this.#view.getUint32(this.at)) : this.#view.getBigUint64(this.at);
   }
 
   #bytes(argument) {
@@ -199,7 +213,7 @@ class Reader {
     this.#require(size);
     this.at += size;
     const value = this.#float(first, start + 1);
-    if (compareBytes(encodeFloat(value), this.#data.subarray(start, this.at))) {
+    if (!isShortest(first, value)) {
       throw new EncodingError("a CBOR float is not the shortest");
     }
     return value;

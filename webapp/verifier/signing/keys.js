@@ -47,15 +47,40 @@ export class PublicKey {
 
   /** Check a signature by rules 2 and 3. Throws SignatureMismatchError. */
   verify(message, signature) {
-    if (signature.length !== SIGNATURE_BYTES) throw mismatch(`${SIGNATURE_BYTES} bytes`, signature);
-    if (littleEndian(signature.subarray(32)) >= GROUP_ORDER) throw mismatch("S < L", signature);
-    if (SMALL_ORDER.has(toHex(signature.subarray(0, 32)))) throw mismatch("R not of small order", signature);
+    requireForm(signature);
     this.#uses += 1;
     if (this.#uses === OFTEN) this.#point = withTable(this.#point);
     if (!ed25519Verify(this.#point, this.raw, message, signature)) {
       throw mismatch(`one made by key ${this.deviceId} over this message`, signature);
     }
   }
+}
+
+/** A key whose rule 3 is left to `put(key, message, signature)`; rule 2 is checked at once. */
+export class DeferringKey {
+  #key;
+  #put;
+
+  constructor(key, put) {
+    this.#key = key;
+    this.#put = put;
+  }
+
+  get kid() {
+    return this.#key.kid;
+  }
+
+  verify(message, signature) {
+    requireForm(signature);
+    this.#put(this.#key, message, signature);
+  }
+}
+
+/** Rule 2. */
+function requireForm(signature) {
+  if (signature.length !== SIGNATURE_BYTES) throw mismatch(`${SIGNATURE_BYTES} bytes`, signature);
+  if (littleEndian(signature.subarray(32)) >= GROUP_ORDER) throw mismatch("S < L", signature);
+  if (SMALL_ORDER.has(toHex(signature.subarray(0, 32)))) throw mismatch("R not of small order", signature);
 }
 
 function mismatch(expected, signature) {

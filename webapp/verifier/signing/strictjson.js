@@ -5,7 +5,7 @@
 // fractions Decimals. Source: RFC 8259, RFC 7493, RFC 8785 3.2, RFC 4648 5.
 
 import { EncodingError, OversizeError } from "../errors.js";
-import { decodeUtf8, encodeUtf8, latin1 } from "../octets.js";
+import { decodeUtf8, encodeUtf8, isWellFormed, latin1 } from "../octets.js";
 
 /** Nesting of arrays and objects; a scalar has depth 0. */
 export const MAX_DEPTH = 16;
@@ -156,7 +156,7 @@ class Reader {
       text += this.#match(PLAIN)[0];
     }
     this.#at += 1;
-    if (encodeUtf8(text) === null) throw new EncodingError("half of a surrogate pair in a text");
+    if (!isWellFormed(text)) throw new EncodingError("half of a surrogate pair in a text");
     return text;
   }
 
@@ -239,7 +239,7 @@ export function sortedNames(value) {
 }
 
 function quotedText(text) {
-  if (encodeUtf8(text) === null) throw new EncodingError("half of a surrogate pair in a text");
+  if (!isWellFormed(text)) throw new EncodingError("half of a surrogate pair in a text");
   return JSON.stringify(text);
 }
 

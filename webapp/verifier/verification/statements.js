@@ -150,7 +150,7 @@ function deviceStatement(body, record, signers) {
     throw new SubjectMismatchError(`type of record ${record.seq}`, record.mediaType, statement.mediaType);
   }
   const signer = signers.find(statement.kid, record.timeMs);
-  statement.verify(signer.key);
+  statement.verify(signers.checking(signer.key));
   if (statement.issuer !== signer.subject) {
     throw new SubjectMismatchError(`issuer of record ${record.seq}`, signer.subject, statement.issuer);
   }

@@ -31,10 +31,11 @@ import { checkStatements } from "./statements.js";
 /**
  * The five answers; `journey` is there when none failed, `freshness` if there is a quorum, `label` if a label's
  * code was given. A label that fails is the `failure`, of a chain that is consistent in itself.
+ * `signed` is the note of the checkpoint, if none of the five failed and the pinned log signed it.
  */
 export class Verdict {
-  constructor(parts, journey, failure = null, freshness = null, label = null) {
-    Object.assign(this, { parts, journey, failure, freshness, label });
+  constructor(parts, journey, { failure = null, freshness = null, label = null, signed = null } = {}) {
+    Object.assign(this, { parts, journey, failure, freshness, label, signed });
     Object.freeze(this);
   }
 
@@ -88,25 +89,26 @@ export class Verdict {
  * Check a bundle against the verifier's own policy; never throws for a bad bundle.
  *
  * A generator: it yields {part, done, of} after every item that was checked, and returns the Verdict.
- * `policy`, `nowMs` (the verifier's clock, milliseconds since 1970) and `code` (of a label) may be null.
+ * `policy`, `nowMs` (the verifier's clock, milliseconds since 1970) and `code` (of a label) may be null. `checking`
+ * makes of a device's key what checks its signatures; where it leaves them for later, so does the verdict.
  */
-export function* check(data, policy, nowMs = null, code = null) {
-  const run = new Run(policy, nowMs);
+export function* check(data, policy, nowMs = null, code = null, checking = undefined) {
+  const run = new Run(policy, nowMs, checking);
   try {
     const journey = yield* run.check(parseBundle(data));
-    const label = code === null ? null : compare(code, journey);
-    return new Verdict(run.answers(journey), journey, label && label.failure, run.freshness, label);
+    const label = code === null ? null : compare(code, journey), { freshness, signed } = run;
+    return new Verdict(run.answers(journey), journey, { failure: label && label.failure, freshness, label, signed });
   } catch (failure) {
     if (!(failure instanceof TraceabilityError)) throw failure;
     const unasked = code === null ? null : new Label(LabelCode.UNASKED, code);
-    return new Verdict(failed(run.part, failure), null, failure, null, unasked);
+    return new Verdict(failed(run.part, failure), null, { failure, label: unasked });
   }
 }
 
 /** One check; `part` says which question is being asked. */
 class Run {
-  constructor(policy, nowMs) {
-    Object.assign(this, { policy, nowMs, part: "unchanged", signers: new Signers(), freshness: null });
+  constructor(policy, nowMs, checking) {
+    Object.assign(this, { policy, nowMs, checking, part: "unchanged", signers: new Signers(), freshness: null, signed: null });
   }
 
   /** All questions in order; throws at the first that fails. */
@@ -117,7 +119,7 @@ class Run {
     const records = new Map(bundle.streams.map((stretch) => [stretch, chain(stretch, leaf)]));
     this.part = "signed";
     if (this.policy !== null) this.#requirePinned(bundle, checkpoint);
-    this.signers = readSigners(keys, this.policy);
+    this.signers = readSigners(keys, this.policy, this.checking);
     this.part = "unchanged";
     const opened = yield* this.#open([batch, ...assets], records, bundle.disclosures);
     this.part = "complete";
@@ -131,6 +133,7 @@ class Run {
     if (checkpoint.origin !== this.policy.log.name) {
       throw new TamperError("another log than the pinned one", this.policy.log.name, checkpoint.origin);
     }
+    this.signed = bundle.checkpoint;
   }
 
   *#open(stretches, records, disclosures) {
