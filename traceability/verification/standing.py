@@ -19,7 +19,7 @@ IN_WORDS: Final = (
 """What a verdict comes to, by its exit code."""
 PROVEN: Final = (
     "These records are genuine",
-    "",
+    "These records are not those of the label",
     "Nothing contradicts these records, though not all could be checked",
 )
 """The same as the beginning of a sentence, where there are records to speak of."""

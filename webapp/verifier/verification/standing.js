@@ -13,7 +13,7 @@ export const IN_WORDS = [
 /** The same as the beginning of a sentence, where there are records to speak of. */
 export const PROVEN = [
   "These records are genuine",
-  "",
+  "These records are not those of the label",
   "Nothing contradicts these records, though not all could be checked",
 ];
 /** How that sentence ends. */
