@@ -286,6 +286,24 @@ def test_what_was_removed_from_sale_stays_red_and_says_so(world, site):
 
 
 @pytest.mark.parametrize(
+    ("members", "word"),
+    [
+        ({}, "recalled"),
+        ({"state": State.HOLD}, "held for examination"),
+        ({"state": State.CLOSED, "outcome": Outcome.REMOVED}, "recalled"),
+        ({"state": State.CLOSED, "outcome": Outcome.SAFE}, None),
+    ],
+)
+def test_the_start_page_marks_the_lots_that_are_recalled_or_held(world, site, members, word):
+    recall(world, "F1", "JAM", **members)
+    cards = re.findall(r'<li><a class="card".*?</li>', site.get("/?lang=en").text, re.DOTALL)
+    alarms = {re.findall(r"<bdi>([A-Z0-9]+)</bdi>", card)[0]: 'class="alarm"' in card for card in cards}
+    marked = word is not None
+    assert alarms == {"F1": marked, "JAM": marked, "MIX": False, "F2": False, "SUGAR": False}
+    assert sum(word is not None and f"{word}</span>" in card for card in cards) == 2 * marked
+
+
+@pytest.mark.parametrize(
     ("state", "answer", "words"),
     [
         (State.ISSUED, "ingredient-recalled", "An ingredient is recalled: Strawberries, lot F1"),

@@ -14,7 +14,7 @@ from traceability.operations.events import load_event
 from traceability.store.engine import AnyRow
 from traceability.store.projections import Event, Recalled, Thing
 from traceability.store.projections import Recall as Row
-from traceability.supply.recall import Recall, State, recall_of
+from traceability.supply.recall import Answer, Recall, State, answer_of, recall_of
 
 LISTED: Final = 50
 """Recalls of one answer."""
@@ -70,6 +70,22 @@ def open_recalls(connection: Connection, uris: Collection[str]) -> Sequence[Stat
     naming = select(Recalled.recall).join(Thing, Thing.id == Recalled.thing).where(Thing.uri.in_(uris))
     query = _statuses().where(Row.id.in_(naming), Row.state != State.CLOSED.value)
     return [_status(row) for row in connection.execute(query.order_by(Row.since_ms, Row.id))]
+
+
+def answers_of(connection: Connection, uris: Collection[str]) -> dict[str, Answer]:
+    """What the recalls that name these things come to, for those that any names.
+
+    Args:
+        uris: canonical; a page of them.
+    """
+    naming = select(Thing.uri, Recalled.recall).join(Recalled, Recalled.thing == Thing.id)
+    said: dict[str, list[str]] = {}
+    for row in connection.execute(naming.where(Thing.uri.in_(uris))):
+        said.setdefault(row.uri, []).append(row.recall)
+    wanted = {recall for recalls in said.values() for recall in recalls}
+    rows = connection.execute(_statuses().where(Row.id.in_(wanted)))
+    known = {row.id: load_recall(connection, _status(row)) for row in rows}
+    return {uri: answer_of(known[recall] for recall in recalls) for uri, recalls in said.items()}
 
 
 def load_recall(connection: Connection, status: Status) -> Recall:

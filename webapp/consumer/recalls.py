@@ -15,6 +15,7 @@ from webapp.consumer.ingredients import Ingredient, Made
 from webapp.consumer.story import product_name
 from webapp.i18n import named, noted, translate
 
+ALARMS: Final = frozenset({Answer.HELD, Answer.RECALLED})
 CLASSES: Final[Mapping[int, str]] = {
     1: noted("Class 1: it may cause serious harm."),
     2: noted("Class 2: it may cause temporary harm."),
@@ -87,7 +88,7 @@ def first_point(journey: Journey, made: Made) -> Point:
 def alarm_of(journey: Journey) -> Answer | None:
     """Held or recalled; None where neither is known."""
     answer = standing_of(journey).answer
-    return answer if answer in {Answer.HELD, Answer.RECALLED} else None
+    return answer if answer in ALARMS else None
 
 
 def _of_ingredients(shown: Iterable[Ingredient]) -> Iterator[tuple[Journey, Recall, Happening]]:

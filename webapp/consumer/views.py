@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 import qrcode
@@ -21,6 +21,7 @@ from traceability.errors import IdentifierError, MalformedError, TamperError, Tr
 from traceability.identifiers import Batch, encode_value, parse_gtin, parse_stream
 from traceability.operations.events import load_event
 from traceability.operations.log import latest_checkpoint
+from traceability.operations.recallstatus import answers_of
 from traceability.store import models
 from traceability.verification.journey import Journey
 from traceability.verification.label import code_of
@@ -127,8 +128,8 @@ def _typed_in() -> BaseResponse:
     return redirect(url_for("consumer.batch", gtin=found.gtin, lot=found.lot, lang=language()), 303)
 
 
-def _products() -> list[tuple[Batch, object]]:
-    """The newest batches that were made and are in the log, each with its product's names."""
+def _products() -> list[tuple[Batch, object, str | None]]:
+    """The newest batches that were made and are in the log, each with its product's names and its alarm."""
     latest = latest_checkpoint(snapshot())
     known, record = models.Batch, models.Record
     query = (
@@ -140,7 +141,17 @@ def _products() -> list[tuple[Batch, object]]:
         .limit(LISTED)
     )
     rows = snapshot().execute(query).all()
-    return [(parse_stream(r.uri).batch, _product_names(r.statement)) for r in rows]
+    alarms = _alarms([row.uri for row in rows])
+    return [(parse_stream(r.uri).batch, _product_names(r.statement), alarms.get(r.uri)) for r in rows]
+
+
+def _alarms(uris: Sequence[str]) -> dict[str, str]:
+    """Which of these are held or recalled; where what is stored does not match, their own pages say so."""
+    try:
+        answers = answers_of(snapshot(), uris)
+    except (TamperError, MalformedError):
+        return {}
+    return {uri: answer for uri, answer in answers.items() if answer in recalls.ALARMS}
 
 
 def _product_names(statement: bytes) -> object:
