@@ -213,6 +213,9 @@ def test_the_page_shows_a_picture_and_a_table_of_the_same_things(trade):
     assert text.count('href="/01/09520000000011/10/MIX?lang=en"') == 2
     assert "Dairy" in text
     assert "shipped, and never received" in text
+    assert 'Times: <span class="zone">UTC</span>.' in text, (
+        "where a script shows the reader's own, it says so here"
+    )
     chinese = ask_page(trade, "zh").text
     assert "已发货，未见收货" in chinese
     assert 'href="/regulator/trace?lang=en"' in chinese

@@ -285,6 +285,16 @@ def test_what_was_removed_from_sale_stays_red_and_says_so(world, site):
     assert "Whoever recalled it says that it is off the shelves." in said
 
 
+def test_the_start_page_lists_what_was_made_and_not_all_that_is_named(world, site):
+    named = {"epcClass": world.batch("NAMED"), "quantity": 1, "uom": "KGM"}
+    event = make_event("ship", world.now_ms, quantityList=[named])
+    capture(world.store, world.node, world.party("Shop"), [Given(event, read_context(CONTEXT))])
+    world.publish()
+    shown = site.get("/?lang=en").text
+    assert ("JAM" in shown, "NAMED" in shown) == (True, False)
+    assert "NAMED" in page(site, "NAMED")
+
+
 @pytest.mark.parametrize(
     ("members", "word"),
     [

@@ -115,9 +115,5 @@ def keep_missing(store: Store, say: Callable[[str], None] = lambda _: None) -> i
         if heads:
             say(f"building the state of {len(heads)} streams")
         pages = StateTree(heads).pages
-        put_all(
-            tx,
-            models.StatePage,
-            ({"level": level, "number": n, "body": b} for (level, n), b in pages.items()),
-        )
+        _put(tx, pages)
         return len(pages)

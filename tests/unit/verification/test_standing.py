@@ -11,7 +11,7 @@ from traceability.operations.capture import capture
 from traceability.operations.draft import Given
 from traceability.supply.epcis.context import read_context
 from traceability.supply.recall import Answer, Outcome, Recall, State, recall_events
-from traceability.verification.standing import standing_of
+from traceability.verification.standing import Standing, standing_of
 from traceability.verification.verdict import check
 
 WORDS = {"en": "Salmonella", "zh": "沙门氏菌"}
@@ -100,3 +100,18 @@ def test_what_does_not_match_says_nothing_of_recalls(bundles):
     assert verdict.exit_code == 1
     assert verdict.to_json()["recall"] == {"answer": "unknown", "as_of": None, "recalls": []}
     assert any(line.startswith("recall      unknown  ") for line in verdict.lines())
+
+
+@pytest.mark.parametrize("answer", [Answer.NONE, Answer.CLEARED])
+def test_what_was_made_of_other_lots_is_told_for_itself_alone(answer):
+    alone = "of this lot alone: what it was made from has proofs of its own"
+    assert alone not in Standing(answer, (), 0).words({})[1]
+    assert Standing(answer, (), 0, made_of_others=True).words({})[1].endswith(alone)
+    assert alone not in Standing(Answer.RECALLED, (), 0, made_of_others=True).words({})[1]
+
+
+@pytest.mark.parametrize("exit_code", [0, 1, 2])
+def test_the_last_line_of_a_recalled_lot_is_a_whole_sentence(exit_code):
+    line = Standing(Answer.RECALLED, (), 0).last_line(exit_code)
+    assert line[0].isupper()
+    assert line.endswith("by them this lot is RECALLED: do not eat or sell it.")

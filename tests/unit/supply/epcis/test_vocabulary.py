@@ -59,3 +59,12 @@ def test_own_words_beside_others_are_taken():
 )
 def test_what_is_malformed_is_named_by_its_pointer(event: dict[str, Any], pointer: str):
     assert pointer in [problem.pointer for problem in check_vocabulary(event)]
+
+
+def test_what_is_missing_or_of_another_kind_is_said_as_what_is_expected():
+    found = check_vocabulary({"ilmd": {"ft:temperature": {"lowMilliCelsius": "0", "highMilliCelsius": 1}}})
+    expected = {problem.pointer.rpartition("/")[2]: problem.expected for problem in found}
+    assert expected == {
+        "lowMilliCelsius": "a whole number",
+        "maxGapSeconds": "a value: this member is required",
+    }
