@@ -34,6 +34,7 @@ from traceability.ledger.state import StateTree
 from traceability.operations.audit import Report, audit, audit_connection
 from traceability.operations.disclosures import SEPARATOR, split_texts
 from traceability.operations.keptstate import grown_heads
+from traceability.operations.project import OPAQUE
 from traceability.operations.publish import publish
 from traceability.signing.sdjwt import digest_of
 from traceability.store import access, models
@@ -356,6 +357,10 @@ def column_cases(rows: dict[str, list[Any]]) -> Iterator[Case]:
             row, values = next(((row, values) for row, values in changes if values), (None, []))
             if row is not None:
                 yield set_value(table, row, column, values[turn % len(values)])
+    events = TABLES["events"]
+    for row in rows["events"]:
+        if row["event_id"].startswith(OPAQUE):  # a name that nothing but the event itself can tell
+            yield set_value(events, row, events.columns["event_id"], f"{row['event_id'][:-1]}-")
     first = rows["checkpoints"][0]
     yield set_value(TABLES["checkpoints"], first, TABLES["checkpoints"].columns["published"], False)
 

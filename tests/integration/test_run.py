@@ -16,6 +16,7 @@ import zxingcpp
 from PIL import Image
 
 from tests.support.broker import HOST, free_port
+from tests.support.gateway import wait_until
 from tests.support.running import cli, node_environment, running_node, wait_until_gone, watched
 from traceability.__main__ import main
 from traceability.running.announcement import phone_lines
@@ -132,9 +133,10 @@ def test_two_supervisors_never_share_a_data_folder(tmp_path, monkeypatch, capsys
 def test_the_journey_is_shown_on_its_page_and_not_recorded_twice(tmp_path):
     environ = node_environment(tmp_path / "node", FT_DEMO="1")
     with running_node(environ) as node:
-        page = node.wait_for(r"batch page +(http\S+)")[1]
+        wait_until((node.data / "demo" / "ready").exists, "the firms and devices of the journey")
         os.kill(node.pid_of("traceability demo"), signal.SIGKILL)  # while the journey is still played
         node.wait_for(r"^people +was ended by SIGKILL; starting it again")
+        page = node.wait_for(r"batch page +(http\S+)")[1]
         with urllib.request.urlopen(page, timeout=10) as answer:
             assert answer.status == 200
         plan = json.loads((node.data / "demo" / "plan.json").read_text("utf-8"))

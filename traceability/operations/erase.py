@@ -23,7 +23,7 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, or_, select,
 from traceability.errors import StatementError, UnknownSubjectError
 from traceability.operations.disclosures import disclosures_of, forget_disclosures, lock_disclosures
 from traceability.operations.node import Node
-from traceability.operations.project import OPAQUE, link_rows, projection_of, term_rows
+from traceability.operations.project import OPAQUE, link_rows, opaque_name, projection_of, term_rows
 from traceability.signing import sdjwt
 from traceability.signing.disclosure import EVENT_CLAIM, inside
 from traceability.signing.parts import Part, format_part, parse_part, part_of, require_erasable
@@ -117,7 +117,7 @@ def erase(store: Store, node: Node, party: str, event: str, part: str, reason: s
     with store.transaction() as tx:
         lock_disclosures(tx, _same_event(tx.connection, party, event))
         erased = preview_erasure(tx.connection, party, event, part)
-        opaque = f"{OPAQUE}{erased[0].statement[:8].hex()}"
+        opaque = opaque_name(erased[0].statement)
         for each in erased:
             _forget(tx, each, party, reason)
             _derive(tx, node, each.statement, opaque)

@@ -62,6 +62,11 @@ class Projection:
         return (Said(self.id, self.row["party"], self.row["recorded_ms"], self.recall, things),)
 
 
+def opaque_name(statement: bytes) -> str:
+    """What stands for the name of an event whose ``eventID`` was erased, from its statement's SHA-256."""
+    return f"{OPAQUE}{statement[:8].hex()}"
+
+
 def event_number(statement: bytes) -> int:
     """The number of an event: the first eight bytes of its statement's SHA-256, signed."""
     return int.from_bytes(statement[:8], "big", signed=True)
@@ -100,7 +105,7 @@ def project(
     row = {
         "id": number,
         "statement": statement,
-        "event_id": event.get("eventID") or f"{OPAQUE}{number & (2**64 - 1):016x}",
+        "event_id": event.get("eventID") or opaque_name(statement),
         "corrects": corrects,
         "content": content,
         "party": party,

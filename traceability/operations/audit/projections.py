@@ -20,6 +20,7 @@ from traceability.operations.project import (
     Projection,
     link_rows,
     mention_rows,
+    opaque_name,
     projection_of,
     term_rows,
 )
@@ -95,11 +96,16 @@ def _audit_recalls(run: Run, said: Sequence[Said], found: Counter[str]) -> None:
 
 
 def _named(run: Run, made: Projection) -> Projection:
-    """An event whose name was erased is called what its row says: that ties it to its error declaration."""
-    query = select(projections.Event.event_id).where(projections.Event.id == made.id)
-    name = run.connection.execute(query).scalar_one_or_none()
-    opaque = [made.row["event_id"], name or ""]
-    if not all(each.startswith(OPAQUE) for each in opaque):
+    """An event whose name was erased is called by itself, or by the one that it shares its name with.
+
+    That ties it to its error declaration, and is not to be read from either of them any more.
+    """
+    table = projections.Event
+    name = run.connection.execute(select(table.event_id).where(table.id == made.id)).scalar_one_or_none()
+    if name is None or not made.row["event_id"].startswith(OPAQUE):
+        return made
+    sharing = select(table.statement).where(table.party == made.row["party"], table.event_id == name)
+    if name not in map(opaque_name, run.connection.execute(sharing).scalars()):
         return made
     return replace(made, row={**made.row, "event_id": name})
 
