@@ -253,6 +253,11 @@ def party_events(node: str, party: str) -> str:
     return f"https://{parse_node_name(node)}/stream/events/{parse_party(party)}"
 
 
+def party_deposits(node: str, party: str) -> str:
+    """The stream of what a party deposits about nothing but itself; ``party`` is a party's URI."""
+    return f"https://{parse_node_name(node)}/stream/deposits/{parse_party(party)}"
+
+
 def parse_party(uri: str) -> str:
     """The GLN or pseudonym inside a party's URI."""
     host, path = _split(uri)

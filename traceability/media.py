@@ -30,9 +30,11 @@ SENML_CBOR: Final = "application/senml+cbor"
 CBOR: Final = "application/cbor"
 
 DEVICE_STATEMENTS: Final = frozenset({FRAME, GAP, RESUME, ROTATION})
+PARTY_STATEMENTS: Final = frozenset({EVENT, NOTICE})
+"""What has disclosures beside it."""
 STAY_TEXTS: Final = frozenset({STAY_OPEN, STAY_CLOSE, STAY_AMEND})
 
-RECORDED: Final = frozenset({FRAME, GAP, ROTATION, EVENT, NOTICE, KEY}) | STAY_TEXTS
+RECORDED: Final = frozenset({FRAME, GAP, ROTATION, KEY}) | PARTY_STATEMENTS | STAY_TEXTS
 """What a record may commit to; any other line 6 is refused."""
 
 

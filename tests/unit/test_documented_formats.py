@@ -16,6 +16,7 @@ from traceability.signing.keys import PrivateKey
 from traceability.signing.strictjson import json_decode
 from traceability.supply.epcis.context import EPCIS_CONTEXT, read_context
 from traceability.supply.epcis.eventhash import event_hash, prehash
+from traceability.supply.notice import Notice, Purpose, read_notice
 from traceability.verification.signers import Signers
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "formats.md").read_text("utf-8")
@@ -26,7 +27,7 @@ KEY = PrivateKey.from_seed(bytes([1]) * 32)
 def test_every_vector_of_the_document_is_read_by_a_test():
     source = Path(__file__).read_text("utf-8")
     unread = [name for name in VECTORS if f'VECTORS["{name}"]' not in source]
-    assert len(VECTORS) == 17
+    assert len(VECTORS) == 19
     assert unread == []
 
 
@@ -54,6 +55,14 @@ def test_event_with_its_disclosures():
     revealed = sdjwt.reveal(statement.payload, VECTORS["disclosures"].split())
     assert revealed.claims["event"] == {"type": "ObjectEvent", "epcList": ["e"]}
     assert revealed.hidden == 0
+
+
+def test_notice_with_its_disclosures():
+    statement = sdjwt.parse(VECTORS["notice"].strip().encode("ascii"), typ=media.NOTICE)
+    statement.verify(PrivateKey.from_seed(bytes([8]) * 32).public)
+    subject, sha256 = "https://id.gs1.org/01/09521141123454/10/LOT-7", hashlib.sha256(b"hello").hexdigest()
+    said = Notice(subject, Purpose.ANALYSIS, sha256, 5, "text/plain", "report.txt")
+    assert read_notice(statement, VECTORS["notice-disclosures"].split()) == said
 
 
 def test_event_hash_and_what_it_is_over():

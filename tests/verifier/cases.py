@@ -10,6 +10,7 @@ from itertools import chain, product
 
 from tests.support.changes import changes
 from tests.support.cosigned import Cosigner, cosigned, policy_text
+from tests.verifier.lies_of_depositors import lies_of_depositors
 from tests.verifier.lies_of_devices import lies_of_devices
 from tests.verifier.lies_of_nodes import lies_of_nodes
 from tests.verifier.lies_of_parties import lies_of_parties
@@ -86,7 +87,7 @@ def _foreign(told: Told) -> Iterator[tuple[str, bytes]]:
 
 def changed(told: Told) -> Iterator[Case]:
     """One character, number, member or element of a bundle is another one."""
-    for word in ("opened", "blend", "packed", "keys"):
+    for word in ("opened", "blend", "packed", "keys", "papers"):
         raw = json_decode(told.world.bundle(told.batches[word]), max_bytes=1 << 26)
         for where, value in changes(raw):
             yield Case(f"{word}: {where}", partial(json_encode, value), own_policy(told))
@@ -132,7 +133,7 @@ def _other_texts(data: bytes) -> Iterator[bytes]:
 
 def lies(told: Told) -> Iterator[Case]:
     """What a node signs that lies, and what parties and devices sign that want to be misunderstood."""
-    for make in (lies_of_nodes, lies_of_parties, lies_of_devices):
+    for make in (lies_of_nodes, lies_of_parties, lies_of_depositors, lies_of_devices):
         for name, bundle in make(told):
             yield Case(name, bundle, own_policy(told))
 

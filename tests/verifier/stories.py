@@ -8,11 +8,13 @@ from typing import Any
 from tests.support.supply import BLEND, LOT, OTHER
 from tests.support.world import Probe, Story, World, tell_story
 from traceability.operations.capture import capture
+from traceability.operations.deposit import deposit, describe
 from traceability.operations.draft import Given
 from traceability.operations.enrol import signing_key
 from traceability.operations.keyring import renew_party_key, revoke_key, rotate_party_key
 from traceability.signing.keys import PrivateKey
 from traceability.supply.epcis.context import read_context
+from traceability.supply.notice import Purpose
 from traceability.supply.recall import Outcome, Recall, State, recall_events
 
 WORDS = {"en": "Salmonella", "zh": "沙门氏菌"}
@@ -64,6 +66,7 @@ def tell(world: World) -> Told:
     batches["packed"], _ = _packed(world, story.farm, removed=True)
     batches["packing"], logger = _packed(world, story.farm, removed=False)
     batches["keys"] = _keys(world)
+    batches["papers"] = _papers(story)
     world.publish()
     return Told(story, batches, logger)
 
@@ -87,6 +90,20 @@ def _packed(world: World, farm: str, *, removed: bool) -> tuple[str, Probe]:
     if removed:
         world.remove(farm, logger)
     return batch, logger
+
+
+def _papers(story: Story) -> str:
+    """Documents of two parties, one of them twice under other names, and one about the truck meanwhile."""
+    world, files = story.world, {"a.pdf": b"a", "检验 报告.txt": b"b", "c": b""}
+    batch = world.harvest(story.farm, "PAPERS")
+    for name, data in files.items():
+        deposit(world.store, world.node, story.farm, data, describe(data, name, batch, Purpose.ANALYSIS))
+    deposit(world.store, world.node, story.carrier, b"a", describe(b"a", "again.pdf", batch))
+    world.event("load", story.farm, batch, asset=story.truck)
+    deposit(
+        world.store, world.node, story.carrier, b"t", describe(b"t", "t.jpg", story.truck, Purpose.PICTURE)
+    )
+    return batch
 
 
 def _keys(world: World) -> str:

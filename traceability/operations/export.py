@@ -14,6 +14,7 @@ from traceability.ledger.record import GENESIS
 from traceability.ledger.state import Presence, stream_hash
 from traceability.ledger.stay import StayOpen, parse_stay_amend, parse_stay_close, parse_stay_open
 from traceability.operations.cosign import checkpoint_note
+from traceability.operations.disclosures import all_disclosures
 from traceability.operations.keptstate import kept_state
 from traceability.operations.log import latest_checkpoint, read_tiles
 from traceability.operations.node import Node
@@ -109,6 +110,7 @@ class _Exporter:
             query = query.where(record.seq < end)
         rows = self.connection.execute(query.order_by(record.seq)).all()
         self._disclose([row for row in rows if row.media_type == media.EVENT])
+        self._disclose_notices([row for row in rows if row.media_type == media.NOTICE])
         links = tuple(self._link(row) for row in rows)
         before = select(record.hash).where(record.stream == name, record.seq == first - 1)
         prev = self.connection.execute(before).scalar_one_or_none() or GENESIS
@@ -133,6 +135,12 @@ class _Exporter:
                 for sha256, texts in given.items()
             }
         self.disclosures.update(given)
+
+    def _disclose_notices(self, rows: Sequence[AnyRow]) -> None:
+        """Add what is left of these notices: what a party deposits, it shows to everybody."""
+        self.kids.update(sdjwt.parse(row.body).kid for row in rows)
+        given = all_disclosures(self.connection, [row.statement for row in rows])
+        self.disclosures.update({statement: tuple(texts) for statement, texts in given.items()})
 
     def _link(self, row: AnyRow) -> Link:
         if row.media_type in media.DEVICE_STATEMENTS:

@@ -10,6 +10,7 @@ from typing import Any
 from traceability.ledger.stay import StayClose, StayOpen
 from traceability.sensing.coldchain import Limits
 from traceability.supply.epcis.events import begins
+from traceability.supply.notice import Notice
 from traceability.supply.recall import Recall
 from traceability.verification.stays import Curve
 
@@ -38,6 +39,25 @@ class Happening:
     node: str
     custody: str
     happened_ms: int
+    recorded_ms: int
+    suspected: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A notice of a document: who deposited which file about a stream. The file itself is elsewhere.
+
+    Attributes:
+        seq: number of its record in the stream that the notice names.
+        statement: SHA-256 of the signed notice.
+        party, custody, recorded_ms, suspected: as of a ``Happening``.
+    """
+
+    seq: int
+    notice: Notice
+    statement: bytes
+    party: str
+    custody: str
     recorded_ms: int
     suspected: bool
 
@@ -88,6 +108,7 @@ class Journey:
         names: of parties and devices, by URI, in ``en`` and ``zh`` as far as there are.
         stays: in the order in which they were entered; behind them those with packed loggers.
         size, as_of_ms: tree size and time of the state that it was checked at.
+        documents: of the batch, then of the assets as far as their records are shown.
     """
 
     batch: str
@@ -99,6 +120,7 @@ class Journey:
     names: Mapping[str, Mapping[str, str]]
     size: int
     as_of_ms: int
+    documents: tuple[Document, ...] = ()
 
     @property
     def recalls(self) -> tuple[tuple[Recall, Happening], ...]:

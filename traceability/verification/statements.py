@@ -15,7 +15,7 @@ from traceability.errors import (
     TraceabilityError,
     UnknownSignerError,
 )
-from traceability.identifiers import parse_stream
+from traceability.identifiers import Kind, parse_stream, party_deposits
 from traceability.ledger.record import Record
 from traceability.ledger.stay import StayClose, StayOpen, parse_stay_amend, parse_stay_close, parse_stay_open
 from traceability.sensing.frame import DeviceStatement, parse_statement
@@ -24,13 +24,14 @@ from traceability.signing.disclosure import EVENT_CLAIM
 from traceability.signing.kept import KEPT_CLAIM, kept_members
 from traceability.signing.strictjson import b64url_decode, json_decode
 from traceability.supply.epcis.events import entered_asset, event_time_ms, streams_for
+from traceability.supply.notice import read_notice
 from traceability.supply.recall import recall_of
 from traceability.verification.bundle import Stretch
-from traceability.verification.journey import Happening
-from traceability.verification.signers import Signers
+from traceability.verification.journey import Document, Happening
+from traceability.verification.signers import Signer, Signers
 
 Stay = StayOpen | StayClose
-Content = Happening | DeviceStatement | Stay | None
+Content = Happening | Document | DeviceStatement | Stay | None
 """What stands behind a record; None where the statement is withheld."""
 
 _ALWAYS: Final = ("type", "eventTime")
@@ -104,6 +105,8 @@ def open_statement(
         return None
     if record.media_type == media.EVENT:
         return _event(body, record, disclosures.get(sha256, ()), signers)
+    if record.media_type == media.NOTICE:
+        return _document(body, sha256, record, disclosures.get(sha256, ()), signers)
     if record.media_type in _STAYS:
         stay = _STAYS[record.media_type](body)
         _about(record, [stay.batch])
@@ -114,15 +117,7 @@ def open_statement(
 
 
 def _event(body: bytes, record: Record, disclosures: Sequence[str], signers: Signers) -> Happening:
-    statement = sdjwt.parse(body, typ=media.EVENT)
-    signer = signers.find(statement.kid, record.time_ms)
-    if signer.owner is not None:
-        raise UnknownSignerError(f"record {record.seq} is an event, but device {signer.subject} signed it")
-    statement.verify(signer.key)
-    if statement.iss != signer.subject:
-        raise SubjectMismatchError(
-            f"issuer of record {record.seq}", expected=signer.subject, got=statement.iss
-        )
+    signer = _party(sdjwt.parse(body, typ=media.EVENT), record, signers)
     revealed = _revealed(body, tuple(disclosures))
     event: Any = revealed.claims.get(EVENT_CLAIM)
     if not isinstance(event, dict) or not _shows_enough(revealed.claims, event, disclosures):
@@ -142,6 +137,42 @@ def _event(body: bytes, record: Record, disclosures: Sequence[str], signers: Sig
         recorded_ms=record.time_ms,
         suspected=signer.suspected_at(record.time_ms),
     )
+
+
+def _document(
+    body: bytes, sha256: bytes, record: Record, disclosures: Sequence[str], signers: Signers
+) -> Document:
+    statement = sdjwt.parse(body, typ=media.NOTICE)
+    signer = _party(statement, record, signers)
+    notice = read_notice(statement, disclosures)
+    _about(record, [notice.subject])
+    own = party_deposits(parse_stream(signer.stream).host, signer.subject)
+    if parse_stream(notice.subject).kind is Kind.DEPOSITS and notice.subject != own:
+        raise SubjectMismatchError(
+            f"whose deposits record {record.seq} is among", expected=own, got=notice.subject
+        )
+    return Document(
+        seq=record.seq,
+        notice=notice,
+        statement=sha256,
+        party=signer.subject,
+        custody=signer.custody or "self",
+        recorded_ms=record.time_ms,
+        suspected=signer.suspected_at(record.time_ms),
+    )
+
+
+def _party(statement: sdjwt.SdJwt, record: Record, signers: Signers) -> Signer:
+    """The party that signed a statement of its own: with its key, and in its name."""
+    signer = signers.find(statement.kid, record.time_ms)
+    if signer.owner is not None:
+        raise UnknownSignerError(f"record {record.seq} is a party's, but device {signer.subject} signed it")
+    statement.verify(signer.key)
+    if statement.iss != signer.subject:
+        raise SubjectMismatchError(
+            f"issuer of record {record.seq}", expected=signer.subject, got=statement.iss
+        )
+    return signer
 
 
 @lru_cache(maxsize=16)

@@ -10,7 +10,8 @@ An answer ``holds``, is ``unknown`` (it needs a policy that the verifier did not
 statement that is withheld), or ``fails``. After the first failure nothing else is claimed.
 Beside them stands whether the batch is recalled: that changes what to eat, not what was proven,
 so it changes the last line and not the exit code. Who has the trace code of a label asks one
-question more, ``label``: whether this is still the chain that it was printed with.
+question more, ``label``: whether this is still the chain that it was printed with. Who has a file
+asks another, ``file``: whether it is one of the documents that the records name.
 """
 
 from __future__ import annotations
@@ -29,11 +30,13 @@ from traceability.ledger.tracecode import TraceCode
 from traceability.verification.answers import NOT_PROVEN, PARTS, Part, Status, failed
 from traceability.verification.beginning import beginning, limits_before
 from traceability.verification.bundle import Bundle, Stretch, parse_bundle
+from traceability.verification.documents import Named, document_json, document_words, find_file
 from traceability.verification.freshness import Freshness, FreshnessCode, check_checkpoint
-from traceability.verification.journey import Happening, Journey, RecordView
+from traceability.verification.journey import Document, Happening, Journey, RecordView
 from traceability.verification.label import Label, LabelCode, compare
 from traceability.verification.monitored import check_loggers, check_stays
 from traceability.verification.policy import Policy
+from traceability.verification.saying import who_signed
 from traceability.verification.signers import Signers, display_names, read_signers
 from traceability.verification.standing import Standing, standing_of
 from traceability.verification.statements import Checked, check_statements
@@ -44,7 +47,7 @@ class Verdict:
     """The five answers; ``journey`` is there when none failed.
 
     ``freshness`` is there if there is a quorum, ``label`` if a label's code was given; a label that
-    fails is the ``failure``, of a chain that is consistent in itself.
+    fails is the ``failure``, of a chain that is consistent in itself. ``file`` is there if a file was given.
     """
 
     parts: tuple[Part, ...]
@@ -52,11 +55,13 @@ class Verdict:
     failure: TraceabilityError | None = None
     freshness: Freshness | None = None
     label: Label | None = None
+    file: Named | None = None
 
     @property
     def exit_code(self) -> int:
         """0: all holds. 1: something does not match. 2: something is unknown."""
-        statuses = {part.status for part in self.parts} | ({self.label.status} if self.label else set())
+        asked = (*self.parts, self.label, self.file)
+        statuses = {answer.status for answer in asked if answer is not None}
         return 1 if Status.FAILS in statuses else 2 if Status.UNKNOWN in statuses else 0
 
     @property
@@ -72,6 +77,10 @@ class Verdict:
         names = self.journey.names if self.journey else {}
         if self.label is not None:
             answers.append(("label", self.label.status.value, self.label.text))
+        documents = self.journey.documents if self.journey else ()
+        answers += [("document", "named", document_words(document, names)) for document in documents]
+        if self.file is not None:
+            answers.append(("file", self.file.status.value, self.file.text))
         answers.append(("recall", *self.standing.words(names)))
         return [
             *(f"{name:<11} {status:<8} {text}" for name, status, text in answers),
@@ -81,7 +90,8 @@ class Verdict:
     def to_json(self) -> dict[str, Any]:
         """The verdict for programs, record by record."""
         records = self.journey.records if self.journey else ()
-        asked = {"freshness": self.freshness, "label": self.label}
+        documents = self.journey.documents if self.journey else ()
+        asked = {"freshness": self.freshness, "label": self.label, "file": self.file}
         return {
             "parts": {p.name: {"status": p.status.value, "text": p.text} for p in self.parts},
             "recall": self.standing.to_json(),
@@ -98,12 +108,17 @@ class Verdict:
                 }
                 for r in records
             ],
+            "documents": [document_json(document) for document in documents],
             "exit_code": self.exit_code,
         } | {name: answer.to_json() for name, answer in asked.items() if answer is not None}
 
 
 def check(
-    data: bytes, policy: Policy | None, now_ms: int | None = None, code: TraceCode | None = None
+    data: bytes,
+    policy: Policy | None,
+    now_ms: int | None = None,
+    code: TraceCode | None = None,
+    file: bytes | None = None,
 ) -> Verdict:
     """Check a bundle against the verifier's own policy; never raises for a bad bundle.
 
@@ -112,16 +127,19 @@ def check(
         policy: pinned keys; without them signers and completeness stay unknown.
         now_ms: the verifier's clock, milliseconds since 1970; without it a quorum stays unknown.
         code: of a label, if the chain is to be compared with it.
+        file: a document's bytes, if the notices are to be searched for it.
     """
     run = _Run(policy, now_ms)
     try:
         journey = run.check(parse_bundle(data))
     except TraceabilityError as failure:
         unasked = None if code is None else Label(LabelCode.UNASKED, code)
-        return Verdict(failed(run.part, failure), None, failure, label=unasked)
+        unfound = None if file is None else find_file(file, None)
+        return Verdict(failed(run.part, failure), None, failure, label=unasked, file=unfound)
     label = None if code is None else compare(code, journey)
     other = None if label is None else label.failure
-    return Verdict(run.answers(journey), journey, other, run.freshness, label)
+    found = None if file is None else find_file(file, journey)
+    return Verdict(run.answers(journey), journey, other, run.freshness, label, found)
 
 
 class _Run:
@@ -173,7 +191,7 @@ class _Run:
             text = "bring a policy: no key here is vouched for by anyone you know"
             pinless = [Part(name, Status.UNKNOWN, text) for name in ("signed", "complete", "fresh")]
             return (pinless[0], unchanged, pinless[1], pinless[2], last)
-        signed = Part("signed", Status.HOLDS, self._signed(journey))
+        signed = Part("signed", Status.HOLDS, who_signed(journey, self.signers))
         checked_by = "" if self.freshness is None else self.freshness.checked_by
         whose = f"as witnessed by {checked_by} for" if checked_by else "according to the operator of"
         text = f"{whose} {self.policy.log.name}, {journey.size} leaves, as of {at}"
@@ -181,25 +199,6 @@ class _Run:
         if withheld:
             complete = Part("complete", Status.UNKNOWN, f"{withheld} statements are withheld; {text}")
         return (signed, unchanged, complete, fresh, last)
-
-    def _signed(self, journey: Journey) -> str:
-        names: dict[str, dict[str, None]] = {"self": {}, "node": {}}
-        for happening in journey.happenings:
-            names[happening.custody][journey.names[happening.party]["en"]] = None
-        said = [f"signed by {', '.join(names['self'])}"] if names["self"] else []
-        if names["node"]:
-            said.append(f"entered by {', '.join(names['node'])}, signed by the node for them")
-        if len(journey.makers) > 1:
-            claim = ", ".join(journey.names[party]["en"] for party in journey.makers)
-            said.insert(
-                0, f"{len(journey.makers)} firms say that they made it ({claim}): the first is followed"
-            )
-        suspected = sum(happening.suspected for happening in journey.happenings)
-        if suspected:
-            said.append(f"events under suspicion that their key was misused: {suspected}")
-        frames = sum(r.media_type == media.FRAME for r in journey.records)
-        devices = sum(s.owner is not None for s in self.signers.by_kid.values())
-        return "; ".join([*said, f"{frames} frames signed by {devices} devices"])
 
     def _state(self, bundle: Bundle, checkpoint: note.Checkpoint) -> StateLeaf:
         leaf = parse_state_leaf(bundle.state_leaf)
@@ -216,7 +215,7 @@ class _Run:
             link.sha256
             for stretch in bundle.streams
             for link in stretch.links
-            if link.media_type == media.EVENT and link.statement is not None
+            if link.media_type in media.PARTY_STATEMENTS and link.statement is not None
         }
         if not bundle.disclosures.keys() <= shown:
             raise BundleError("the bundle holds disclosures of a statement that it does not hold")
@@ -270,6 +269,7 @@ def _journey(
         names=display_names(signers),
         size=leaf.index + 1,
         as_of_ms=leaf.time_ms,
+        documents=tuple(c for each in (batch, *assets) for c in each.contents if isinstance(c, Document)),
     )
 
 

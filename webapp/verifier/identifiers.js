@@ -208,6 +208,11 @@ export function partyEvents(node, party) {
   return `https://${parseNodeName(node)}/stream/events/${parseParty(party)}`;
 }
 
+/** The stream of what a party deposits about nothing but itself; `party` is a party's URI. */
+export function partyDeposits(node, party) {
+  return `https://${parseNodeName(node)}/stream/deposits/${parseParty(party)}`;
+}
+
 /** The GLN or pseudonym inside a party's URI. */
 export function parseParty(uri) {
   const [host, path] = split(uri);

@@ -22,10 +22,12 @@ export const SENML_CBOR = "application/senml+cbor";
 export const CBOR = "application/cbor";
 
 export const DEVICE_STATEMENTS = new Set([FRAME, GAP, RESUME, ROTATION]);
+/** What has disclosures beside it. */
+export const PARTY_STATEMENTS = new Set([EVENT, NOTICE]);
 export const STAY_TEXTS = new Set([STAY_OPEN, STAY_CLOSE, STAY_AMEND]);
 
 /** What a record may commit to; any other line 6 is refused. */
-export const RECORDED = new Set([FRAME, GAP, ROTATION, EVENT, NOTICE, KEY, ...STAY_TEXTS]);
+export const RECORDED = new Set([FRAME, GAP, ROTATION, KEY, ...PARTY_STATEMENTS, ...STAY_TEXTS]);
 
 /** The `typ` of a JOSE header for a media type (RFC 7515 4.1.9: the prefix is left out). */
 export function joseTyp(mediaType) {

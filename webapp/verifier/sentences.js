@@ -78,7 +78,7 @@ export function isAlarm(answer) {
 }
 
 function signed(journey, words) {
-  const custody = new Map(journey.happenings.map((happening) => [happening.party, happening.custody]));
+  const custody = new Map([...journey.happenings, ...journey.documents].map(({ party, custody: by }) => [party, by]));
   const name = (party) => words.name(journey.names.get(party), party);
   const said = [...custody].map(([party, by]) => words.tell(by === "node" ? "bynode" : "byself", { party: name(party) }));
   const frames = journey.records.filter(({ mediaType }) => mediaType === media.FRAME);

@@ -89,7 +89,7 @@ def _audit_statement(run: Run, told: Told, row: AnyRow, record: Record, where: s
 
 def _open(run: Run, row: AnyRow, record: Record, where: str) -> Content:
     texts: dict[bytes, tuple[str, ...]] = {}
-    if row.media_type == media.EVENT:
+    if row.media_type in media.PARTY_STATEMENTS:
         if row.statement not in run.disclosed:
             run.disclosed.add(row.statement)
             audit_disclosures(run, row.statement, row.body, where)
@@ -124,7 +124,7 @@ def _audit_heads(run: Run, ends: dict[bytes, tuple[int, bytes, int]]) -> None:
 
 
 def _audit_unused(run: Run) -> None:
-    """Statements that no record commits to, and disclosures of no event."""
+    """Statements that no record commits to, and disclosures of no such statement."""
     statement, record = models.Statement, models.Record
     run.counts["statements"] = run.connection.execute(
         select(func.count()).select_from(statement)
@@ -133,7 +133,11 @@ def _audit_unused(run: Run) -> None:
     for row in run.rows(query.where(record.statement.is_(None))):
         run.found("statement", f"statement {row.sha256.hex()}", "no record commits to it")
     table = models.Disclosures
-    event = and_(record.statement == table.statement, record.media_type == media.EVENT)
-    orphans = select(table.statement).outerjoin(record, event).where(record.statement.is_(None))
+    disclosing = record.media_type.in_(media.PARTY_STATEMENTS)
+    orphans = (
+        select(table.statement)
+        .outerjoin(record, and_(record.statement == table.statement, disclosing))
+        .where(record.statement.is_(None))
+    )
     for row in run.rows(orphans):
-        run.found("disclosure", f"disclosures of {row.statement.hex()}", "there is no such event")
+        run.found("disclosure", f"disclosures of {row.statement.hex()}", "there is no such statement")

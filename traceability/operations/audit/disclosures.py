@@ -32,7 +32,7 @@ def audit_disclosures(run: Run, statement: bytes, body: bytes, where: str) -> No
     For each digest there is its text, or a row of ``erasures`` that says why it went. What stood
     inside an erased one cannot be told any more, so of rows for digests that nothing names one is
     accepted only beside an erased one. That nothing was erased which must be kept shows when the
-    event is opened.
+    statement is opened.
     """
     query = select(Disclosures.texts).where(Disclosures.statement == statement)
     kept = run.connection.execute(query).scalar_one_or_none()
@@ -56,7 +56,9 @@ def audit_disclosures(run: Run, statement: bytes, body: bytes, where: str) -> No
     parts = _audit_reasons(run, statement, erased, texts.keys(), where)
     run.counts["erased"] += parts
     run.counts["disclosures"] += len(texts) + parts
-    _audit_kept(run, sdjwt.reveal(payload, [texts[d] for d in sorted(signed & texts.keys())]).claims, where)
+    claims = sdjwt.reveal(payload, [texts[d] for d in sorted(signed & texts.keys())]).claims
+    if EVENT_CLAIM in payload:
+        _audit_kept(run, claims, where)
 
 
 def _audit_reasons(run: Run, statement: bytes, erased: Set[str], there: Set[str], where: str) -> int:

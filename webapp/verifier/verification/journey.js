@@ -10,6 +10,14 @@ export class Happening {
   }
 }
 
+/** A notice of a document; the members are those of `traceability.verification.journey.Document`. */
+export class Document {
+  constructor(members) {
+    Object.assign(this, members);
+    Object.freeze(this);
+  }
+}
+
 /** A whole batch; the members are those of `traceability.verification.journey.Journey`. */
 export class Journey {
   constructor(members) {

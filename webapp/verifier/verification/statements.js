@@ -3,18 +3,19 @@
 import {
   BundleError, ChainMismatchError, SubjectMismatchError, TraceabilityError, UnknownSignerError,
 } from "../errors.js";
-import { parseStream } from "../identifiers.js";
+import { Kind, parseStream, partyDeposits } from "../identifiers.js";
 import { parseStayAmend, parseStayClose, parseStayOpen } from "../ledger/stay.js";
 import * as media from "../media.js";
-import { equalBytes, toHex } from "../octets.js";
+import { equalBytes, fromHex, toHex } from "../octets.js";
 import { DeviceStatement, parseStatement } from "../sensing/frame.js";
 import { EVENT_CLAIM } from "../signing/disclosure.js";
 import { KEPT_CLAIM, keptMembers } from "../signing/kept.js";
 import * as sdjwt from "../signing/sdjwt.js";
 import { b64urlDecode, jsonDecode } from "../signing/strictjson.js";
 import { enteredAsset, eventTimeMs, streamsFor } from "../supply/epcis/events.js";
+import { readNotice } from "../supply/notice.js";
 import { recallOf } from "../supply/recall.js";
-import { Happening } from "./journey.js";
+import { Document, Happening } from "./journey.js";
 
 const ALWAYS = ["type", "eventTime"];
 const STAYS = new Map([
@@ -74,6 +75,7 @@ export function* checkStatements(stretch, records, disclosures, signers) {
 export function openStatement(body, digest, record, disclosures, signers) {
   if (body === null) return null;
   if (record.mediaType === media.EVENT) return eventOf(body, record, disclosures.get(digest) ?? [], signers);
+  if (record.mediaType === media.NOTICE) return documentOf(body, digest, record, disclosures.get(digest) ?? [], signers);
   if (STAYS.has(record.mediaType)) {
     const stay = STAYS.get(record.mediaType)(body);
     about(record, [stay.batch]);
@@ -84,15 +86,7 @@ export function openStatement(body, digest, record, disclosures, signers) {
 }
 
 function eventOf(body, record, disclosures, signers) {
-  const statement = sdjwt.parse(body, media.EVENT);
-  const signer = signers.find(statement.kid, record.timeMs);
-  if (signer.owner !== null) {
-    throw new UnknownSignerError(`record ${record.seq} is an event, but device ${signer.subject} signed it`);
-  }
-  statement.verify(signer.key);
-  if (statement.iss !== signer.subject) {
-    throw new SubjectMismatchError(`issuer of record ${record.seq}`, signer.subject, statement.iss);
-  }
+  const statement = sdjwt.parse(body, media.EVENT), signer = partyOf(statement, record, signers);
   const revealed = sdjwt.reveal(statement.payload, disclosures), event = revealed.claims.get(EVENT_CLAIM);
   if (!(event instanceof Map) || !showsEnough(revealed.claims, event, disclosures)) {
     throw new BundleError(`record ${record.seq} of ${record.stream} does not show what happened when`);
@@ -111,6 +105,38 @@ function eventOf(body, record, disclosures, signers) {
     recordedMs: record.timeMs,
     suspected: signer.suspectedAt(record.timeMs),
   });
+}
+
+function documentOf(body, digest, record, disclosures, signers) {
+  const statement = sdjwt.parse(body, media.NOTICE), signer = partyOf(statement, record, signers);
+  const notice = readNotice(statement, disclosures);
+  about(record, [notice.subject]);
+  const own = partyDeposits(parseStream(signer.stream).host, signer.subject);
+  if (parseStream(notice.subject).kind === Kind.DEPOSITS && notice.subject !== own) {
+    throw new SubjectMismatchError(`whose deposits record ${record.seq} is among`, own, notice.subject);
+  }
+  return new Document({
+    seq: Number(record.seq),
+    notice,
+    statement: fromHex(digest),
+    party: signer.subject,
+    custody: signer.custody ?? "self",
+    recordedMs: record.timeMs,
+    suspected: signer.suspectedAt(record.timeMs),
+  });
+}
+
+/** The party that signed a statement of its own: with its key, and in its name. */
+function partyOf(statement, record, signers) {
+  const signer = signers.find(statement.kid, record.timeMs);
+  if (signer.owner !== null) {
+    throw new UnknownSignerError(`record ${record.seq} is a party's, but device ${signer.subject} signed it`);
+  }
+  statement.verify(signer.key);
+  if (statement.iss !== signer.subject) {
+    throw new SubjectMismatchError(`issuer of record ${record.seq}`, signer.subject, statement.iss);
+  }
+  return signer;
 }
 
 /** Whether all is there that nobody may withhold. Statements name it; the oldest did not. */

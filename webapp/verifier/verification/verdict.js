@@ -20,10 +20,12 @@ import { equalBytes, toHex } from "../octets.js";
 import { NOT_PROVEN, PARTS, Status, failed, holds, unknown } from "./answers.js";
 import { beginning, limitsBefore } from "./beginning.js";
 import { parseBundle } from "./bundle.js";
+import { documentJson, documentWords } from "./documents.js";
 import { FreshnessCode, checkCheckpoint } from "./freshness.js";
-import { Happening, Journey } from "./journey.js";
+import { Document, Happening, Journey } from "./journey.js";
 import { Label, LabelCode, compare } from "./label.js";
 import { checkLoggers, checkStays } from "./monitored.js";
+import { whoSigned } from "./saying.js";
 import { Signers, displayNames, readSigners } from "./signers.js";
 import { standingOf } from "./standing.js";
 import { checkStatements } from "./statements.js";
@@ -58,7 +60,9 @@ export class Verdict {
   lines() {
     const answers = this.parts.map(({ name, status, text }) => [name, name === PARTS.at(-1) ? "" : status, text]);
     if (this.label !== null) answers.push(["label", this.label.status, this.label.text]);
-    answers.push(["recall", ...this.standing.words(this.journey?.names ?? new Map())]);
+    const documents = this.journey?.documents ?? [], names = this.journey?.names ?? new Map();
+    answers.push(...documents.map((document) => ["document", "named", documentWords(document, names)]));
+    answers.push(["recall", ...this.standing.words(names)]);
     const lines = answers.map(([name, status, text]) => `${name.padEnd(11)} ${status.padEnd(8)} ${text}`);
     return [...lines, this.standing.lastLine(this.exitCode)];
   }
@@ -79,6 +83,7 @@ export class Verdict {
         hash: toHex(record.hash),
         statement: record.shown ? "shown" : "withheld",
       })),
+      documents: (this.journey?.documents ?? []).map(documentJson),
       exit_code: this.exitCode,
       ...Object.fromEntries(asked.filter(([, answer]) => answer !== null).map(([name, answer]) => [name, answer.toJson()])),
     };
@@ -158,7 +163,7 @@ class Run {
       const [signed, complete, fresh] = ["signed", "complete", "fresh"].map((name) => unknown(name, text));
       return [signed, unchanged, complete, fresh, last];
     }
-    const signed = holds("signed", this.#signed(journey));
+    const signed = holds("signed", whoSigned(journey, this.signers));
     const checkedBy = this.freshness?.checkedBy;
     const whose = checkedBy ? `as witnessed by ${checkedBy} for` : "according to the operator of";
     const text = `${whose} ${this.policy.log.name}, ${journey.size} leaves, as of ${at}`;
@@ -172,23 +177,6 @@ class Run {
     if (this.freshness === null) return holds("fresh", `as of ${at} by the operator's clock`);
     const answer = this.freshness.code === FreshnessCode.FRESH ? holds : unknown;
     return answer("fresh", this.freshness.text);
-  }
-
-  #signed(journey) {
-    const names = { self: new Set(), node: new Set() };
-    for (const { custody, party } of journey.happenings) names[custody].add(journey.names.get(party).get("en"));
-    const said = names.self.size ? [`signed by ${[...names.self].join(", ")}`] : [];
-    if (names.node.size) said.push(`entered by ${[...names.node].join(", ")}, signed by the node for them`);
-    const suspected = journey.happenings.filter((happening) => happening.suspected).length;
-    const { makers } = journey;
-    if (makers.length > 1) {
-      const claim = makers.map((party) => journey.names.get(party).get("en")).join(", ");
-      said.unshift(`${makers.length} firms say that they made it (${claim}): the first is followed`);
-    }
-    if (suspected) said.push(`events under suspicion that their key was misused: ${suspected}`);
-    const frames = journey.records.filter(({ mediaType }) => mediaType === media.FRAME).length;
-    const devices = [...this.signers.byKid.values()].filter(({ owner }) => owner !== null).length;
-    return [...said, `${frames} frames signed by ${devices} devices`].join("; ");
   }
 }
 
@@ -250,6 +238,7 @@ function journeyOf(batch, assets, bundle, leaf, signers) {
     names: displayNames(signers),
     size: leaf.index + 1n,
     asOfMs: leaf.timeMs,
+    documents: [batch, ...assets].flatMap(({ contents }) => contents.filter((content) => content instanceof Document)),
   });
 }
 
@@ -265,7 +254,7 @@ function nothingSuperfluous(bundle, signers) {
   const shown = new Set(
     bundle.streams
       .flatMap(({ links }) => links)
-      .filter(({ mediaType, statement }) => mediaType === media.EVENT && statement !== null)
+      .filter(({ mediaType, statement }) => media.PARTY_STATEMENTS.has(mediaType) && statement !== null)
       .map(({ sha256 }) => toHex(sha256)),
   );
   if (![...bundle.disclosures.keys()].every((digest) => shown.has(digest))) {
