@@ -10,20 +10,21 @@ import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from sqlalchemy import func, select, text
+from sqlalchemy import Connection, func, select, text
 
 from traceability.broker import answers_mqtt
 from traceability.commands.verb import Answer, Verbs, add_verb
 from traceability.errors import SettingsError, TraceabilityError
 from traceability.ledger.record import format_time
 from traceability.operations.ingest import MAX_AHEAD_MS
-from traceability.operations.node import load_node, secret_files
+from traceability.operations.node import Node, load_node, secret_files
+from traceability.operations.verifierfile import Standing, look_up
 from traceability.running.address import with_address
+from traceability.running.verifierfile import served_verifier
 from traceability.secretfiles import check_mode
 from traceability.settings import GatewaySettings, load
 from traceability.signing.keys import check_library
@@ -105,7 +106,7 @@ def _node(settings: GatewaySettings) -> list[Finding]:
             for p in secret_files(node.folder)
         ),
         check_disk(shutil.disk_usage(settings.data).free),
-        *_database(settings.database_url),
+        *_database(settings.database_url, node),
     ]
 
 
@@ -151,7 +152,7 @@ def check_clock(now_ms: int, newest_ms: int | None) -> Finding:
     return Finding("clock", OK, now)
 
 
-def _database(url: str) -> list[Finding]:
+def _database(url: str, node: Node) -> list[Finding]:
     store = Store(url)
     try:
         current = store.is_current()
@@ -163,7 +164,8 @@ def _database(url: str) -> list[Finding]:
         findings += _sqlite_flags(store) if store.engine.dialect.name == "sqlite" else []
         with store.reading() as connection:
             newest = connection.execute(select(func.max(models.Record.time_ms))).scalar_one()
-        return [*findings, check_clock(system_clock(), newest)]
+            logged = check_logged(connection, node, served_verifier())
+        return [*findings, check_clock(system_clock(), newest), *logged]
     except TraceabilityError as error:
         return [_failed("database", error)]
     finally:
@@ -196,10 +198,8 @@ def _broker(url: str) -> Finding:
 
 
 def _verifier() -> list[Finding]:
-    site = find_spec("webapp")
-    if site is None or site.origin is None:
-        return []
-    return [check_verifier(Path(site.origin).with_name("static") / "built" / "verify.html")]
+    path = served_verifier()
+    return [] if path is None else [check_verifier(path)]
 
 
 def check_verifier(path: Path) -> Finding:
@@ -208,6 +208,30 @@ def check_verifier(path: Path) -> Finding:
         advice = "make verifier builds it; without it nobody can check in a browser."
         return Finding("verify.html", WARN, "not built", advice)
     return Finding("verify.html", OK, f"SHA-256 {hashlib.sha256(path.read_bytes()).hexdigest()}")
+
+
+def check_logged(connection: Connection, node: Node, path: Path | None) -> list[Finding]:
+    """Whether the file that the site serves for checking is one that the log names."""
+    check = "verify.html in the log"
+    if path is None or not path.is_file():
+        return []
+    try:
+        found = look_up(connection, node, path.read_bytes())
+    except TraceabilityError as error:
+        return [_failed(check, error)]
+    if found.standing is Standing.OTHER:
+        advice = "Built anew? traceability run puts it into the log. If not, somebody changed the file."
+        return [Finding(check, FAIL, f"SHA-256 {found.sha256} is not one that the log names", advice)]
+    if found.standing is Standing.NONE:
+        return [Finding(check, WARN, "none was ever put there", "traceability run does it when it starts.")]
+    since = "" if found.since_ms is None else format_time(found.since_ms)
+    if found.index is None:
+        return [
+            Finding(
+                check, WARN, f"recorded {since}, in no checkpoint yet", "Look whether the publisher runs."
+            )
+        ]
+    return [Finding(check, OK, f"since {since}, leaf {found.index}")]
 
 
 def _failed(check: str, error: TraceabilityError) -> Finding:

@@ -15,6 +15,7 @@ from traceability.errors import IdentifierError, UnknownSignerError
 from traceability.identifiers import Batch, Kind, asset_uri, decode_value, parse_gtin, parse_stream
 from traceability.operations.enrol import find_party
 from traceability.operations.node import Node
+from traceability.operations.verifierfile import operator_of
 from traceability.store import models
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -114,6 +115,8 @@ def read_target(node: Node, text: str) -> str:
 def read_party(connection: Connection, node: Node, text: str | None) -> str:
     """The URI of a party by GLN, pseudonym or URI; without one, the only one in custody here.
 
+    The node's operator is only meant where it is named.
+
     Raises:
         UnknownSubjectError: no such party.
         UnknownSignerError: none was named, and there is none here or more than one.
@@ -121,7 +124,7 @@ def read_party(connection: Connection, node: Node, text: str | None) -> str:
     if text is not None:
         return find_party(connection, node, text)
     query = select(models.Key.subject).join(models.Custody).order_by(models.Key.subject)
-    parties = connection.execute(query).scalars().all()
+    parties = connection.execute(query.where(models.Key.subject != operator_of(node))).scalars().all()
     if not parties:
         raise UnknownSignerError("there is no party on this node yet: traceability enrol party --help")
     if len(parties) > 1:

@@ -31,12 +31,15 @@ from urllib.parse import urlsplit
 from traceability.broker import prepare_broker, wait_for_mqtt
 from traceability.errors import SettingsError
 from traceability.holding import holding
+from traceability.operations.node import Node
 from traceability.operations.prepare import prepare_node
 from traceability.running.address import keep_address
 from traceability.running.announcement import Announcement
 from traceability.running.children import Child, Program
 from traceability.running.neighbours import neighbour_programs, prepare_neighbours
+from traceability.running.verifierfile import deposit_served
 from traceability.settings import RunSettings, environment
+from traceability.store.engine import Store
 
 BROKER_START_S: Final = 15.0
 TURN_S: Final = 0.2
@@ -95,6 +98,7 @@ class Supervisor:
         node = prepare_neighbours(self._settings, node)
         keep_address(self._settings.data, os.environ)
         self._say(f"{'made' if new else 'opened'} node {node.name}")
+        self._deposit_verifier(node)
         neighbours = neighbour_programs(node)
         for program in programs(self._settings):
             self._add(program)
@@ -126,6 +130,15 @@ class Supervisor:
                 self._say(f"{child.program.name} did not end by itself and was killed")
                 child.kill()
             child.close()
+
+    def _deposit_verifier(self, node: Node) -> None:
+        """Let the log say which file the site serves for checking."""
+        store = Store(self._settings.database_url)
+        try:
+            if said := deposit_served(store, node):
+                self._say(said)
+        finally:
+            store.close()
 
     def _start_rest(self) -> None:
         """Start witnesses and demo behind the site, which a person is waiting for."""

@@ -7,10 +7,14 @@ from pathlib import Path
 from typing import Final
 
 from flask import Blueprint, current_app, render_template
+from markupsafe import Markup
 
-from traceability.errors import IdentifierError
+from traceability.errors import IdentifierError, MalformedError, RefusedError, TamperError
 from traceability.identifiers import Batch
+from traceability.operations.node import Node
+from traceability.operations.verifierfile import Logged, Standing, look_up, operator_of
 from webapp import http
+from webapp.database import snapshot
 
 checking = Blueprint("checking", __name__)
 PROGRAM: Final = "built/verify.js"
@@ -34,15 +38,32 @@ def bundle_of(gtin: str, lot: str) -> str:
 
 def _page(batch: Batch | None) -> str:
     http.allow_fetching()
-    built = is_built()
+    node: Node = current_app.extensions["node"]
+    logged = _logged(node) if is_built() else None
+    offered = logged is not None and logged.standing is not Standing.OTHER
     return render_template(
         "verify.html",
         batch=batch,
-        program=PROGRAM if built else None,
+        program=PROGRAM if offered else None,
         whole=WHOLE,
-        sha256=hashlib.sha256(_built(WHOLE).read_bytes()).hexdigest() if built else "",
-        log=current_app.extensions["node"].policy.log.vkey(),
+        logged=logged,
+        operator=operator_of(node),
+        zone=Markup('<span class="zone">UTC+00:00</span>'),
+        log=node.policy.log.vkey(),
     )
+
+
+def _logged(node: Node) -> Logged:
+    """What the log says of the file that is served; where that does not match, as if it named another."""
+    data = _built(WHOLE).read_bytes()
+    try:
+        found = look_up(snapshot(), node, data)
+    except (TamperError, MalformedError, RefusedError) as failure:
+        current_app.logger.error("what the log says of verify.html does not match: %s", failure)
+        found = Logged(hashlib.sha256(data).hexdigest(), Standing.OTHER)
+    if found.standing is Standing.OTHER:
+        current_app.logger.error("verify.html with SHA-256 %s is not in the log", found.sha256)
+    return found
 
 
 def is_built() -> bool:
