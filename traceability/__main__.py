@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 from traceability.commands import (
     batches,
+    deposit,
     disclosure,
     doctor,
     keys,
@@ -36,6 +37,7 @@ MODULES = (
     prefix,
     token,
     batches,
+    deposit,
     trace,
     recall,
     disclosure,

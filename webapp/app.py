@@ -29,6 +29,7 @@ from webapp.api import epcis, problems
 from webapp.api.health import health
 from webapp.api.log import log
 from webapp.consumer.checking import checking
+from webapp.consumer.documents import documents
 from webapp.consumer.journeys import KEPT_TOO_LARGE_S, Journeys
 from webapp.consumer.views import LotConverter, pages
 from webapp.regulator.views import regulator
@@ -71,7 +72,7 @@ def create_app(settings: WebSettings | None = None) -> Flask:
     database.install(app, chosen.database_url)
     i18n.install(app)
     app.extensions["store"] = Store(database.existing(chosen.database_url))
-    for blueprint in (pages, checking, regulator, log, health):
+    for blueprint in (pages, checking, documents, regulator, log, health):
         app.register_blueprint(blueprint)
     epcis.install(app)
     _install_errors(app)

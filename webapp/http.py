@@ -11,6 +11,8 @@ CONTENT_POLICY: Final = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
+ALONE: Final = "default-src 'none'; sandbox; frame-ancestors 'none'"
+"""For what others wrote: if a browser shows it after all, it runs nothing and belongs to no site."""
 SMALLEST: Final = 500
 """Bytes; below this, compression saves nothing."""
 
@@ -33,6 +35,8 @@ def install(app: Flask, *, secure: bool) -> None:
         response.headers.update(_SECURITY | ({"Strict-Transport-Security": _HSTS} if secure else {}))
         if g.get("fetching"):
             response.headers["Content-Security-Policy"] = f"{CONTENT_POLICY}; connect-src 'self'"
+        if g.get("alone"):
+            response.headers["Content-Security-Policy"] = ALONE
         # Nobody may be shown yesterday's page of a lot: not by a proxy, not by "back", not while we are down.
         response.headers.setdefault("Cache-Control", "no-store")
         if response.mimetype == "text/html":
@@ -44,6 +48,11 @@ def install(app: Flask, *, secure: bool) -> None:
 def allow_fetching() -> None:
     """Let the script of the page that is being answered ask this site for files; no other page may."""
     g.fetching = True
+
+
+def stand_alone() -> None:
+    """What is being answered was written by others: no browser may take it for a page of this site."""
+    g.alone = True
 
 
 def _pack(response: Response) -> Response:

@@ -17,6 +17,7 @@ from traceability.operations.query import run
 from traceability.running import demo
 from traceability.supply.epcis.context import read_context
 from traceability.supply.epcis.events import CONTEXT, inputs_of
+from traceability.supply.notice import Purpose
 from traceability.supply.queries.query import parse_query
 from traceability.verification.verdict import check
 
@@ -53,6 +54,17 @@ def test_every_step_is_recorded_once_and_all_of_it_holds(played):
         assert verdict.journey is not None
         assert len(verdict.journey.happenings) == len(own) + len(used)
         assert f"cbvmda:{batch.dated}" in verdict.journey.created["ilmd"]
+
+
+def test_the_packer_deposits_one_report_about_the_strawberries(played):
+    world, plan, _ = played
+    found = {}
+    for batch in plan.batches:
+        journey = check(world.bundle(batch.uri), world.node.policy).journey
+        assert journey is not None
+        found[batch.key] = [(d.party, d.notice.purpose) for d in journey.documents]
+    assert found.pop("packed-a") == [(plan.party("packer").uri, Purpose.ANALYSIS)]
+    assert set(map(tuple, found.values())) == {()}
 
 
 def test_every_firm_holds_its_company_prefix_and_all_that_it_makes_bears_it(played):

@@ -46,6 +46,9 @@ def add(verbs: Verbs) -> None:
         metavar="CODE",
         help="trace code of a label: is this still the chain that it was printed with?",
     )
+    verify.add_argument(
+        "--document", metavar="FILE", type=Path, help="is this file one that the notices name?"
+    )
     export = add_verb(
         verbs,
         "export",
@@ -104,8 +107,9 @@ def _verify(args: argparse.Namespace) -> Answer:
     code = None if args.code is None else parse_trace_code(args.code)
     bundle = read_file(args.bundle)
     policy = None if args.policy is None else parse_policy(read_file(args.policy))
+    document = None if args.document is None else read_file(args.document)
     progress(f"checking {len(bundle):,} bytes")
-    verdict = check(bundle, policy, system_clock(), code)
+    verdict = check(bundle, policy, system_clock(), code, document)
     return Answer(verdict.to_json(), tuple(verdict.lines()), verdict.exit_code)
 
 

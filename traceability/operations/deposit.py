@@ -16,13 +16,14 @@ from typing import Final
 from sqlalchemy import Connection, select
 
 from traceability import media
-from traceability.errors import ConflictError, QuotaError, UnknownSubjectError
+from traceability.errors import ConflictError, QuotaError, TamperError, UnknownSubjectError
 from traceability.identifiers import Kind, parse_stream, party_deposits
 from traceability.ledger.state import stream_hash
 from traceability.operations.chain import Entry, append
-from traceability.operations.disclosures import all_disclosures, keep_disclosures
+from traceability.operations.disclosures import all_disclosures, disclosures_of, keep_disclosures
 from traceability.operations.documents import keep_document, require_size
 from traceability.operations.enrol import signing_key
+from traceability.operations.log import latest_checkpoint
 from traceability.operations.node import Node
 from traceability.signing import sdjwt
 from traceability.store import models
@@ -122,6 +123,27 @@ def notices_on(connection: Connection, subject: str) -> Iterator[Deposited]:
         parsed = sdjwt.parse(row.body, typ=media.NOTICE)
         notice = read_notice(parsed, texts.get(row.sha256, []))
         yield Deposited(notice, parsed.iss, row.sha256, row.seq)
+
+
+def find_notice(connection: Connection, statement: bytes) -> Notice:
+    """A notice that is in the log, by the SHA-256 of its statement.
+
+    Raises:
+        UnknownSubjectError: there is none.
+        MalformedError, TamperError: what is stored is not what was signed.
+    """
+    record, body = models.Record, models.Statement.body
+    query = select(body).join(record, record.statement == models.Statement.sha256)
+    query = query.where(record.statement == statement, record.media_type == media.NOTICE)
+    latest = latest_checkpoint(connection)
+    found = connection.execute(
+        query.where(record.log_index < (latest.size if latest else 0)).limit(1)
+    ).scalar_one_or_none()
+    if found is None:
+        raise UnknownSubjectError(f"there is no notice {statement.hex()} in the log")
+    if (got := hashlib.sha256(found).digest()) != statement:
+        raise TamperError("a notice was changed in the store", expected=statement, got=got)
+    return read_notice(sdjwt.parse(found, typ=media.NOTICE), disclosures_of(connection, statement))
 
 
 def _record(tx: Transaction, party: str, notice: Notice, issued: sdjwt.Issued) -> Deposited:

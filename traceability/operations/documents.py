@@ -11,6 +11,8 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
+from enum import StrEnum
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +21,14 @@ from traceability.secretfiles import write_new
 
 MAX_BYTES: Final = 16 * 1024 * 1024
 _NAME: Final = re.compile(r"[0-9a-f]{64}")
+
+
+class State(StrEnum):
+    """How the file of a notice is here."""
+
+    KEPT = "kept"
+    CHANGED = "changed"
+    GONE = "gone"
 
 
 def keep_document(folder: Path, data: bytes) -> str:
@@ -68,6 +78,22 @@ def read_document(folder: Path, sha256: str) -> bytes:
     if found != sha256:
         raise TamperError("a document was changed after it was deposited", expected=sha256, got=found)
     return data
+
+
+def document_state(folder: Path, sha256: str) -> State:
+    """Whether a file is here as it was deposited; hashed again only after it was touched."""
+    path = _path(folder, sha256)
+    try:
+        found = path.stat()
+        touched = (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+        return State.KEPT if _hash_of(path, touched) == sha256 else State.CHANGED
+    except OSError:
+        return State.GONE
+
+
+@lru_cache(maxsize=4096)
+def _hash_of(path: Path, _touched: tuple[int, ...]) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def require_size(size: int) -> None:

@@ -4,7 +4,8 @@ The simulated devices write what is to happen (``demo/plan.json``) and their req
 program answers each with ``enrolled.json``, says ``ready`` when all are installed, and records
 the firms' steps in order of time, each once the device of its asset has delivered up to it: as
 in life, so that stays are closed with their readings and not amended later. Whatever is
-recorded already is skipped, so the program can be ended and started at any time.
+recorded already is skipped, so the program can be ended and started at any time. At the end the
+packer deposits a laboratory's report.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from traceability import media
 from traceability.errors import SettingsError
 from traceability.identifiers import device_uri
 from traceability.ledger.state import stream_hash
+from traceability.operations.deposit import deposit, describe
 from traceability.operations.enrol import EnrolledDevice, enrol_device, enrol_party
 from traceability.operations.events import load_event
 from traceability.operations.handover import device_answer, write_private
@@ -31,6 +33,7 @@ from traceability.signing.keystatement import parse_key_statement
 from traceability.store import models
 from traceability.store.engine import Store
 from traceability.supply.epcis.events import STEPS, format_event_time
+from traceability.supply.notice import Purpose
 
 SITE: Final = "demo"
 OFFSET: Final = "+08:00"
@@ -44,6 +47,19 @@ _NAMED: Final = {
     "TransformationEvent": "outputQuantityList",
 }
 """Where an event names the batch that it is about."""
+
+REPORTED: Final = "packed-a"
+REPORTER: Final = "packer"
+REPORT: Final = """\
+An invented laboratory report for a demonstration / 演示用的虚构检验报告
+
+Sample / 样品      {en} / {zh}
+GTIN, lot / 批号   {gtin}, {lot}
+
+Salmonella in 25 g / 沙门氏菌（25 g）           not detected / 未检出
+Listeria monocytogenes in 25 g / 单增李斯特菌   not detected / 未检出
+Residues of pesticides / 农药残留               below the limits / 未超出限量
+"""
 
 Entry = Mapping[str, Any]
 
@@ -82,7 +98,9 @@ def play(store: Store, node: Node) -> int:
         _wait_for(place / "devices" / device["key"] / "request.json")
         journey.enrol(device, place / "devices" / device["key"])
     write_private(place / "ready", "")
-    return sum(journey.record(step) for step in plan["steps"])
+    recorded = sum(journey.record(step) for step in plan["steps"])
+    journey.deposit_report()
+    return recorded
 
 
 class Journey:
@@ -123,6 +141,13 @@ class Journey:
         party = self._plan["parties"][step["party"]]["uri"]
         record_event(self._store, self._node, party, event)
         return True
+
+    def deposit_report(self) -> None:
+        """The packer deposits what a laboratory wrote about the strawberries."""
+        batch, party = self._plan["batches"][REPORTED], self._plan["parties"][REPORTER]["uri"]
+        data = REPORT.format(gtin=batch["gtin"], lot=batch["lot"], **batch["product"]).encode("utf-8")
+        notice = describe(data, f"{batch['lot']} 检验报告.txt", batch["uri"], Purpose.ANALYSIS)
+        deposit(self._store, self._node, party, data, notice)
 
     def _enrolled(self, request: bytes) -> EnrolledDevice:
         asked = parse_key_statement(request)

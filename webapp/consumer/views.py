@@ -26,6 +26,7 @@ from traceability.store import models
 from traceability.verification.journey import Journey
 from traceability.verification.label import code_of
 from webapp.consumer import chart, cold, recalls, story
+from webapp.consumer.documents import papers
 from webapp.consumer.ingredients import Made, gather
 from webapp.consumer.journeys import Checked, Journeys
 from webapp.consumer.label import Answer, answer_to
@@ -186,7 +187,9 @@ def _shown(journey: Journey, made: Made, label: Answer) -> dict[str, Any]:
         "chart_text": story.chart_description(journey),
         "producer": story.producer(journey),
         "rivals": story.rivals(journey),
-        "parties": {h.party: h.custody for h in journey.happenings},
+        "parties": {h.party: h.custody for h in journey.happenings}
+        | {d.party: d.custody for d in journey.documents},
+        "papers": papers(journey, current_app.extensions["node"]),
         "frames": frames,
         "sensors": sensors,
         "log_name": current_app.extensions["node"].origin,
