@@ -15,10 +15,12 @@ from traceability.identifiers import Batch
 from traceability.ledger.state import stream_hash
 from traceability.ledger.tracecode import trace_code
 from traceability.operations.capture import capture
+from traceability.operations.deposit import deposit, describe
 from traceability.operations.draft import Given
 from traceability.operations.record import make_event, record_event
 from traceability.store import models
 from traceability.supply.epcis.context import read_context
+from traceability.supply.notice import Purpose
 from traceability.supply.recall import Recall, State, recall_events
 
 pytestmark = pytest.mark.browser
@@ -64,13 +66,17 @@ def told(tmp_path_factory):
 
 
 def _make(world, story):
-    """Three lots made of the story's two: one in order, one held, one recalled."""
+    """Three lots made of the story's two: one in order, one held, one recalled; and two documents."""
     ilmd = {"ft:product": {"en": "Strawberry yoghurt", "zh": "草莓酸奶"}, "ft:temperature": dict(LIMITS)}
     inputs = [{"epcClass": uri} for uri in (story.closed, story.opened)]
     for lot in ("MADE", "HELD", "RECALLED"):
         made = [{"epcClass": world.batch(lot)}]
         lists: dict[str, Any] = {"inputQuantityList": inputs, "outputQuantityList": made, "ilmd": ilmd}
         record_event(world.store, world.node, story.farm, make_event("make", world.now_ms, **lists))
+    for name, data in (("检验报告.pdf", b"report"), ("a-very-long-" * 9 + "name.jpg", b"picture")):
+        notice = describe(data, name, story.closed, Purpose.ANALYSIS)
+        deposit(world.store, world.node, story.farm, data, notice)
+    (world.node.folder / "documents" / notice.sha256[:2] / notice.sha256).write_bytes(b"another")
     hazard = {"en": "Glass was found in a jar.", "zh": "在一瓶产品中发现玻璃。"}
     advice = {"en": "Do not eat it. Bring it back to the shop.", "zh": "请勿食用，请退回商店。"}
     for lot, state in (("HELD", State.HOLD), ("RECALLED", State.ISSUED)):

@@ -31,8 +31,10 @@ from traceability.operations import documents
 from traceability.operations.audit import audit
 from traceability.operations.deposit import deposit, describe, find_notice, notices_on
 from traceability.operations.documents import State, document_state, keep_document, read_document
+from traceability.operations.erase import erase
 from traceability.store import models
 from traceability.supply.notice import Purpose
+from traceability.verification.verdict import check
 from webapp.consumer.documents import SHOWN
 
 HTML = b"<script>alert(1)</script>"
@@ -219,6 +221,30 @@ def test_an_event_is_no_notice(lone: World):
     lone.publish()
     with lone.store.reading() as connection, pytest.raises(UnknownSubjectError):
         find_notice(connection, event.sha256)
+
+
+def test_the_name_of_a_notice_is_erased_for_good_and_nothing_else_of_it(world: World, farm: str):
+    batch = world.harvest(farm, "L1")
+    made = deposit(world.store, world.node, farm, b"x", describe(b"x", "Wang Li.pdf", batch))
+    notice = made.statement.hex()
+    for part in ("sha256", "size", "subject", "mediaType", "purpose", "notice/name"):
+        with pytest.raises(ConflictError, match="never erased"):
+            erase(world.store, world.node, farm, notice, part, "asked to")
+    with pytest.raises(UnknownSubjectError):
+        erase(world.store, world.node, world.party("Other"), notice, "name", "asked to")
+    (gone,) = erase(world.store, world.node, farm, notice, "name", "asked to")
+    assert list(gone.parts.values()) == ["name"]
+    with pytest.raises(UnknownSubjectError, match="before"):
+        erase(world.store, world.node, farm, notice, "name", "asked to")
+    world.publish()
+    assert audit(world.store, world.node).ok
+    data = world.bundle(batch)
+    verdict = check(data, world.node.policy, file=b"x")
+    assert (verdict.exit_code, verdict.journey and verdict.journey.documents[0].notice.name) == (0, None)
+    with site_of(world) as app:
+        assert "Name withheld" in app.test_client().get(f"{parse_stream(batch).batch.path}?lang=en").text
+        given = app.test_client().get(f"/document/{notice}")
+    assert (given.data, made.notice.sha256 in given.headers["Content-Disposition"]) == (b"x", True)
 
 
 def test_a_page_shows_the_newest_and_counts_the_others(lone: World):

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from flask import Flask
 from sqlalchemy import delete, select, update
 
 from tests.support.web import site_of
@@ -27,8 +30,8 @@ from traceability.running import verifierfile
 from traceability.running.verifierfile import deposit_served
 from traceability.store import models
 from traceability.supply.notice import Purpose
-from webapp.consumer import checking
 
+SERVED = ("built/verify.html", "built/verify.js", "built/./verify.html", "./built//verify.html")
 FIRST, SECOND = b"<!doctype html>first", b"<!doctype html>second"
 
 
@@ -126,8 +129,15 @@ def built(lone: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path.write_bytes(FIRST)
     monkeypatch.setattr(verifierfile, "served_verifier", lambda: path)
     monkeypatch.setattr(doctor, "served_verifier", lambda: path)
-    monkeypatch.setattr(checking, "_built", lambda name: tmp_path / "static" / name)
     return path
+
+
+@contextmanager
+def site(world: World, built: Path) -> Iterator[Flask]:
+    """The site, with the folder of that file as its static one."""
+    with site_of(world) as app:
+        app.static_folder = str(built.parents[1])
+        yield app
 
 
 def said(world: World, path: Path) -> doctor.Finding:
@@ -137,7 +147,10 @@ def said(world: World, path: Path) -> doctor.Finding:
 
 
 def test_the_page_and_doctor_follow_the_served_file_from_its_build_to_its_edit(lone: World, built: Path):
-    with site_of(lone) as app:
+    with site(lone, built) as app:
+
+        def given(name: str) -> int:
+            return app.test_client().get(f"/static/{name}").status_code
 
         def page(lang: str = "en") -> str:
             answer = app.test_client().get(f"/check?lang={lang}")
@@ -156,6 +169,8 @@ def test_the_page_and_doctor_follow_the_served_file_from_its_build_to_its_edit(l
         assert 'src="/static/built/verify.js"' in good
         assert 'download="verify.html"' in good
 
+        assert [given(name) for name in SERVED] == [200] * len(SERVED)
+
         built.write_bytes(FIRST + b"<script>lie</script>")
         for lang, words in (("en", "is not one that the log names"), ("zh", "不是日志所登记的文件")):
             bad = page(lang)
@@ -167,15 +182,18 @@ def test_the_page_and_doctor_follow_the_served_file_from_its_build_to_its_edit(l
             True,
         )
 
+        assert [given(name) for name in SERVED] == [404] * len(SERVED)
+
         built.write_bytes(FIRST)
         assert page() == good
+        assert [given(name) for name in SERVED] == [200] * len(SERVED)
         assert said(lone, built).level == doctor.OK
 
 
 def test_the_proof_that_the_page_links_to_leads_to_the_notice(lone: World, built: Path):
     deposit_served(lone.store, lone.node)
     lone.publish()
-    with site_of(lone) as app:
+    with site(lone, built) as app:
         address = re.search(r'href="(/log/proof\?index=\d+)"', app.test_client().get("/check").text)
         assert address is not None
         proof = parse_proof(app.test_client().get(address[1]).data)
@@ -191,7 +209,7 @@ def test_a_store_that_does_not_match_closes_the_page(lone: World, built: Path):
     with lone.store.transaction() as tx:
         tx.connection.execute(update(models.Record).values(time_ms=models.Record.time_ms + 1))
     assert said(lone, built).level == doctor.FAIL
-    with site_of(lone) as app:
+    with site(lone, built) as app:
         page = app.test_client().get("/check").text
     assert "is not one that the log names" in page
     assert "verify.js" not in page

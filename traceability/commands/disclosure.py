@@ -110,7 +110,9 @@ def _add_erase(verbs: Verbs) -> None:
         example='traceability erase ni:///sha-256;... --part ilmd/ft:person --reason "asked to" --yes',
     )
     verb.add_argument(
-        "event", metavar="EVENT", help="its eventID, or SHA-256 of its statement in hexadecimal"
+        "event",
+        metavar="EVENT",
+        help="its eventID, or SHA-256 of its statement or of a notice, in hexadecimal",
     )
     verb.add_argument("--part", required=True, help="what to erase, with all inside it: ilmd/ft:person")
     verb.add_argument(

@@ -4,7 +4,7 @@ The signed statement, its records and all proofs stay as they are: they hold sal
 without the disclosure nobody can tell or confirm what stood behind one. With a part goes all
 inside it, and every hash over the whole event (``eventID``), by which a guess could be confirmed.
 An error declaration repeats the event that it is about, so the part is erased in both. An event
-is never signed anew.
+is never signed anew. Of a document notice the name of the file can be erased, and nothing else.
 
 Rows that follow from the event are made again from what is left. In SQLite the erased bytes are
 zeroed in the database's file; the publisher then empties the WAL. Copies are another matter:
@@ -20,7 +20,8 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, or_, select, update
 
-from traceability.errors import StatementError, UnknownSubjectError
+from traceability import media
+from traceability.errors import ConflictError, StatementError, UnknownSubjectError
 from traceability.operations.disclosures import disclosures_of, forget_disclosures, lock_disclosures
 from traceability.operations.node import Node
 from traceability.operations.project import OPAQUE, link_rows, opaque_name, projection_of, term_rows
@@ -31,6 +32,7 @@ from traceability.store import models, projections
 from traceability.store.access import Erasure
 from traceability.store.engine import Store, Transaction
 from traceability.store.rows import insert_new
+from traceability.supply.notice import CLAIM, NAME
 
 MAX_REASON: Final = 200
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
@@ -84,6 +86,8 @@ def preview_erasure(connection: Connection, party: str, event: str, part: str) -
         ConflictError: a part that is never erased.
         StatementError: not a part of its own.
     """
+    if notice := _notice_of(connection, party, event):
+        return (_preview_name(connection, notice, part),)
     wanted = parse_part(part)
     require_erasable(wanted)
     own = [_load(connection, sha256) for sha256 in _same_event(connection, party, event)]
@@ -102,7 +106,7 @@ def erase(store: Store, node: Node, party: str, event: str, part: str, reason: s
 
     Args:
         party: URI of who signed the event.
-        event: its ``eventID``, or SHA-256 of its statement in hexadecimal.
+        event: its ``eventID``, or SHA-256 of its statement in hexadecimal, which may be a notice.
         part: as ``parse_part`` reads it.
         reason: why, 1 to ``MAX_REASON`` characters; it is kept, so it must not say what was erased.
 
@@ -115,13 +119,43 @@ def erase(store: Store, node: Node, party: str, event: str, part: str, reason: s
     if not 1 <= len(reason) <= MAX_REASON or not reason.isprintable():
         raise StatementError(f"a reason of 1 to {MAX_REASON} printable characters is needed")
     with store.transaction() as tx:
-        lock_disclosures(tx, _same_event(tx.connection, party, event))
+        notice = _notice_of(tx.connection, party, event)
+        lock_disclosures(tx, [notice[0]] if notice else _same_event(tx.connection, party, event))
         erased = preview_erasure(tx.connection, party, event, part)
+        if notice:
+            _forget(tx, erased[0], party, reason)
+            return erased
         opaque = opaque_name(erased[0].statement)
         for each in erased:
             _forget(tx, each, party, reason)
             _derive(tx, node, each.statement, opaque)
     return erased
+
+
+def _notice_of(connection: Connection, party: str, statement: str) -> tuple[bytes, bytes] | None:
+    """A document notice of the party by the SHA-256 of its statement: that, and its body; or None."""
+    if not _SHA256.fullmatch(statement):
+        return None
+    table, record = models.Statement, models.Record
+    query = select(table.sha256, table.body).join(record, record.statement == table.sha256)
+    query = query.where(table.sha256 == bytes.fromhex(statement), record.media_type == media.NOTICE).limit(1)
+    found = connection.execute(query).one_or_none()
+    return (found.sha256, found.body) if found and sdjwt.parse(found.body).iss == party else None
+
+
+def _preview_name(connection: Connection, notice: tuple[bytes, bytes], part: str) -> Erased:
+    """Of a notice only the name is ever erased."""
+    sha256, body = notice
+    if part != NAME:
+        raise ConflictError(
+            f"{part[:MAX_REASON]} of a notice is never erased",
+            remedy="Only its name is: --part name. The file itself goes if you delete it from the documents folder.",
+        )
+    revealed = sdjwt.reveal(sdjwt.parse(body).payload, disclosures_of(connection, sha256))
+    parts = {digest: NAME for digest, path in revealed.paths.items() if path == (CLAIM, NAME)}
+    if not parts:
+        raise UnknownSubjectError("the name of this notice was erased before")
+    return Erased(sha256, parts)
 
 
 def newest_erasure(connection: Connection) -> int | None:

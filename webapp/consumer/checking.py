@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import posixpath
 from pathlib import Path
 from typing import Final
 
-from flask import Blueprint, current_app, render_template
+from flask import Blueprint, abort, current_app, render_template, request
 from markupsafe import Markup
 
 from traceability.errors import IdentifierError, MalformedError, RefusedError, TamperError
@@ -20,6 +21,16 @@ checking = Blueprint("checking", __name__)
 PROGRAM: Final = "built/verify.js"
 WHOLE: Final = "built/verify.html"
 """Both are built from ``webapp/verifier`` by ``make verifier``, and need not be there."""
+
+
+@checking.before_app_request
+def close() -> None:
+    """Hand out no built file while the one that is served is not the one that the log names."""
+    name = posixpath.normpath((request.view_args or {}).get("filename", ""))
+    if request.endpoint != "static" or not name.startswith("built/") or not is_built():
+        return
+    if _logged(current_app.extensions["node"]).standing is Standing.OTHER:
+        abort(404)
 
 
 @checking.get("/check")

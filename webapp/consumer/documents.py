@@ -80,7 +80,7 @@ def papers(journey: Journey, node: Node) -> list[Paper]:
 def show_size(size: int) -> str:
     """Bytes as people read them."""
     if size < 1000:
-        return translate("%(n)d bytes", n=size)
+        return f"{size} B"
     return f"{size / 1000:,.0f} kB" if size < 999_500 else f"{size / 1_000_000:,.1f} MB"
 
 

@@ -104,7 +104,7 @@ async function growthBetween(first, second, isOurs) {
   }
 }
 
-function show({ parts, told, label, recall, exitCode: found, code: failure }, seen) {
+function show({ parts, told, label, documents, recall, exitCode: found, code: failure }, seen) {
   const code = seen?.code ?? null;
   const alarm = ALARMS.has(code) ? tell(seen) : null;
   for (const { name, status, text } of parts) {
@@ -113,6 +113,9 @@ function show({ parts, told, label, recall, exitCode: found, code: failure }, se
   }
   if (label) fill("label", label.status, told.get("label"), label.text);
   rowOf("label").hidden = !label;
+  const named = statusAfter(code, "documents", "holds");
+  fill("documents", named, named === "holds" ? told.get("documents") : [words.tell("doubted")], documents);
+  rowOf("documents").hidden = !documents.length;
   const after = statusAfter(code, "recall", recall.answer);
   fill("recall", after, after === recall.answer ? told.get("recall") : [words.tell("doubted")], recall.text);
   if (seen !== null) remember(seen);
@@ -127,12 +130,12 @@ function rowOf(name) {
   return [...answers.children].find((child) => child.dataset.part === name);
 }
 
-/** Fills in an answer: sentences in the page's language, or the verifier's own text, which is English. */
+/** Fills in an answer: sentences in the page's language, or the verifier's own text or texts, in English. */
 function fill(name, status, sentences, text) {
   const row = rowOf(name);
   const word = row.querySelector(".status"), place = row.querySelector("dd");
   place.lang = sentences ? lang : "en";
-  place.replaceChildren(...(sentences ?? [text]).flatMap((line, i) => (i ? [document.createElement("br"), line] : [line])));
+  place.replaceChildren(...(sentences ?? [text].flat()).flatMap((line, i) => (i ? [document.createElement("br"), line] : [line])));
   if (!word) return;
   word.className = `status ${status}`;
   word.textContent = answers.dataset[status] ?? status;

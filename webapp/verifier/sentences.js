@@ -63,6 +63,7 @@ export function sentences(verdict, words) {
     told.set("complete", [complete(verdict, words, time)]);
     told.set("fresh", [fresh(verdict.freshness, words, time)]);
   }
+  told.set("documents", journey.documents.map((document) => named(document, journey, words)));
   told.set("unchanged", [words.tell("records", { n: journey.records.length })]);
   return told.set("recall", recall(verdict, words, time));
 }
@@ -87,6 +88,14 @@ function signed(journey, words) {
   if (journey.makers.length > 1) said.unshift(words.tell("rivals", { names: words.list(journey.makers.map(name)) }));
   if (journey.happenings.some(({ suspected }) => suspected)) said.push(words.tell("suspected"));
   return [...said, words.tell("frames", { n, d })];
+}
+
+/** A document in one sentence; its name stands for itself, whichever way its letters run. */
+function named({ notice, party, recordedMs, suspected }, journey, words) {
+  const name = notice.name === null ? words.tell("unnamed") : `\u2068${notice.name}\u2069`;
+  const by = words.name(journey.names.get(party), party), time = words.showTime(recordedMs);
+  const said = words.tell("document", { name, party: by, time, hash: notice.sha256 });
+  return suspected ? `${said} ${words.tell("suspected")}` : said;
 }
 
 function complete({ parts, journey, freshness, signed: text }, words, time) {
