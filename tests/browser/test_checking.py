@@ -23,8 +23,10 @@ from traceability.identifiers import Batch, parse_stream
 from traceability.ledger import note
 from traceability.ledger.tracecode import trace_code
 from traceability.operations.capture import capture
+from traceability.operations.deposit import deposit, describe
 from traceability.operations.draft import Given
 from traceability.supply.epcis.context import read_context
+from traceability.supply.notice import Purpose
 from traceability.supply.recall import Recall, State, recall_events
 from traceability.verification.bundle import parse_bundle
 from traceability.verification.standing import IN_WORDS
@@ -103,6 +105,30 @@ def test_the_site_s_page_checks_a_lot_in_the_words_of_the_lot_s_page(world: Worl
         assert shown["recall"][0] == catalog(tongue).get("none", "none")
         assert {urlsplit(url).netloc for url in asked} == {urlsplit(address).netloc}
         assert (len(workers), said) == (1, [])
+
+
+@pytest.mark.browser
+def test_the_documents_of_a_lot_are_named_in_the_page_s_language_and_by_the_file_from_the_disk(
+    world: World, page: Page
+):
+    lab = world.party("Lab")
+    batch = world.harvest(lab, "PAPERS")
+    notice = describe(b"x", "报告.pdf", batch, Purpose.ANALYSIS)
+    deposit(world.store, world.node, lab, b"x", notice)
+    world.publish()
+    with served(world) as address:
+        places = {f"{address}/check?lang=zh": "由Lab", (STATIC / WHOLE).as_uri(): "through the node by Lab"}
+        for place, words in places.items():
+            page.goto(place)
+            page.set_input_files("[name=bundle]", file("x.json", world.bundle(batch)))
+            page.set_input_files("[name=policy]", file("policy", world.node.policy_text.encode()))
+            page.locator("#check button").click()
+            expect(page.locator("#said")).to_have_attribute("data-exit-code", "0")
+            said = answers(page)["documents"][1]
+            assert all(word in said for word in (words, "报告.pdf", notice.sha256))
+            page.set_input_files("[name=bundle]", file("x.json", world.bundle(world.batch("L1"))))
+            page.locator("#check button").click()
+            expect(page.locator("[data-part=documents]")).to_be_hidden()
 
 
 @pytest.mark.browser

@@ -73,10 +73,12 @@ def _make(world, story):
         made = [{"epcClass": world.batch(lot)}]
         lists: dict[str, Any] = {"inputQuantityList": inputs, "outputQuantityList": made, "ilmd": ilmd}
         record_event(world.store, world.node, story.farm, make_event("make", world.now_ms, **lists))
-    for name, data in (("检验报告.pdf", b"report"), ("a-very-long-" * 9 + "name.jpg", b"picture")):
-        notice = describe(data, name, story.closed, Purpose.ANALYSIS)
+    papers = (("检验报告.pdf", b"report"), ("a-very-long-" * 9 + "name.jpg", b"picture"))
+    notices = [describe(data, name, story.closed, Purpose.ANALYSIS) for name, data in papers]
+    for notice, (_, data) in zip(notices, papers, strict=True):
         deposit(world.store, world.node, story.farm, data, notice)
-    (world.node.folder / "documents" / notice.sha256[:2] / notice.sha256).write_bytes(b"another")
+    sha256 = notices[1].sha256
+    (world.node.folder / "documents" / sha256[:2] / sha256).write_bytes(b"another")
     hazard = {"en": "Glass was found in a jar.", "zh": "在一瓶产品中发现玻璃。"}
     advice = {"en": "Do not eat it. Bring it back to the shop.", "zh": "请勿食用，请退回商店。"}
     for lot, state in (("HELD", State.HOLD), ("RECALLED", State.ISSUED)):

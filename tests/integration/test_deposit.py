@@ -209,6 +209,18 @@ def test_a_changed_or_lost_file_is_said_and_not_handed_out(lone: World):
         assert "Content-Disposition" not in answer.headers
 
 
+def test_the_audit_finds_a_file_that_was_changed_and_none_that_is_gone(lone: World):
+    farm = lone.party("Farm")
+    made = deposit(lone.store, lone.node, farm, b"x", describe(b"x", "a.txt", lone.harvest(farm, "L1")))
+    lone.publish()
+    file = lone.node.folder / "documents" / made.notice.sha256[:2] / made.notice.sha256
+    file.write_bytes(b"y")
+    (finding,) = audit(lone.store, lone.node).findings
+    assert (finding.code, finding.where.startswith("the file of record 1 of")) == ("document", True)
+    file.unlink()
+    assert audit(lone.store, lone.node).ok
+
+
 @pytest.mark.parametrize("notice", ["0" * 64, "x" * 64, "0" * 63, "A" * 64, "..%2f..%2fnode.json", "%00"])
 def test_no_other_address_hands_out_a_file(lone: World, notice: str):
     with site_of(lone) as app:

@@ -149,7 +149,7 @@ def _preview_name(connection: Connection, notice: tuple[bytes, bytes], part: str
     if part != NAME:
         raise ConflictError(
             f"{part[:MAX_REASON]} of a notice is never erased",
-            remedy="Only its name is: --part name. The file itself goes if you delete it from the documents folder.",
+            remedy="Only its name is: --part name. Delete the file itself from the documents folder.",
         )
     revealed = sdjwt.reveal(sdjwt.parse(body).payload, disclosures_of(connection, sha256))
     parts = {digest: NAME for digest, path in revealed.paths.items() if path == (CLAIM, NAME)}

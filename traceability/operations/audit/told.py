@@ -4,23 +4,26 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 from sqlalchemy import select
 
 from traceability import media
+from traceability.errors import UnknownSubjectError
 from traceability.identifiers import Kind, parse_stream
 from traceability.ledger.record import Record
 from traceability.ledger.state import stream_hash
 from traceability.ledger.stay import StayClose, StayOpen
 from traceability.operations.audit.report import Run
+from traceability.operations.documents import read_document
 from traceability.operations.tally import ACCEPTED
 from traceability.sensing.frame import Clock, DeviceStatement
 from traceability.store import models
 from traceability.store.engine import AnyRow
 from traceability.supply.epcis.events import begins, devices_of, entered_asset
-from traceability.verification.journey import Happening
+from traceability.verification.journey import Document, Happening
 from traceability.verification.statements import Content
 
 Rows: TypeAlias = dict[tuple[object, ...], dict[str, Any]]
@@ -47,12 +50,19 @@ class Told:
             self._take_device(row, where, content)
         elif isinstance(content, Happening):
             self._take_event(row, content)
+        elif isinstance(content, Document):
+            self._take_document(where, content)
         elif isinstance(content, StayClose):
             self._take_close(row, content)
         elif isinstance(content, StayOpen):
             columns = {"asset": stream_hash(content.asset), "asset_from": content.asset_count}
             empty = dict.fromkeys(("left_ms", "leave_seq", "close_seq", "asset_to"))
             self.stays[row.stream, record.seq] = columns | {"entered_ms": content.entered_ms} | empty
+
+    def _take_document(self, where: str, document: Document) -> None:
+        """The file of a notice, if it is kept here, is the one that was deposited; it may be gone."""
+        with self.run.noting("document", f"the file of {where}"), suppress(UnknownSubjectError):
+            read_document(self.run.node.folder, document.notice.sha256)
 
     def end_stream(self, name: bytes) -> None:
         """What the table says of a stream's device statements and no record does."""
