@@ -14,6 +14,7 @@ from tests.support.forgery import BATCH, add_links, refused
 from tests.support.world import World, make_world
 from traceability import media
 from traceability.errors import (
+    BundleError,
     ChainMismatchError,
     KeyNotInForceError,
     ProofMismatchError,
@@ -60,7 +61,7 @@ class Case:
             return signing_key(connection, self.world.node, party)
 
     def check(self, bundle: Bundle, file: bytes | None = None) -> Verdict:
-        data = forge.sign(bundle, self.world.node)
+        data = forge.sign(bundle, self.world.node, follow=False)
         return check(data, self.world.node.policy, self.world.now_ms, file=file)
 
     def told(self, key: PrivateKey, issuer: str, notice: Notice) -> Bundle:
@@ -72,6 +73,14 @@ class Case:
         """The key stream of the laboratory, which nothing needs where its notice is withheld."""
         with self.world.store.reading() as connection:
             return next(iter(party_keys(connection, self.world.node, self.lab).holders))
+
+    def withholding(self) -> Bundle:
+        """The bundle without the notice's statement, and without what that alone needs."""
+        links = [
+            forge.withhold(link) if link is self.link() else link for link in self.bundle.streams[0].links
+        ]
+        batch, *rest = forge.with_batch(self.bundle, links).streams
+        return forge.with_streams(self.bundle, batch, *(s for s in rest if s.uri != self.lab_keys()))
 
     def link(self) -> Link:
         return next(link for link in self.bundle.streams[0].links if link.media_type == media.NOTICE)
@@ -114,10 +123,7 @@ def test_another_file_is_not_the_one_that_was_deposited(case: Case, change: Call
 
 
 def test_of_a_withheld_notice_it_is_not_said_that_it_names_nothing(case: Case):
-    links = [forge.withhold(link) if link is case.link() else link for link in case.bundle.streams[0].links]
-    batch, *rest = forge.with_batch(case.bundle, links).streams
-    needed = [s for s in rest if s.uri != case.lab_keys()]
-    verdict = case.check(forge.with_streams(case.bundle, batch, *needed), REPORT)
+    verdict = case.check(case.withholding(), REPORT)
     assert verdict.file is not None
     assert (verdict.exit_code, verdict.file.status) == (2, Status.UNKNOWN)
 
@@ -201,9 +207,9 @@ def test_an_event_does_not_pass_for_a_notice_nor_the_reverse(case: Case):
 
 
 def test_a_bundle_carries_no_disclosures_of_a_withheld_notice(case: Case):
-    links = [forge.withhold(link) if link is case.link() else link for link in case.bundle.streams[0].links]
-    forged = forge.with_batch(case.bundle, links)
-    refused(case.check(replace(forged, disclosures=case.bundle.disclosures)))
+    forged = case.withholding()
+    assert case.check(forged).exit_code == 2
+    refused(case.check(replace(forged, disclosures=case.bundle.disclosures)), BundleError, "disclosures of")
 
 
 def test_a_revoked_key_deposits_nothing_more_and_suspicion_is_told(tmp_path):

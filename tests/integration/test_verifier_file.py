@@ -9,13 +9,20 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, select, update
 
 from tests.support.web import site_of
 from tests.support.world import World
 from traceability.commands import doctor
 from traceability.commands.words import read_party
-from traceability.errors import LogConflictError, TamperError, TraceabilityError, UnknownSignerError
+from traceability.errors import (
+    LogConflictError,
+    ProofMismatchError,
+    SignatureMismatchError,
+    TamperError,
+    TraceabilityError,
+    UnknownSignerError,
+)
 from traceability.identifiers import party_deposits
 from traceability.ledger.proof import parse_proof, verify_proof
 from traceability.ledger.record import GENESIS, Record, commit
@@ -23,11 +30,13 @@ from traceability.ledger.state import stream_hash
 from traceability.operations.audit import audit
 from traceability.operations.deposit import deposit, describe
 from traceability.operations.documents import read_document
-from traceability.operations.enrol import signing_key
+from traceability.operations.enrol import add_key, signing_key
 from traceability.operations.keyring import revoke_key
 from traceability.operations.verifierfile import Logged, Standing, deposit_verifier, look_up, operator_of
 from traceability.running import verifierfile
 from traceability.running.verifierfile import deposit_served
+from traceability.signing.keys import PrivateKey
+from traceability.signing.keystatement import party_statement
 from traceability.store import models
 from traceability.supply.notice import Purpose
 
@@ -56,6 +65,27 @@ def test_a_file_is_waiting_until_a_checkpoint_covers_it_and_then_in_the_log(worl
     assert found.index is not None
     assert audit(world.store, world.node).ok
     assert read_document(world.node.folder, found.sha256) == FIRST
+
+
+def test_what_only_a_staged_checkpoint_covers_is_still_waiting(lone: World):
+    deposit_verifier(lone.store, lone.node, FIRST)
+    with lone.store.transaction() as tx:
+        mine = models.Record.stream == stream_hash(stream(lone))
+        tx.connection.execute(update(models.Record).where(mine).values(log_index=1_000))
+    assert standing(lone, FIRST).standing is Standing.WAITING
+
+
+def test_an_operator_whom_the_registrar_did_not_enrol_is_not_believed(lone: World):
+    key, other, operator = PrivateKey.generate(), PrivateKey.generate(), operator_of(lone.node)
+    body = party_statement(
+        key, other, node=lone.node.name, party=operator, names={"en": "O", "zh": "O"}, custody="node", iat=1
+    )
+    with lone.store.transaction() as tx:
+        add_key(tx, lone.node, body, key)
+    deposit_verifier(lone.store, lone.node, FIRST)
+    lone.publish()
+    with pytest.raises(SignatureMismatchError):
+        standing(lone, FIRST)
 
 
 def test_the_same_file_is_deposited_once_and_each_new_one_beside_it(lone: World):
@@ -103,12 +133,15 @@ def test_a_deposit_that_was_taken_out_of_the_store_or_changed_there_is_not_belie
     for data in (FIRST, SECOND):
         deposit_verifier(lone.store, lone.node, data)
     lone.publish()
+    with lone.store.reading() as connection:
+        size = connection.execute(select(func.max(models.Checkpoint.size))).scalar_one()
     record, name = models.Record, stream_hash(stream(lone))
     last = (record.stream == name) & (record.seq == 1)
     for change, error in (
         (delete(record).where(last), LogConflictError),
         (update(record).where(last).values(time_ms=record.time_ms + 1), TamperError),
         (update(record).where(last).values(log_index=None), LogConflictError),
+        (update(record).where(last).values(log_index=size - 1), ProofMismatchError),
         (update(models.Disclosures).values(texts=""), TraceabilityError),
     ):
         with lone.store.transaction() as tx:

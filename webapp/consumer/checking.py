@@ -51,11 +51,10 @@ def _page(batch: Batch | None) -> str:
     http.allow_fetching()
     node: Node = current_app.extensions["node"]
     logged = _logged(node) if is_built() else None
-    offered = logged is not None and logged.standing is not Standing.OTHER
     return render_template(
         "verify.html",
         batch=batch,
-        program=PROGRAM if offered else None,
+        program=PROGRAM if logged is not None else None,
         whole=WHOLE,
         logged=logged,
         operator=operator_of(node),
