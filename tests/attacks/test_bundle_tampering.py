@@ -121,7 +121,7 @@ def test_one_temperature_changed(bundle: Bundle, policy: Policy):
     asset = bundle.streams[TRUCK]
     number = next(i for i, link in enumerate(asset.links) if link.media_type == media.FRAME)
     statement = parse_statement(asset.links[number].statement or b"")
-    readings = [replace(r, value=r.value + 0.5) for r in statement.readings()]
+    readings = [r._replace(value=r.value + 0.5) for r in statement.readings()]
     payload = encode_pack(f"{statement.issuer}/", readings, absolute=True)
     envelope = statement.envelope
     body = cose._message(cose.SIGN1_TAG, envelope.raw_protected, payload, envelope.signature)
@@ -135,7 +135,7 @@ def test_one_temperature_changed(bundle: Bundle, policy: Policy):
 def test_the_same_temperature_changed_by_the_node_itself(story: Story, bundle: Bundle, policy: Policy):
     def warmer(link: Link) -> Link:
         statement = parse_statement(link.statement or b"")
-        readings = [replace(r, value=4.0) for r in statement.readings()]
+        readings = [r._replace(value=4.0) for r in statement.readings()]
         payload = encode_pack(f"{statement.issuer}/", readings, absolute=True)
         envelope = statement.envelope
         body = cose._message(cose.SIGN1_TAG, envelope.raw_protected, payload, envelope.signature)

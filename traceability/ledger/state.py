@@ -15,6 +15,7 @@ import hashlib
 from bisect import bisect_left
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from traceability.errors import ProofMismatchError
@@ -121,6 +122,7 @@ class Absence:
     top_proof: tuple[bytes, ...]
 
 
+@lru_cache(maxsize=65_536)
 def stream_hash(uri: str) -> bytes:
     """The name of a stream in the state tree: SHA-256 of its URI, 32 bytes."""
     return hashlib.sha256(uri.encode()).digest()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Final
 
 from sqlalchemy import select
@@ -23,6 +24,7 @@ from traceability.operations.tally import ACCEPTED, DUPLICATE, QUARANTINED
 from traceability.sensing.frame import NO_PREVIOUS, Clock, DeviceStatement, Gap
 from traceability.store import models
 from traceability.store.engine import Transaction
+from traceability.store.ranges import ranges
 
 MAX_AHEAD_MS: Final = 5 * 60 * 1000
 
@@ -93,15 +95,24 @@ def load_known(tx: Transaction, statements: Sequence[DeviceStatement]) -> dict[s
         r.id: Known(r.settled, min(r.settled + 1, *counters[r.id]))
         for r in tx.connection.execute(locked.with_for_update())
     }
-    near = sorted({c + i for of_device in counters.values() for c in of_device for i in (-1, 0, 1)})
-    beside = select(said.device, said.counter, said.sha256, said.prev, said.outcome)
-    # Two lists rather than one of pairs, which SQLite answers by reading the whole table.
-    for r in tx.connection.execute(beside.where(said.device.in_(devices), said.counter.in_(near))):
+    near = ranges(tx.connection, (span for d in devices for span in _beside(d, counters[d])))
+    beside = select(said.device, said.counter, said.sha256, said.prev, said.outcome).select_from(
+        near.join(said, (said.device == near.c.key) & said.counter.between(near.c.first, near.c.last))
+    )
+    for r in tx.connection.execute(beside):
         known[r.device].seen[r.counter] = Seen(r.sha256, r.prev, r.outcome)
     where = select(installation.device, installation.stream, installation.from_ms, installation.to_ms)
     for i in tx.connection.execute(where.where(installation.device.in_(devices))):
         known[i.device].installed.append(Installed(i.stream, i.from_ms, i.to_ms))
     return known
+
+
+def _beside(device: str, counters: Iterable[int]) -> Iterator[tuple[str, int, int]]:
+    """The counters of a handful with the ones next to them, as few ranges."""
+    ordered = sorted(counters)
+    breaks = [place for place in range(1, len(ordered)) if ordered[place] - ordered[place - 1] > 2]
+    for begin, end in pairwise((0, *breaks, len(ordered))):
+        yield device, ordered[begin] - 1, ordered[end - 1] + 1
 
 
 def decide(statement: DeviceStatement, known: Known, now_ms: int) -> Admission:
@@ -139,7 +150,7 @@ def _read(statement: DeviceStatement) -> tuple[tuple[int, int] | None, tuple[Gap
         return None, statement.gaps()
     if statement.media_type != media.FRAME:
         raise UnsupportedStatementError(f"{statement.media_type} is not taken yet")
-    times = [r.at_ms for r in statement.readings()]
+    times = statement.columns().at_ms
     return (None if statement.clock is Clock.UNSYNCHRONISED else (min(times), max(times))), ()
 
 

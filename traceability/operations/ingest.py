@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import insert, select
+from sqlalchemy import select
 
 from traceability import identifiers
 from traceability.errors import (
@@ -32,13 +32,13 @@ from traceability.operations.admission import MAX_AHEAD_MS as MAX_AHEAD_MS
 from traceability.operations.admission import Admission, Known, decide, load_known
 from traceability.operations.chain import Entry, append
 from traceability.operations.node import Node
-from traceability.operations.receipts import make_receipt, settle
+from traceability.operations.receipts import make_receipts, settle
 from traceability.operations.tally import ACCEPTED, REJECTED, UNKNOWN, Counted, count
 from traceability.sensing import frame, receipt, topics
 from traceability.signing.keys import PublicKey, receipt_key
 from traceability.store import models
 from traceability.store.engine import Store, Transaction
-from traceability.store.rows import insert_new
+from traceability.store.rows import insert_all, insert_new
 
 MAX_COUNTER: Final = 2**62
 """The largest counter that is taken: databases hold 63 bits, and reckon a little beyond it."""
@@ -188,17 +188,17 @@ class Ingest:
         for work in works:
             if work.admission:
                 sites[work.source].add(work.site)
-        answers: list[Answer] = []
         settled = settle(tx.connection, {device: state.settled for device, state in known.items()})
-        for device, state in known.items():
-            answer = make_receipt(tx.connection, device, settled[device], state.since)
-            if answer is not None:
-                if device not in self._secrets:
-                    self._secrets[device] = receipt_key(self.node.secret, device)
-                payload = receipt.encode_receipt(self._secrets[device], answer)
-                answers += [
-                    Answer(topics.receipt_topic(site, device), payload) for site in sorted(sites[device])
-                ]
+        answers: list[Answer] = []
+        spans = {device: (settled[device], state.since) for device, state in known.items()}
+        for answer in make_receipts(tx.connection, spans):
+            if answer.device not in self._secrets:
+                self._secrets[answer.device] = receipt_key(self.node.secret, answer.device)
+            payload = receipt.encode_receipt(self._secrets[answer.device], answer)
+            topic_of = topics.receipt_topic
+            answers += [
+                Answer(topic_of(site, answer.device), payload) for site in sorted(sites[answer.device])
+            ]
         return answers
 
 
@@ -229,8 +229,7 @@ def _store(tx: Transaction, works: Sequence[_Work]) -> None:
     records = append(tx, [Entry(s.stream, s.media_type, s.message) for s, _ in accepted])
     seqs = {s.sha256: record.seq for (s, _), record in zip(accepted, records, strict=True)}
     rows = [_device_row(s, a, seqs.get(s.sha256)) for s, a in decided if a.settles]
-    if rows:
-        tx.connection.execute(insert(models.DeviceStatement), rows)
+    insert_all(tx, models.DeviceStatement, rows)
     gaps: list[dict[str, object]] = [
         {"device": s.device, "first": g.first, "last": g.last, "statement": s.sha256}
         for s, a in accepted

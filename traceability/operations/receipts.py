@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, func, literal_column, select, update
+from sqlalchemy.orm import aliased
 
 from traceability.operations.tally import ACCEPTED
 from traceability.sensing.receipt import Receipt
 from traceability.store import models
+from traceability.store.ranges import ranges
 
 PAGE: Final = 1_000
 MAX_REFUSED_NAMED: Final = 400
@@ -18,6 +20,8 @@ MAX_REFUSED_NAMED: Final = 400
 REFUSED_AGAIN: Final = 1_000
 """Refusals this many counters back are named again: an earlier receipt may have been lost."""
 
+_TAKEN: Final[ColumnElement[str]] = literal_column(f"'{ACCEPTED}'")
+"""Written out, so that the index of what was refused serves."""
 _said, _gap, _device = models.DeviceStatement, models.Gap, models.Device
 _COUNTERS: Final = (
     select(_said.device, _said.counter, _said.counter)
@@ -30,19 +34,6 @@ _GAPS: Final = (
     .join(_device)
     .where(_device.id.in_(bindparam("devices", expanding=True)))
     .where(_gap.last > _device.settled, _gap.first <= _device.settled + PAGE)
-)
-_REFUSED: Final = (
-    select(_said.counter, _said.outcome)
-    .where(_said.device == bindparam("device"), _said.outcome != ACCEPTED)
-    .where(_said.counter >= bindparam("first"), _said.counter <= bindparam("last"))
-    .order_by(_said.counter)
-    .limit(REFUSED_AGAIN + MAX_REFUSED_NAMED + 1)
-)
-_NEWEST: Final = (
-    select(_said.counter, _said.boot, _said.sha256)
-    .where(_said.device == bindparam("device"), _said.counter <= bindparam("last"))
-    .order_by(_said.counter.desc())
-    .limit(1)
 )
 _MOVE: Final = update(_device).where(_device.id == bindparam("of")).values(settled=bindparam("to"))
 
@@ -72,22 +63,61 @@ def settle(connection: Connection, settled: Mapping[str, int]) -> dict[str, int]
     return now
 
 
-def make_receipt(connection: Connection, device: str, settled: int, since: int) -> Receipt | None:
-    """The receipt for everything up to ``settled``; None while nothing is.
+def make_receipts(connection: Connection, settled: Mapping[str, tuple[int, int]]) -> Iterator[Receipt]:
+    """A receipt for each device that has a settled counter.
 
     Args:
-        since: the first counter that the device may not have been answered for. If more
-            refusals follow than a receipt can name, it stops before the first unnamed one.
+        settled: the counter up to which everything has its answer, and the first that the device
+            may not have been answered for. If more refusals follow than a receipt can name, the
+            receipt stops before the first unnamed one.
     """
-    within = {"device": device, "first": since - REFUSED_AGAIN, "last": settled}
-    refused = connection.execute(_REFUSED, within).all()
-    unheard = [r.counter for r in refused if r.counter >= since]
-    last = settled if len(unheard) <= MAX_REFUSED_NAMED else unheard[MAX_REFUSED_NAMED] - 1
-    named = tuple((r.counter, r.outcome) for r in refused if r.counter <= last)
-    newest = connection.execute(_NEWEST, {"device": device, "last": last}).one_or_none()
-    if newest is None:
-        return None
-    return Receipt(device, newest.boot, newest.counter, newest.sha256, named[-MAX_REFUSED_NAMED:])
+    named: dict[str, tuple[tuple[int, str], ...]] = {}
+    ends = []
+    refused = _refused(connection, ((d, since - REFUSED_AGAIN, last) for d, (last, since) in settled.items()))
+    for device, (last, since) in settled.items():
+        unheard = [counter for counter, _ in refused[device] if counter >= since]
+        if len(unheard) > MAX_REFUSED_NAMED:
+            last = unheard[MAX_REFUSED_NAMED] - 1
+        named[device] = tuple(r for r in refused[device] if r[0] <= last)[-MAX_REFUSED_NAMED:]
+        ends.append((device, 0, last))
+    for newest in _newest(connection, ends):
+        yield Receipt(newest.device, newest.boot, newest.counter, newest.sha256, named[newest.device])
+
+
+def _refused(
+    connection: Connection, spans: Iterable[tuple[str, int, int]]
+) -> defaultdict[str, list[tuple[int, str]]]:
+    """What was refused within each span of counters, ascending, as far as it can matter."""
+    span, one = ranges(connection, spans), aliased(_said)
+    first_ones = (
+        select(one.counter)
+        .where(
+            one.device == span.c.key, one.counter.between(span.c.first, span.c.last), one.outcome != _TAKEN
+        )
+        .order_by(one.counter)
+        .limit(REFUSED_AGAIN + MAX_REFUSED_NAMED + 1)
+        .correlate(span)
+    )
+    beside = span.join(_said, (_said.device == span.c.key) & _said.counter.in_(first_ones))
+    query = select(_said.device, _said.counter, _said.outcome).select_from(beside).order_by(_said.counter)
+    found: defaultdict[str, list[tuple[int, str]]] = defaultdict(list)
+    for device, counter, outcome in connection.execute(query):
+        found[device].append((counter, outcome))
+    return found
+
+
+def _newest(
+    connection: Connection, spans: Iterable[tuple[str, int, int]]
+) -> Sequence[Row[str, int, int, bytes]]:
+    """The statement with the highest counter of each span."""
+    span, one = ranges(connection, spans), aliased(_said)
+    highest = select(func.max(one.counter)).where(one.device == span.c.key, one.counter <= span.c.last)
+    beside = span.join(
+        _said, (_said.device == span.c.key) & (_said.counter == highest.correlate(span).scalar_subquery())
+    )
+    return connection.execute(
+        select(_said.device, _said.counter, _said.boot, _said.sha256).select_from(beside)
+    ).all()
 
 
 def _reach(spans: Sequence[tuple[int, int]], start: int) -> int:

@@ -35,7 +35,15 @@ from typing import Final, NotRequired, TypedDict, Unpack
 
 from traceability import media
 from traceability.errors import OversizeError, ReadingsError, StatementError
-from traceability.sensing.senml import ABSOLUTE_FROM_S, YEAR_10000_S, Reading, encode_pack, parse_pack
+from traceability.sensing import usualhead
+from traceability.sensing.senml import (
+    ABSOLUTE_FROM_S,
+    YEAR_10000_S,
+    Columns,
+    Reading,
+    encode_pack,
+    parse_columns,
+)
 from traceability.signing import cbor, cose
 from traceability.signing.keys import PrivateKey, PublicKey
 
@@ -112,7 +120,7 @@ class DeviceStatement:
     sha256: bytes
     message: bytes = field(repr=False)
     envelope: cose.Sign1 = field(repr=False)
-    _readings: tuple[Reading, ...] | None = field(init=False, default=None, repr=False, compare=False)
+    _columns: Columns | None = field(init=False, default=None, repr=False, compare=False)
 
     def verify(self, key: PublicKey) -> None:
         """Check that ``key`` is the one named and that it signed the message.
@@ -122,24 +130,28 @@ class DeviceStatement:
         """
         self.envelope.verify(key)
 
-    def readings(self) -> tuple[Reading, ...]:
+    def columns(self) -> Columns:
         """What a frame measured, parsed once; times are uptimes when the clock is unsynchronised.
 
         Raises:
             StatementError: not a frame.
-            EncodingError, OversizeError, ReadingsError: see ``senml.parse_pack``.
+            EncodingError, OversizeError, ReadingsError: see ``senml.parse_columns``.
             ReadingsError: an uptime later than the statement's own.
         """
-        if self._readings is not None:
-            return self._readings
+        if self._columns is not None:
+            return self._columns
         if self.media_type != media.FRAME:
             raise StatementError(f"{self.media_type} holds no readings")
         absolute = self.clock != Clock.UNSYNCHRONISED
-        readings = parse_pack(self.payload, base_name=f"{self.issuer}/", absolute=absolute)
+        columns = parse_columns(self.payload, base_name=f"{self.issuer}/", absolute=absolute)
         if not absolute:
-            _check_measured_before(readings, self.uptime_s)
-        object.__setattr__(self, "_readings", readings)
-        return readings
+            _check_measured_before(columns.at_ms, self.uptime_s)
+        object.__setattr__(self, "_columns", columns)
+        return columns
+
+    def readings(self) -> tuple[Reading, ...]:
+        """The same, reading by reading."""
+        return self.columns().readings()
 
     def gaps(self) -> tuple[Gap, ...]:
         """What a gap statement declares dropped, ascending.
@@ -160,7 +172,8 @@ def parse_statement(data: bytes) -> DeviceStatement:
         EncodingError, OversizeError, StatementError: see ``cose.parse_sign1``.
         StatementError: a header or claim missing, unknown, of the wrong type or out of range.
     """
-    envelope = cose.parse_sign1(data)
+    usual = usualhead.split(data)
+    envelope = cose.parse_sign1(data) if usual is None else usual
     if envelope.typ not in media.DEVICE_STATEMENTS:
         raise StatementError(f"{envelope.typ} is not a device statement")
     expected = media.SENML_CBOR if envelope.typ == media.FRAME else media.CBOR
@@ -169,6 +182,8 @@ def parse_statement(data: bytes) -> DeviceStatement:
     if set(envelope.protected) - {BEACON} != _REQUIRED:
         raise StatementError("the protected header is not the closed set of a device statement")
     head = _read_head(envelope.protected)
+    if usual is None:
+        usualhead.remember(envelope)
     return DeviceStatement(
         media_type=envelope.typ,
         device=head["issuer"][-32:],
@@ -191,7 +206,7 @@ def encode_frame(key: PrivateKey, *, readings: Sequence[Reading], **head: Unpack
     absolute = head["clock"] != Clock.UNSYNCHRONISED
     payload = encode_pack(f"{head['issuer']}/", readings, absolute=absolute)
     if not absolute:
-        _check_measured_before(readings, head["uptime_s"])
+        _check_measured_before([reading.at_ms for reading in readings], head["uptime_s"])
     return _sign(key, media.FRAME, media.SENML_CBOR, head, payload)
 
 
@@ -291,6 +306,6 @@ def _read_gaps(rows: object, counter: int) -> tuple[Gap, ...]:
     return tuple(gaps)
 
 
-def _check_measured_before(readings: Sequence[Reading], uptime_s: int) -> None:
-    if any(reading.at_ms >= (uptime_s + 1) * 1000 for reading in readings):
+def _check_measured_before(at_ms: Sequence[int], uptime_s: int) -> None:
+    if max(at_ms) >= (uptime_s + 1) * 1000:
         raise ReadingsError(f"a reading is later than the statement's uptime of {uptime_s} s")

@@ -30,9 +30,11 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from traceability.errors import OversizeError, ReadingsError
+from traceability.sensing import usualpack
+from traceability.sensing.usualpack import Split
 from traceability.signing import cbor
 
 MAX_PACK_BYTES: Final = 16_384
@@ -76,8 +78,7 @@ UNITS: Final[Mapping[str, Plausible]] = {
 """Units of the IANA SenML registry that are accepted, each with its bounds (inclusive)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """One number that a sensor gave at one instant.
 
     ``name`` is the channel on the device, without the base name; ``at_ms`` is Unix
@@ -88,6 +89,19 @@ class Reading:
     unit: str
     at_ms: int
     value: int | float
+
+
+class Columns(NamedTuple):
+    """The readings of a pack, n >= 1, one column for each part of a `Reading`."""
+
+    names: Sequence[str]
+    units: Sequence[str]
+    at_ms: Sequence[int]
+    values: Sequence[int | float]
+
+    def readings(self) -> tuple[Reading, ...]:
+        """The same, row by row."""
+        return tuple(map(Reading, *self))
 
 
 def encode_pack(base_name: str, readings: Sequence[Reading], *, absolute: bool) -> bytes:
@@ -102,7 +116,9 @@ def encode_pack(base_name: str, readings: Sequence[Reading], *, absolute: bool) 
         ReadingsError: what ``parse_pack`` would refuse.
         OversizeError: more than 1,000 readings or 16 KiB.
     """
-    _check_readings(readings, absolute=absolute)
+    if not readings:
+        raise ReadingsError("a pack holds at least one reading")
+    _check_columns(Columns(*zip(*readings, strict=True)), absolute=absolute)
     base_s, base_unit = readings[0].at_ms // 1000, readings[0].unit
     records: list[dict[int, object]] = []
     for reading in readings:
@@ -120,7 +136,12 @@ def encode_pack(base_name: str, readings: Sequence[Reading], *, absolute: bool) 
 
 
 def parse_pack(data: bytes, *, base_name: str, absolute: bool) -> tuple[Reading, ...]:
-    """The readings of a pack, in its order.
+    """The readings of a pack, in its order; arguments and errors are those of ``parse_columns``."""
+    return parse_columns(data, base_name=base_name, absolute=absolute).readings()
+
+
+def parse_columns(data: bytes, *, base_name: str, absolute: bool) -> Columns:
+    """The readings of a pack by column, in its order.
 
     Args:
         data: at most 16 KiB of deterministic CBOR.
@@ -133,23 +154,10 @@ def parse_pack(data: bytes, *, base_name: str, absolute: bool) -> tuple[Reading,
         OversizeError: more than 1,000 readings or 16 KiB.
     """
     _check_size(data)
-    records = cbor.decode(data, max_depth=MAX_DEPTH)
-    if not isinstance(records, list) or not records or not isinstance(records[0], Mapping):
-        raise ReadingsError("a pack is an array of records")
-    first = records[0]
-    if first.get(_BASE_NAME) != base_name:
-        raise ReadingsError(f"the base name must be {base_name}")
-    base_time_s = _number(first, _BASE_TIME)
-    base_unit = first.get(_BASE_UNIT)
-    readings = []
-    for position, record in enumerate(records):
-        if not isinstance(record, Mapping):
-            raise ReadingsError("a record is a map")
-        if unknown := set(record) - (_RECORD_LABELS if position else _FIRST_LABELS):
-            raise ReadingsError(f"record {position} has labels outside the profile: {unknown}")
-        readings.append(_reading(record, base_time_s, base_unit))
-    _check_readings(readings, absolute=absolute)
-    return tuple(readings)
+    said = usualpack.split(data, base_name) or _split(data, base_name)
+    columns = Columns(said.names, said.units, _times(said), said.values)
+    _check_columns(columns, absolute=absolute)
+    return columns
 
 
 def milli(value: int | float) -> int:
@@ -164,12 +172,39 @@ def milli(value: int | float) -> int:
     return math.floor(scaled)
 
 
-def _reading(record: Mapping[object, object], base_time_s: int | float, base_unit: object) -> Reading:
+def _split(data: bytes, base_name: str) -> Split:
+    """Any pack, item by item."""
+    records = cbor.decode(data, max_depth=MAX_DEPTH)
+    if not isinstance(records, list) or not records or not isinstance(records[0], Mapping):
+        raise ReadingsError("a pack is an array of records")
+    first = records[0]
+    if first.get(_BASE_NAME) != base_name:
+        raise ReadingsError(f"the base name must be {base_name}")
+    base_time, base_unit = _number(first, _BASE_TIME), first.get(_BASE_UNIT)
+    rows = []
+    for position, record in enumerate(records):
+        if not isinstance(record, Mapping):
+            raise ReadingsError("a record is a map")
+        if unknown := set(record) - (_RECORD_LABELS if position else _FIRST_LABELS):
+            raise ReadingsError(f"record {position} has labels outside the profile: {unknown}")
+        rows.append(_row(record, base_unit))
+    return Split(base_time, *zip(*rows, strict=True))
+
+
+def _row(record: Mapping[object, object], base_unit: object) -> tuple[str, str, int | float, int | float]:
+    """Name, unit, offset in seconds and value."""
     name, unit = record.get(_NAME), record.get(_UNIT, base_unit)
     if not isinstance(name, str) or not isinstance(unit, str):
         raise ReadingsError("a reading needs a name and a unit, both text")
-    time_s = float(base_time_s) + (float(_number(record, _TIME)) if _TIME in record else 0.0)
-    return Reading(name, unit, milli(time_s), _number(record, _VALUE))
+    return name, unit, _number(record, _TIME) if _TIME in record else 0, _number(record, _VALUE)
+
+
+def _times(said: Split) -> list[int]:
+    """Milliseconds; whole seconds that doubles hold exactly need no rounding."""
+    base, offsets = said.base_time, said.offsets
+    if {type(base), *map(type, offsets)} == {int} and max(abs(base), max(offsets), -min(offsets)) < 2**40:
+        return [int(base + offset) * 1000 for offset in offsets]
+    return [milli(float(base) + float(offset)) for offset in offsets]
 
 
 def _number(record: Mapping[object, object], label: int) -> int | float:
@@ -184,22 +219,32 @@ def _check_size(data: bytes) -> None:
         raise OversizeError(f"a pack has at most {MAX_PACK_BYTES} bytes, this one {len(data)}")
 
 
-def _check_readings(readings: Sequence[Reading], *, absolute: bool) -> None:
-    if not readings:
-        raise ReadingsError("a pack holds at least one reading")
-    if len(readings) > MAX_READINGS:
-        raise OversizeError(f"a pack has at most {MAX_READINGS} readings, this one {len(readings)}")
+def _check_columns(columns: Columns, *, absolute: bool) -> None:
+    names, units, at_ms, values = columns
+    if len(names) > MAX_READINGS:
+        raise OversizeError(f"a pack has at most {MAX_READINGS} readings, this one {len(names)}")
+    for name in set(names):
+        if not _NAME_FORM.fullmatch(name):
+            raise ReadingsError(f"not a channel name: {name!r}")
     from_s, to_s = (ABSOLUTE_FROM_S, YEAR_10000_S) if absolute else (0, ABSOLUTE_FROM_S)
-    for reading in readings:
-        if not _NAME_FORM.fullmatch(reading.name):
-            raise ReadingsError(f"not a channel name: {reading.name!r}")
-        if not from_s * 1000 <= reading.at_ms < to_s * 1000:
+    for end_ms in (min(at_ms), max(at_ms)):
+        if not from_s * 1000 <= end_ms < to_s * 1000:
             kind = "Unix time" if absolute else "uptime"
-            raise ReadingsError(f"{reading.at_ms} ms is not a {kind} in [{from_s}, {to_s}) s")
-        bounds = UNITS.get(reading.unit)
-        if bounds is None:
-            raise ReadingsError(f"unit {reading.unit!r} is not accepted")
-        if isinstance(reading.value, bool) or not bounds.low <= reading.value <= bounds.high:
-            raise ReadingsError(f"{reading.value} {reading.unit} is not plausible ({bounds.source})")
-    if len({(reading.name, reading.at_ms) for reading in readings}) < len(readings):
+            raise ReadingsError(f"{end_ms} ms is not a {kind} in [{from_s}, {to_s}) s")
+    for unit in set(units):
+        _check_plausible(unit, values if len(set(units)) == 1 else _of_unit(unit, columns))
+    if len(set(at_ms)) < len(names) > len(set(zip(names, at_ms, strict=True))):
         raise ReadingsError("a channel appears twice at one instant")
+
+
+def _of_unit(unit: str, columns: Columns) -> list[int | float]:
+    return [value for one, value in zip(columns.units, columns.values, strict=True) if one == unit]
+
+
+def _check_plausible(unit: str, values: Sequence[int | float]) -> None:
+    bounds = UNITS.get(unit)
+    if bounds is None:
+        raise ReadingsError(f"unit {unit!r} is not accepted")
+    low, high = bounds.low, bounds.high
+    for value in [v for v in values if not low <= v <= high or v is True or v is False]:
+        raise ReadingsError(f"{value} {unit} is not plausible ({bounds.source})")

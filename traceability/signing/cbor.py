@@ -32,6 +32,7 @@ _ARGUMENTS: Final = tuple(
 )
 """Of the heads with 1, 2, 4 and 8 bytes more: their form, and the least number that needs it."""
 
+_BYTES: Final = tuple(bytes((n,)) for n in range(256))
 _HALF: Final = struct.Struct(">e")
 _SINGLE: Final = struct.Struct(">f")
 _DOUBLE: Final = struct.Struct(">d")
@@ -70,7 +71,9 @@ def head(major: int, argument: int) -> bytes:
         EncodingError: the argument is 2^64 or more.
     """
     if argument < 24:
-        return bytes((major << 5 | argument,))
+        return _BYTES[major << 5 | argument]
+    if argument < 256:
+        return bytes((major << 5 | 24, argument))
     for code, (form, _) in enumerate(_ARGUMENTS, 24):
         if argument < 1 << 8 * form.size:
             return bytes((major << 5 | code,)) + form.pack(argument)

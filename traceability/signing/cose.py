@@ -206,7 +206,10 @@ def _message(tag: int, protected: bytes, payload: bytes, proof: bytes) -> bytes:
 
 def _to_be_authenticated(context: str, protected: bytes, external_aad: bytes, payload: bytes) -> bytes:
     """Sig_structure or MAC_structure (RFC 9052 4.4 and 6.3)."""
-    return cbor.encode([context, protected, external_aad, payload])
+    parts = [cbor.head(4, 4), cbor.encode(context)]
+    for part in (protected, external_aad, payload):
+        parts += cbor.head(2, len(part)), part
+    return b"".join(parts)
 
 
 def _mac_header(typ: str) -> bytes:

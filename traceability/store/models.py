@@ -10,9 +10,9 @@ to by SHA-256 of its URI, which is also its place in the state tree.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
-from sqlalchemy import BigInteger, ForeignKey, Index, Integer, LargeBinary, String, Text
+from sqlalchemy import BigInteger, ForeignKey, Index, Integer, LargeBinary, String, Text, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 _BIG = BigInteger().with_variant(Integer, "sqlite")
@@ -98,11 +98,19 @@ class Device(Base):
     settled: Mapped[int]
 
 
+_REFUSED: Final = text("outcome != 'accepted'")
+
+
 class DeviceStatement(Base):
     """What became of each counter of a device; ``outcome`` is ``accepted`` or a reason code."""
 
     __tablename__ = "device_statements"
-    __table_args__ = (Index("device_statements_by_time", "stream", "to_ms"),)
+    __table_args__ = (
+        Index("device_statements_by_time", "stream", "to_ms"),
+        Index(
+            "device_statements_refused", "device", "counter", sqlite_where=_REFUSED, postgresql_where=_REFUSED
+        ),
+    )
     device: Mapped[str] = mapped_column(ForeignKey("devices.id"), primary_key=True)
     counter: Mapped[int] = mapped_column(primary_key=True)
     sha256: Mapped[bytes] = mapped_column(LargeBinary(32))

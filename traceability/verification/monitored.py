@@ -210,7 +210,7 @@ def _is_dated(statement: DeviceStatement) -> bool:
 
 def _span(statement: DeviceStatement) -> tuple[int, int]:
     """When a dated frame begins and ends, in milliseconds."""
-    times = [r.at_ms for r in statement.readings()]
+    times = statement.columns().at_ms
     return min(times), max(times)
 
 

@@ -134,5 +134,5 @@ def span_of(statement: DeviceStatement) -> tuple[int, int] | None:
     """From its first reading to its last, in milliseconds; None for a gap or without a clock."""
     if statement.media_type != media.FRAME or statement.clock is Clock.UNSYNCHRONISED:
         return None
-    times = [reading.at_ms for reading in statement.readings()]
+    times = statement.columns().at_ms
     return min(times), max(times)
