@@ -205,3 +205,24 @@ def test_two_gateways_at_once_neither_fork_nor_lose(world: World):
             ).scalars()
         )
     assert seqs == list(range(len(sensors) + 4 * 18))
+
+
+def test_each_device_of_a_handful_gets_its_own_receipt(world: World):
+    sensors = [world.sensor() for _ in range(12)]
+    frames = {sensor.device: sensor.frames(number + 1) for number, sensor in enumerate(sensors)}
+    ingested = take(world, *(s.message(frame) for s in sensors for frame in frames[s.device]))
+    assert [told(s, ingested).counter for s in sensors] == list(range(12))
+
+
+def test_however_many_threads_open_a_handful_it_is_judged_alike(world: World):
+    sensors = [world.sensor() for _ in range(3)]
+    messages = []
+    for sensor in sensors:
+        for number, body in enumerate(sensor.frames(20)):
+            forged, short = body[:-1] + bytes((body[-1] ^ 1,)), body[: -number % 7 or None]
+            messages.append(sensor.message(short if number % 5 else forged))
+    first, again = (Ingest(world.store, world.node, threads).ingest(messages).outcomes for threads in (1, 4))
+    judged = [o.code if o.word == tally.REJECTED else "genuine" for o in first]
+    assert set(judged) == {"bad-signature", "bad-encoding", "genuine"}
+    assert [o.code if o.word == tally.REJECTED else "genuine" for o in again] == judged
+    assert [o.word for o in again].count(tally.DUPLICATE) == judged.count("genuine")

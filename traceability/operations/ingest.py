@@ -12,14 +12,17 @@ its counter whether it is accepted or not, so that its device hears what became 
 
 from __future__ import annotations
 
+import contextlib
+import os
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
 from sqlalchemy import select
 
-from traceability import identifiers
+from traceability import identifiers, media
 from traceability.errors import (
     ForeignTopicError,
     KeyRefusedError,
@@ -40,6 +43,8 @@ from traceability.store import models
 from traceability.store.engine import Store, Transaction
 from traceability.store.rows import insert_all, insert_new
 
+WORTH_SHARING: Final = 16
+"""Handfuls smaller than this are opened by one thread."""
 MAX_COUNTER: Final = 2**62
 """The largest counter that is taken: databases hold 63 bits, and reckon a little beyond it."""
 
@@ -107,10 +112,15 @@ class _Work:
 
 
 class Ingest:
-    """Takes handfuls into one store; keeps the public keys of devices it has met."""
+    """Takes handfuls into one store; keeps the public keys of devices it has met.
 
-    def __init__(self, store: Store, node: Node) -> None:
+    Signatures are checked outside Python's lock, so one thread a core is used for that.
+    """
+
+    def __init__(self, store: Store, node: Node, threads: int | None = None) -> None:
         self.store, self.node = store, node
+        self._threads = threads or os.cpu_count() or 1
+        self._pool = ThreadPoolExecutor(self._threads, "verify")
         self._keys: dict[str, PublicKey | KeyRefusedError] = {}
         self._secrets: dict[str, bytes] = {}
 
@@ -122,8 +132,7 @@ class Ingest:
         """
         works = [_address(m) for m in messages]
         self._meet({w.device for w in works if w.device})
-        for work in works:
-            self._open(work)
+        self._open_all(works)
         with self.store.transaction() as tx:
             known = load_known(tx, [w.statement for w in works if w.statement])
             for work in works:
@@ -157,6 +166,18 @@ class Ingest:
             for row in connection.execute(query.where(models.Device.id.in_(strangers))):
                 self._keys[row.id] = _device_key(row.id, row.public)
 
+    def _open_all(self, works: Sequence[_Work]) -> None:
+        if len(works) < WORTH_SHARING:
+            return self._open_some(works)
+        shares = [works[begin :: self._threads] for begin in range(self._threads)]
+        for done in [self._pool.submit(self._open_some, share) for share in shares]:
+            done.result()
+        return None
+
+    def _open_some(self, works: Sequence[_Work]) -> None:
+        for work in works:
+            self._open(work)
+
     def _open(self, work: _Work) -> None:
         """Everything that can be said of a message without the store."""
         if work.rejection is not None:
@@ -174,6 +195,9 @@ class Ingest:
             statement.verify(key)
             if statement.counter > MAX_COUNTER:
                 raise StatementError(f"counters end at {MAX_COUNTER}, this one is {statement.counter}")
+            if statement.media_type == media.FRAME:
+                with contextlib.suppress(TraceabilityError):  # `decide` says what is wrong with it
+                    statement.columns()
             work.statement = statement
         except TraceabilityError as refusal:
             work.rejection = refusal
