@@ -7,11 +7,15 @@ The session is persistent: what was not acknowledged when a connection ends come
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
 import select
+import socket
+import ssl
 import time
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -28,6 +32,10 @@ KEEPALIVE_S: Final = 15
 CONNECT_TIMEOUT_S: Final = 5.0
 FIRST_DELAY_S: Final = 0.25
 LONGEST_DELAY_S: Final = 8.0
+STALLED_S: Final = 5.0
+"""So long a broker may take nothing before its connection is given up."""
+PUBACK: Final = b"\x40\x02"
+"""Fixed header of MQTT 3.1.1 section 3.4; the packet identifier follows."""
 STEADY_S: Final = 10.0
 """A connection that lasted so long begins again with the first delay when it is lost."""
 FLUSH_S: Final = 2.0
@@ -99,10 +107,21 @@ class Link:
         """Send a message at QoS 1; without a connection it goes out on the next one."""
         self._client.publish(topic, payload, qos=1)
 
-    def acknowledge(self, delivery: Delivery) -> None:
-        """Tell the broker that a delivery needs no repeating, unless its connection is gone."""
-        if delivery.mid and delivery.generation == self.generation:
-            self._client.ack(delivery.mid, 1)
+    def acknowledge(self, deliveries: Iterable[Delivery]) -> None:
+        """Tell the broker that deliveries need no repeating, unless their connection is gone.
+
+        All go out at once: a call for each would cost as much as receiving it did.
+        """
+        mids = [d.mid for d in deliveries if d.mid and d.generation == self.generation]
+        connection = self._client.socket()
+        if not isinstance(connection, socket.socket) or self._client.want_write():
+            # What waits there is to go first, and whole.
+            for mid in mids:
+                self._client.ack(mid, 1)
+        elif not _sent(connection, b"".join(PUBACK + mid.to_bytes(2, "big") for mid in mids)):
+            log.error("the broker takes no acknowledgements: connecting anew")
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Send what is still to be sent, and leave; the broker keeps the session."""
@@ -180,3 +199,16 @@ class Link:
             self._taken[received.mid] = known
         mid = received.mid if received.qos else 0
         self.waiting.append(Delivery(Message(topic, payload), mid, self.generation))
+
+
+def _sent(connection: socket.socket, data: bytes) -> bool:
+    """Whether all of it could be sent."""
+    while data:
+        try:
+            data = data[connection.send(data) :]
+        except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError):
+            if not select.select([], [connection], [], STALLED_S)[1]:
+                return False
+        except OSError:
+            return False
+    return True

@@ -68,8 +68,7 @@ class Gateway:
         receipts = {answer.topic: answer.payload for ingested in done for answer in ingested.answers}
         for topic, payload in receipts.items():
             self.link.publish(topic, payload)
-        for delivery in deliveries:
-            self.link.acknowledge(delivery)
+        self.link.acknowledge(deliveries)
         self._count(done)
 
     def _handle(self, messages: Sequence[Message]) -> list[Ingested]:

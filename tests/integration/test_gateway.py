@@ -9,7 +9,7 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -57,9 +57,10 @@ class RecordingLink(Link):
         super().__init__(url, client_id)
         self.acknowledged: list[int] = []
 
-    def acknowledge(self, delivery: Delivery) -> None:
-        self.acknowledged.append(delivery.mid)
-        super().acknowledge(delivery)
+    def acknowledge(self, deliveries: Iterable[Delivery]) -> None:
+        some = list(deliveries)
+        self.acknowledged += [delivery.mid for delivery in some]
+        super().acknowledge(some)
 
 
 @contextlib.contextmanager
@@ -224,11 +225,14 @@ class ScriptedBroker:
 
     def __init__(self) -> None:
         self._listening = socket.create_server(("127.0.0.1", 0))
+        self._listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
         self._listening.settimeout(DEADLINE_S)
         self.url = f"mqtt://127.0.0.1:{self._listening.getsockname()[1]}"
         self.heard: list[list[tuple[int, bytes]]] = []
         self._connection: socket.socket | None = None
         self._threads: list[threading.Thread] = []
+        self.listening = threading.Event()
+        self.listening.set()
 
     def accept(self) -> None:
         """Take the next connection, and answer CONNECT, SUBSCRIBE and PING on it."""
@@ -263,6 +267,7 @@ class ScriptedBroker:
         self._connection.close()
 
     def close(self) -> None:
+        self.listening.set()
         if self._connection is not None:
             self.hang_up()
         self._listening.close()
@@ -271,7 +276,7 @@ class ScriptedBroker:
 
     def _listen(self, connection: socket.socket, packets: list[tuple[int, bytes]]) -> None:
         with contextlib.suppress(OSError), connection.makefile("rb") as stream:
-            while first := stream.read(1):
+            while self.listening.wait(DEADLINE_S) and (first := stream.read(1)):
                 size = shift = 0
                 while True:
                     digit = stream.read(1)[0]
@@ -331,10 +336,48 @@ def test_an_acknowledgement_never_crosses_to_another_connection(link: Link, peer
     peer.deliver(1, b"ft/v1/a/b/frame", b"quite another")
     peer.deliver(2, b"ft/v1/a/b/frame", b"and one more")
     listen(link, 2)
-    link.acknowledge(old)
-    link.acknowledge(link.waiting[1])
+    link.acknowledge([old, link.waiting[1]])
     turns(link, lambda: peer.acknowledged(1))
     assert peer.acknowledged(1) == [2]
+
+
+def acknowledging(link: Link, *mids: int) -> None:
+    link.acknowledge([Delivery(Message("t", b""), mid, link.generation) for mid in mids])
+
+
+def narrow(link: Link) -> None:
+    """Let the operating system take little at a time."""
+    connection = link._client.socket()
+    assert isinstance(connection, socket.socket)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2048)
+
+
+def test_more_acknowledgements_than_can_be_sent_at_once_all_arrive_in_order(link: Link, peer: ScriptedBroker):
+    narrow(link)
+    acknowledging(link, *range(1, 60_000))
+    turns(link, lambda: len(peer.acknowledged(0)) == 59_999)
+    assert peer.acknowledged(0) == list(range(1, 60_000))
+
+
+def test_an_acknowledgement_waits_behind_a_message_that_is_half_sent(link: Link, peer: ScriptedBroker):
+    narrow(link)
+    peer.listening.clear()
+    link.publish("big", bytes(8_000_000))
+    assert link._client.want_write()
+    acknowledging(link, 7)
+    peer.listening.set()
+    turns(link, lambda: peer.acknowledged(0))
+    assert [(kind, len(body)) for kind, body in peer.heard[0]][-2:] == [(3, 8_000_007), (4, 2)]
+
+
+def test_a_broker_that_takes_no_acknowledgements_is_left(
+    link: Link, peer: ScriptedBroker, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("gateway.link.STALLED_S", 0.05)
+    narrow(link)
+    peer.listening.clear()
+    acknowledging(link, *range(1, 60_000))
+    turns(link, lambda: not link.subscribed)
 
 
 def test_a_copy_in_one_connection_is_neither_taken_nor_acknowledged_twice(link: Link, peer: ScriptedBroker):
