@@ -15,7 +15,7 @@ None, and `senml` reads it item by item.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple, TypeVar, cast
 
@@ -41,12 +41,15 @@ def _record(item: bytes) -> bytes:
 _FIRST: Final = re.compile(rb"(\x99..|\x98.|[\x81-\x97])" + _record(rb"(") + rb"\x21", re.DOTALL)
 _BASE: Final = re.compile(rb"\x22(" + _NUMBER + rb")(?:\x23(" + _UNIT + rb"))?+", re.DOTALL)
 _RECORD: Final = re.compile(_record(rb"("), re.DOTALL)
-_ALL_RECORDS: Final = re.compile(rb"(?:" + _record(rb"(?:") + rb")*+", re.DOTALL)
+_TIMED_HEAD: Final = b"\xa3\x00"
 _TIMED: Final = re.compile(rb"\xa3\x00(%b)\x02(%b)\x06(%b)" % (_NAME, _NUMBER, _NUMBER), re.DOTALL)
 _ALL_TIMED: Final = re.compile(
-    rb"(?:\xa3\x00(?:%b)\x02(?:%b)\x06(?:%b))*+" % (_NAME, _NUMBER, _NUMBER), re.DOTALL
+    rb"(?:\xa3\x00(?:%b)\x02(?:%b)\x06(?:%b))++" % (_NAME, _NUMBER, _NUMBER), re.DOTALL
 )
-"""Of nearly all packs every record but the first: name, value and time."""
+_ALL_RECORDS: Final = re.compile(rb"(?:" + _record(rb"(?:") + rb")++", re.DOTALL)
+
+_Others = tuple[Sequence[str], Sequence[str], Sequence[int | float], Sequence[int | float]]
+"""Names, units, offsets and values; no units where all have the base unit."""
 
 
 class Split(NamedTuple):
@@ -58,6 +61,8 @@ class Split(NamedTuple):
     offsets: Sequence[int | float]
     values: Sequence[int | float]
 
+
+_Row = tuple[str, int | float, int | float]
 
 _T = TypeVar("_T", str, int | float)
 
@@ -74,6 +79,8 @@ class _Items(dict[bytes, _T]):
 
 _texts: Final[_Items[str]] = _Items()
 _numbers: Final[_Items[int | float]] = _Items()
+_records: Final[dict[bytes, _Row]] = {}
+"""Name, offset and value of records that were read, by their bytes after the map head and first label."""
 
 
 def split(data: bytes, base_name: str) -> Split | None:
@@ -82,45 +89,61 @@ def split(data: bytes, base_name: str) -> Split | None:
     if first is None or not data.startswith(base_item, first.end()):
         return None
     base = _BASE.match(data, first.end() + len(base_item))
-    others = None if base is None else _others(data, base.end())
-    if base is None or others is None:
+    if base is None:
         return None
     array, head, name, unit, value, time = first.groups(b"")
     base_time, base_unit = base.groups(b"")
-    names, units, values, times = others
-    labels = 4 + bool(unit) + bool(time) + bool(base_unit)
-    if array != cbor.head(4, 1 + len(names)) or head != cbor.head(5, labels):
-        return None
-    if not base_unit and not (unit and all(units)):
-        return None
     try:
+        others = (base_unit and _timed(data[base.end() :])) or _any(data, base.end(), base_unit)
+        if not others or not (unit or base_unit):
+            return None
+        names, units, offsets, values = others
+        labels = 4 + bool(unit) + bool(time) + bool(base_unit)
+        if array != cbor.head(4, 1 + len(names)) or head != cbor.head(5, labels):
+            return None
         return Split(
             _numbers[base_time],
-            [_texts[name], *map(_texts.__getitem__, names)],
-            [_texts[one or base_unit] for one in (unit, *units)]
-            if any(units)
-            else [_texts[unit or base_unit]] + [_texts[base_unit]] * len(names),
-            [_numbers[time], *map(_numbers.__getitem__, times)],
-            [_numbers[value], *map(_numbers.__getitem__, values)],
+            (_texts[name], *names),
+            (_texts[unit or base_unit], *(units or [_texts[base_unit]] * len(names))),
+            (_numbers[time], *offsets),
+            (_numbers[value], *values),
         )
     except EncodingError:
         return None
 
 
-def _others(data: bytes, at: int) -> tuple[Sequence[bytes], ...] | None:
-    """Names, units, values and times of the records after the first, which begin there; None as ``split``."""
-    if _ALL_TIMED.fullmatch(data, at):
-        names, values, times = _columns(_TIMED.findall(data, at), 3)
-        return names, (b"",) * len(names), values, times
+def _timed(records: bytes) -> _Others | None:
+    """Records of a name, a value and a time each, as nearly all are; None for others."""
+    before, *pieces = records.split(_TIMED_HEAD)
+    known = [*map(_records.get, pieces)]
+    if not before and None not in known:
+        names, offsets, values = zip(*cast("list[_Row]", known), strict=True) if known else ((), (), ())
+        return names, (), offsets, values
+    if not _ALL_TIMED.fullmatch(records):
+        return None
+    texts, numbers, times = zip(*_TIMED.findall(records), strict=True)
+    names, values, offsets = _read(_texts, texts), _read(_numbers, numbers), _read(_numbers, times)
+    if len(pieces) == len(names):  # no value or time looks like the beginning of a record
+        if len(_records) >= REMEMBERED:
+            _records.clear()
+        _records.update(zip(pieces, zip(names, offsets, values, strict=True), strict=True))
+    return names, (), offsets, values
+
+
+def _any(data: bytes, at: int, base_unit: bytes) -> _Others | None:
+    """Records that begin there, some of them with a unit or without a time; None if there are others."""
     if not _ALL_RECORDS.fullmatch(data, at):
         return None
-    heads, *columns = _columns(_RECORD.findall(data, at), 5)
-    labels = (cbor.head(5, 2 + bool(unit) + bool(time)) for _, unit, _, time in zip(*columns, strict=True))
-    return tuple(columns) if heads == tuple(labels) else None
+    heads, names, units, values, times = zip(*_RECORD.findall(data, at), strict=True)
+    labels = (cbor.head(5, 2 + bool(unit) + bool(time)) for unit, time in zip(units, times, strict=True))
+    units = tuple(unit or base_unit for unit in units)
+    if heads != tuple(labels) or not all(units):
+        return None
+    return _read(_texts, names), _read(_texts, units), _read(_numbers, times), _read(_numbers, values)
 
 
-def _columns(rows: Sequence[tuple[bytes, ...]], width: int) -> Sequence[tuple[bytes, ...]]:
-    return list(zip(*rows, strict=True)) if rows else [()] * width
+def _read(known: _Items[_T], items: Iterable[bytes]) -> tuple[_T, ...]:
+    return tuple(map(known.__getitem__, items))
 
 
 @lru_cache(maxsize=REMEMBERED)
