@@ -8,7 +8,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, select
 
 from traceability import media
-from traceability.errors import NotPublishedError, UnknownSubjectError
+from traceability.errors import LogConflictError, NotPublishedError, UnknownSubjectError
 from traceability.identifiers import Kind, parse_stream, stream_of
 from traceability.ledger.record import GENESIS
 from traceability.ledger.state import Presence, stream_hash
@@ -47,15 +47,19 @@ def export_bundle(
     Raises:
         UnknownSubjectError: no such batch on this node.
         NotPublishedError: it is recorded, but no published checkpoint covers it yet.
+        LogConflictError: the kept state is not the one that was signed, or holds a batch of which the
+            store knows nothing: a batch that was taken out is not one that never was.
     """
     latest = as_of or latest_checkpoint(connection)
     key = stream_hash(batch)
     known = connection.execute(select(models.Batch.stream).where(models.Batch.stream == key)).first()
-    if known is None:
-        raise UnknownSubjectError(f"{batch} is not recorded on {node.name}")
     exporter = _Exporter(connection, node, batch, latest, audience) if latest is not None else None
     if exporter is None or not isinstance(exporter.tree.prove(key), Presence):
+        if known is None:
+            raise UnknownSubjectError(f"{batch} is not recorded on {node.name}")
         raise NotPublishedError(f"{batch} is recorded, but not yet in the log")
+    if known is None:
+        raise LogConflictError(f"{batch} is in the signed state, but the store does not know it")
     return exporter.bundle()
 
 
