@@ -73,9 +73,7 @@ def other_bytes(frame: bytes) -> dict[str, bytes]:
     s = int.from_bytes(signature[32:], "little") + ORDER
     beyond = signature[:32] + s.to_bytes(32, "little")
     return {
-        "S beyond the order": whole(
-            protected, unprotected, payload, signature[:32] + s.to_bytes(32, "little")
-        ),
+        "S beyond the order": whole(protected, unprotected, payload, beyond),
         "an unprotected header": whole(protected, {4: b"other"}, payload, signature),
         "a byte behind it": frame + b"\x00",
         "a longer head": b"\xd8\x12" + frame[1:],
