@@ -250,7 +250,7 @@ class ClockAheadError(RefusedError):
 
 class EquivocationError(RefusedError):
     code = "equivocation"
-    advice = "Two statements carry one counter: look for a cloned device and revoke its key."
+    advice = "Two statements carry one counter: look for a cloned device and end its installation."
 
 
 class BrokenDeviceChainError(RefusedError):
