@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench import browser, capture, ingest, page, publish, recall, trace, verify
+from bench import audit, browser, capture, ingest, page, publish, recall, trace, verify
 from bench.measure import run
 
 if __name__ == "__main__":
@@ -10,6 +10,7 @@ if __name__ == "__main__":
         ("ingest", ingest.measure),
         ("publish", publish.measure),
         ("verify", verify.measure),
+        ("audit", audit.measure),
         ("browser", browser.measure),
         ("page", page.measure),
         ("capture", capture.measure),

@@ -98,7 +98,7 @@ def _documents() -> Iterator[bytes]:
 
 def _one_round(world: World, party: str, given: list[bytes], took: Rounds) -> None:
     """Everything that is compared, one after the other, so that the machine's mood is the same."""
-    took["capture"].append(timed(lambda: _capture(world.store, world.node, party, given)))
+    took["capture"].append(timed(lambda: capture_all(world.store, world.node, party, given)))
     took["read"].append(timed(lambda: [read_document(document) for document in given]))
     took["sign"].append(_sign(given))
     took["bare"].append(_bare(world.store.url, given))
@@ -114,12 +114,12 @@ def _together(pool: Executor, world: World, party: str, given: list[bytes]) -> T
 def _capture_apart(url: str, folder: Path, party: str, given: list[bytes]) -> None:
     store = Store(url)
     try:
-        _capture(store, load_node(folder), party, given)
+        capture_all(store, load_node(folder), party, given)
     finally:
         store.close()
 
 
-def _capture(store: Store, node: Node, party: str, given: list[bytes]) -> None:
+def capture_all(store: Store, node: Node, party: str, given: list[bytes]) -> None:
     """What the API does with documents, but for HTTP."""
     for data in given:
         document = read_document(data)
@@ -188,13 +188,13 @@ def _column(took: Rounds, events: int) -> list[str]:
 
 def _profile(world: World, party: str, given: list[bytes]) -> dict[str, str]:
     """The share of each stage in the time of capturing."""
-    found = spent(lambda: _capture(world.store, world.node, party, given))
+    found = spent(lambda: capture_all(world.store, world.node, party, given))
     seconds = {f"{Path(each.file).name}:{each.function}": each.whole_s for each in found}
     stages = {stage: sum(seconds[name] for name in names) for stage, names in STAGES.items()}
     stages["conceal"] -= stages["sign"]  # which is inside it, as are those that follow
     inside = ("project.py:insert_projections", "chain.py:append")
     stages["disclosures and batches"] -= sum(seconds[name] for name in inside)
-    return shares(stages, seconds["capture.py:_capture"])
+    return shares(stages, seconds["capture.py:capture_all"])
 
 
 def _shares(names: list[str], profiles: list[dict[str, str]]) -> Table:

@@ -48,6 +48,7 @@
         │   └── ForeignTilesError what it serves does not lead to the root that the log signed
         ├── WitnessError          a witness that was asked and did not sign
         ├── BehindError           a witness that has not seen all leaves yet
+        ├── WorkerLostError       a process of the audit that ended before its work was done
         └── ClockError            the node's own clock did not move on
 
 A code, once released, never changes its meaning: it is shown to people, counted
@@ -360,6 +361,11 @@ class BehindError(SurroundingsError):
 class WitnessError(SurroundingsError):
     code = "witness"
     advice = "What is published stays so; the witness is asked again in a minute."
+
+
+class WorkerLostError(SurroundingsError):
+    code = "worker-lost"
+    advice = "Nothing is known of the whole. Audit again; with --workers 1 if the machine lacks memory."
 
 
 class ClockError(SurroundingsError):

@@ -25,6 +25,7 @@ from traceability.verification.policy import parse_policy
 from traceability.verification.verdict import check
 from traceability.witness import pages
 
+MAX_WORKERS: Final = 256
 AUDIENCES: Final = tuple(audience.value for audience in Audience)
 
 
@@ -75,6 +76,12 @@ def add(verbs: Verbs) -> None:
     verb.add_argument(
         "--data", metavar="DIR", type=Path, help="for a site: keep what was checked, and go on from there"
     )
+    verb.add_argument(
+        "--workers", metavar="N", type=_number, help="of this node: processes (default: one a core)"
+    )
+    verb.add_argument(
+        "--no-signatures", action="store_true", help="of this node: a quick look, without those of frames"
+    )
 
 
 def _audit(args: argparse.Namespace) -> Answer:
@@ -83,11 +90,23 @@ def _audit(args: argparse.Namespace) -> Answer:
             "an audit of a site needs --url and --policy; --data is for it alone",
             remedy="Give the address, and the policy as you got it from somebody you trust.",
         )
+    if args.url is not None and (args.workers is not None or args.no_signatures):
+        raise SettingsError(
+            "--workers and --no-signatures are for an audit of this node", remedy="Leave them out, or --url."
+        )
     if args.url is not None:
         return _audit_site(args)
     with opened() as here:
-        report = audit(here.store, here.node, show_share)
+        signatures = not args.no_signatures
+        report = audit(here.store, here.node, show_share, workers=args.workers, signatures=signatures)
     return Answer(report.to_json(), tuple(report.lines()), 0 if report.ok else 1)
+
+
+def _number(text: str) -> int:
+    """A number of processes, for the argument parser."""
+    if not text.isdecimal() or not 1 <= int(text) <= MAX_WORKERS:
+        raise argparse.ArgumentTypeError(f"must be 1 to {MAX_WORKERS}")
+    return int(text)
 
 
 def _audit_site(args: argparse.Namespace) -> Answer:

@@ -104,4 +104,4 @@ def show_share(what: str, done: int, whole: int) -> None:
     """Keep one line at a terminal up to date: how much of something is done."""
     if sys.stderr.isatty():
         end = "\n" if done >= whole else ""
-        print(f"\r{what} {done:,} of {whole:,}", end=end, file=sys.stderr, flush=True)
+        print(f"\r\x1b[K{what} {done:,} of {whole:,}", end=end, file=sys.stderr, flush=True)

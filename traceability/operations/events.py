@@ -36,13 +36,14 @@ class View:
 
     ``context`` is the JSON-LD context of the document that it came in, if it had one; ``hidden``
     counts the digests without a disclosure, which is all that is to be known of what is withheld.
-    ``size`` is that of the disclosures that are shown, in characters.
+    ``size`` is that of the disclosures that are shown, in characters; ``party`` who signed it.
     """
 
     event: Mapping[str, Json]
     context: Json
     hidden: int
     size: int
+    party: str
 
 
 def view_event(connection: Connection, statement: bytes, audience: Audience) -> View:
@@ -74,7 +75,7 @@ def _view(statement: sdjwt.SdJwt, texts: list[str], audience: Audience, policies
     event = revealed.claims.get(EVENT_CLAIM)
     size = sum(map(len, texts))
     context = revealed.claims.get(CONTEXT_CLAIM)
-    return View(event if isinstance(event, dict) else {}, context, revealed.hidden, size)
+    return View(event if isinstance(event, dict) else {}, context, revealed.hidden, size, statement.iss)
 
 
 def load_event(connection: Connection, statement: bytes) -> dict[str, Any]:

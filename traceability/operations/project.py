@@ -12,9 +12,8 @@ from sqlalchemy import Connection, delete, exists, func, or_, select
 from traceability import media
 from traceability.errors import ChainMismatchError, IdentifierError
 from traceability.identifiers import canonical, parse_party
-from traceability.operations.events import load_event, view_event
+from traceability.operations.events import View, load_event, view_events
 from traceability.operations.recalled import Said, insert_recalls, mark_stale
-from traceability.signing import sdjwt
 from traceability.signing.disclosure import Audience
 from traceability.signing.strictjson import json_encode
 from traceability.store import models, projections
@@ -258,16 +257,27 @@ _TERMS: Final = (
 def projection_of(connection: Connection, node: str, statement: bytes, recorded_ms: int) -> Projection:
     """The rows of an event as its statement and its disclosures give them.
 
-    An event of old bears no ``eventID``: it is known by its hash, unless something of it was erased.
-
     Raises:
         ChainMismatchError: the statement is not there.
     """
-    query = select(models.Statement.body).where(models.Statement.sha256 == statement)
-    body = connection.execute(query).scalar_one_or_none()
-    if body is None:
+    found = projections_of(connection, node, {statement: recorded_ms})
+    if statement not in found:
         raise ChainMismatchError("its statement is missing")
-    party, view = sdjwt.parse(body).iss, view_event(connection, statement, Audience.REGULATOR)
+    return found[statement]
+
+
+def projections_of(
+    connection: Connection, node: str, recorded_ms: Mapping[bytes, int]
+) -> dict[bytes, Projection]:
+    """The same of several events, by their statements; those that are not there are left out.
+
+    An event of old bears no ``eventID``: it is known by its hash, unless something of it was erased.
+    """
+    views = view_events(connection, dict.fromkeys(recorded_ms, Audience.REGULATOR))
+    return {key: _project_view(view, node, key, recorded_ms[key]) for key, view in views.items()}
+
+
+def _project_view(view: View, node: str, statement: bytes, recorded_ms: int) -> Projection:
     event, context = dict(view.event), read_context(view.context, view.event.get("@context"))
     content = content_of(event, view.context) if not view.hidden else NO_CONTENT
     if "eventID" not in event and not view.hidden:
@@ -276,7 +286,7 @@ def projection_of(connection: Connection, node: str, statement: bytes, recorded_
         event,
         context,
         node=node,
-        party=party,
+        party=view.party,
         statement=statement,
         content=content,
         recorded_ms=recorded_ms,

@@ -76,13 +76,7 @@ def json_decode(text: bytes | str, *, max_depth: int = MAX_DEPTH, max_bytes: int
         raw = text.encode("utf-8") if isinstance(text, str) else text
         if len(raw) > max_bytes:
             raise OversizeError(f"JSON of {len(raw)} bytes, at most {max_bytes} are read")
-        value: Json = json.loads(
-            raw.decode("utf-8"),
-            object_pairs_hook=_object,
-            parse_int=_integer,
-            parse_float=_fraction,
-            parse_constant=_constant,
-        )
+        value: Json = _DECODER.decode(raw.decode("utf-8"))
     except RecursionError as error:
         raise _not_json("JSON nested too deeply") from error
     except ValueError as error:
@@ -141,6 +135,11 @@ def _require_short(digits: str) -> None:
 
 def _constant(name: str) -> NoReturn:
     raise _not_json(f"{name} is not a JSON number")
+
+
+_DECODER: Final = json.JSONDecoder(
+    object_pairs_hook=_object, parse_int=_integer, parse_float=_fraction, parse_constant=_constant
+)
 
 
 def _require_plain(value: Json, depth_left: int) -> None:

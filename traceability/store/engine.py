@@ -84,8 +84,11 @@ class Store:
                 yield Transaction(writer, self.clock())
 
     @contextmanager
-    def reading(self) -> Iterator[Connection]:
+    def reading(self, snapshot: str = "") -> Iterator[Connection]:
         """One consistent snapshot for reading.
+
+        Args:
+            snapshot: what ``sharing`` gives, in this process or in another, to see the same.
 
         Raises:
             StoreUnavailableError: the database does not answer.
@@ -94,7 +97,25 @@ class Store:
             if connection.dialect.name == "postgresql":
                 connection = connection.execution_options(isolation_level="REPEATABLE READ")
             with connection.begin():
+                if snapshot:
+                    connection.execute(text(f"SET TRANSACTION SNAPSHOT '{snapshot}'"))
                 yield connection
+
+    @contextmanager
+    def sharing(self, connection: Connection) -> Iterator[str]:
+        """While the block runs, others who begin to read see what a connection of ``reading`` sees.
+
+        Nothing may have been read through the connection before. On SQLite nobody can write meanwhile.
+
+        Returns:
+            The snapshot's name, for ``reading``.
+        """
+        if connection.dialect.name == "postgresql":
+            yield connection.execute(text("SELECT pg_export_snapshot()")).scalar_one()
+            return
+        with self.transaction():
+            begin_snapshot(connection)
+            yield ""
 
     def migrate(self) -> None:
         """Bring the tables to this version."""
@@ -129,6 +150,11 @@ class Store:
     def close(self) -> None:
         """Give back all connections."""
         self.engine.dispose()
+
+
+def begin_snapshot(connection: Connection) -> None:
+    """Read something: the snapshot of an SQLite connection begins with what it reads first."""
+    connection.execute(text("SELECT 1 FROM alembic_version"))
 
 
 def open_engine(url: str, *, checkpoints: bool = False) -> Engine:

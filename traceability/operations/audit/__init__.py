@@ -1,7 +1,8 @@
 """Auditing: the stored bytes are read again, and everything that follows from them is recomputed.
 
     keys      key streams: who may sign what
-    chains    every stream, record and statement; what they say is projected into
+    chains    every record and statement; what they say is projected into
+    streams   the rows of streams, and what nothing refers to
     tables    the derived tables, which must be what the statements give
     projections   rows by which events are queried and traced
     devices   every counter's fate, and how far each device is settled
@@ -9,55 +10,136 @@
     log       indexes, tiles, checkpoints, the state tree at each and as kept, the lock
     tallies   received = accepted + duplicate + rejected + quarantined, and the quarantine
 
+The work is split into parts (``tasks``) by the data alone, so that the findings and their order are the same
+whoever does them: this process, or several (``workers``) that see the same snapshot.
+
 Nothing is trusted but the node's policy and lock. The audit never stops at what it finds.
 What it cannot see: records that were never published, if everything about them is removed.
 """
 
 from __future__ import annotations
 
-from sqlalchemy import Connection
+from collections import Counter
+from collections.abc import Sequence
+from itertools import islice
+from typing import Any, Final
 
-from traceability.operations.audit.chains import audit_chains
-from traceability.operations.audit.devices import audit_devices
+from sqlalchemy import Connection, func, select
+
+from traceability.operations.audit.chains import chain_tasks
+from traceability.operations.audit.devices import audit_accepted, device_tasks
 from traceability.operations.audit.keys import audit_keys
-from traceability.operations.audit.log import audit_log
-from traceability.operations.audit.projections import audit_projections
+from traceability.operations.audit.log import log_task
+from traceability.operations.audit.projections import audit_projections, audit_things, projection_tasks
 from traceability.operations.audit.report import Finding, Progress, Report, Run
-from traceability.operations.audit.stays import audit_stays
+from traceability.operations.audit.stays import stay_tasks
+from traceability.operations.audit.streams import stream_tasks
 from traceability.operations.audit.tables import audit_tables
 from traceability.operations.audit.tallies import audit_tallies
+from traceability.operations.audit.tasks import Done, Perform, Task, perform_here
+from traceability.operations.audit.told import Tables
+from traceability.operations.audit.workers import Workers, cores
 from traceability.operations.lock import Lock
 from traceability.operations.node import Node
+from traceability.store import models
 from traceability.store.engine import Store
 
 __all__ = ["Finding", "Report", "audit", "audit_connection"]
 
+WORTH_A_PROCESS: Final = 4_000
+"""Records for which it is worth while to start one more process."""
 
-def audit(store: Store, node: Node, progress: Progress | None = None) -> Report:
+
+def audit(
+    store: Store,
+    node: Node,
+    progress: Progress | None = None,
+    *,
+    workers: int | None = None,
+    signatures: bool = True,
+) -> Report:
     """Audit a node in one snapshot of its store.
+
+    Args:
+        workers: processes that share the work; as many as there are cores if not given, but no more
+            than the number of records is worth.
+        signatures: whether those of frames are checked, which most of the time goes into.
 
     Raises:
         StoreUnavailableError: the database does not answer.
         SettingsError: the node's secret is not there.
+        WorkerLostError: a process ended before its work was done; nothing is known of the whole.
     """
-    with store.reading() as connection:
-        return audit_connection(connection, node, progress)
+    number = _worth(store) if workers is None else workers
+    if number == 1:
+        with store.reading() as connection:
+            return audit_connection(connection, node, progress, signatures=signatures)
+    with Workers(store, node, number) as here, store.reading() as connection:
+        here.share(connection)
+        return audit_connection(connection, node, progress, signatures=signatures, perform=here.perform)
 
 
-def audit_connection(connection: Connection, node: Node, progress: Progress | None = None) -> Report:
+def audit_connection(
+    connection: Connection,
+    node: Node,
+    progress: Progress | None = None,
+    *,
+    signatures: bool = True,
+    perform: Perform = perform_here,
+) -> Report:
     """Audit what a connection sees; raises as ``audit``."""
-    run = Run(connection, node, progress)
+    run = Run(connection, node, signatures)
     lock = Lock(node.lock_path)
     locked = [lock.newest()]
     audit_keys(run)
-    told = audit_chains(run)
-    audit_tables(run, told)
-    audit_projections(run)
-    audit_devices(run, told)
-    audit_stays(run)
-    newest = audit_log(run)
-    audit_tallies(run)
+    newest = _audit_parts(run, progress, perform)
     locked.append(lock.newest())
     if not newest & set(locked):
         run.found("lock", "lock.sqlite", "the store's newest checkpoint is not the newest that was signed")
     return run.report()
+
+
+def _audit_parts(run: Run, progress: Progress | None, perform: Perform) -> set[bytes | None]:
+    """Let all parts be done, and put together what came of them, in an order that never changes.
+
+    Returns:
+        What ``audit_log`` does.
+    """
+    kinds: list[Sequence[Task]] = [
+        *(chain_tasks(run), stream_tasks(run), projection_tasks(run), [Task("things", 0, audit_things)]),
+        *(device_tasks(run), stay_tasks(run), [log_task(run)], [Task("tallies", 0, audit_tallies)]),
+    ]
+    done = iter(perform(run, [task for kind in kinds for task in kind], progress))
+    chains, streams, events, things, devices, stays, log, tallies = (
+        list(islice(done, len(kind))) for kind in kinds
+    )
+    told = Tables()
+    for said in _values(run, chains):
+        told.take(said)
+    _values(run, streams)
+    audit_tables(run, told)
+    audit_projections(run, _values(run, events))
+    _values(run, things)
+    accepted = Counter[str]()
+    for each in _values(run, devices):
+        accepted.update(each)
+    audit_accepted(run, told.accepted, accepted)
+    _values(run, stays)
+    (newest,) = _values(run, log)
+    _values(run, tallies)
+    return set(newest)
+
+
+def _values(run: Run, done: Sequence[Done]) -> list[Any]:
+    """Note what parts found and counted; returns what they say."""
+    for each in done:
+        run.findings += each.findings
+        run.counts.update(each.counts)
+    return [each.value for each in done]
+
+
+def _worth(store: Store) -> int:
+    """How many processes the records are worth."""
+    with store.reading() as connection:
+        records = connection.execute(select(func.count()).select_from(models.Record)).scalar_one()
+    return max(1, min(cores(), records // WORTH_A_PROCESS))

@@ -1,77 +1,176 @@
-"""Every stream from its first record on: numbers, hashes, statements, and what these say."""
+"""Every stream from its first record on: numbers, hashes, statements, and what these say.
+
+Records are read in ranges. Where a range begins within a stream, it goes on from the record before it:
+what is compared is always with the stored hash of the one before.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
-from itertools import groupby
-from typing import Final
+from collections.abc import Iterator, Sequence
+from itertools import groupby, islice
+from typing import Any, Final, TypeAlias
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import Select, and_, case, exists, false, func, select, tuple_
+from sqlalchemy.orm import aliased
 
 from traceability import media
-from traceability.errors import ChainMismatchError
-from traceability.ledger.record import GENESIS, Record, commit, require_stream
-from traceability.ledger.state import stream_hash
-from traceability.operations.audit.disclosures import audit_disclosures
-from traceability.operations.audit.report import Run
-from traceability.operations.audit.told import Told
-from traceability.operations.disclosures import disclosures_of
+from traceability.errors import ChainMismatchError, TraceabilityError
+from traceability.ledger.record import GENESIS, Record, chain_hashes, commit
+from traceability.operations.audit.disclosures import audit_disclosures, read_disclosures
+from traceability.operations.audit.frames import takes_frame
+from traceability.operations.audit.report import CHUNK, Run
+from traceability.operations.audit.tasks import Task
+from traceability.operations.audit.told import Said, Told
 from traceability.store import models
 from traceability.store.engine import AnyRow
 from traceability.verification.statements import Content, open_statement
 
-RECENT: Final = 64
-"""Events whose disclosures are kept at hand."""
+RANGE: Final = 4_000
+"""Records that one part of the audit reads, about."""
+
+Edge: TypeAlias = tuple[bytes, int]
+"""A stream and a number in it."""
 
 
-def audit_chains(run: Run) -> Told:
-    """Recompute all chains; returns what the statements in them say."""
-    record, stream, statement = models.Record, models.Stream, models.Statement
-    total = run.connection.execute(select(func.count()).select_from(record)).scalar_one()
-    query = (
-        select(record, stream.uri, statement.body)
-        .outerjoin(stream, stream.hash == record.stream)
-        .outerjoin(statement, statement.sha256 == record.statement)
-        .order_by(record.stream, record.seq)
-    )
-    told = Told(run)
-    ends: dict[bytes, tuple[int, bytes, int]] = {}
-    for name, rows in groupby(run.rows(query), key=lambda row: row.stream):
-        ends[name] = _audit_chain(run, told, rows, total)
+def chain_tasks(run: Run) -> list[Task]:
+    """All records, in ranges that do not depend on who reads them."""
+    record, edges, weights = models.Record, list[Edge](), [0]
+    query = select(record.stream, func.count().label("number")).group_by(record.stream)
+    for row in run.rows(query.order_by(record.stream)):
+        if weights[-1] >= RANGE:
+            edges.append((row.stream, 0))
+            weights.append(0)
+        for first in range(RANGE, row.number, RANGE):
+            edges.append((row.stream, first))
+            weights[-1] += RANGE
+            weights.append(0)
+        weights[-1] += row.number - (row.number - 1) // RANGE * RANGE
+    pairs = zip([None, *edges], [*edges, None], weights, strict=True)
+    return [Task("records", weight, audit_range, (first, end)) for first, end, weight in pairs]
+
+
+def audit_range(run: Run, first: Edge | None, end: Edge | None) -> Said:
+    """Recompute the records from one place up to another; returns what the statements in them say."""
+    told = Told(run, first, end)
+    last: AnyRow | None = None
+    name: bytes | None = None
+    for chunk in _chunks(run, first, end):
+        told.expect(chunk)
+        read_disclosures(run, {row.statement for row in chunk if row.media_type in media.PARTY_STATEMENTS})
+        for stream, own in groupby(chunk, key=lambda row: row.stream):
+            if stream != name:
+                _end_stream(told, name)
+                name, last = stream, _before(run, first, stream)
+            rows = list(own)
+            _audit_rows(run, told, last, rows)
+            last = rows[-1]
+    _end_stream(told, name)
+    return told.said
+
+
+def _end_stream(told: Told, name: bytes | None) -> None:
+    if name is not None:
         told.end_stream(name)
-    _audit_heads(run, ends)
-    _audit_unused(run)
-    return told
 
 
-def _audit_chain(run: Run, told: Told, rows: Iterable[AnyRow], total: int) -> tuple[int, bytes, int]:
-    """One stream; returns its length, head and newest time as its records give them."""
-    length, head, time_ms, published = 0, GENESIS, 0, True
+def _chunks(run: Run, first: Edge | None, end: Edge | None) -> Iterator[Sequence[AnyRow]]:
+    """Records of the range, some at a time."""
+    rows = run.rows(_records(first, end))
+    while some := list(islice(rows, CHUNK)):
+        yield some
+
+
+def _records(first: Edge | None, end: Edge | None) -> Select[*tuple[Any, ...]]:
+    """Records with their streams' URIs and their statements.
+
+    ``leads`` says of an event or a notice that this is the first of the streams in which it stands.
+    """
+    record, stream, statement, other = models.Record, models.Stream, models.Statement, aliased(models.Record)
+    same = and_(other.statement == record.statement, other.stream < record.stream)
+    before = exists().where(same, other.media_type.in_(media.PARTY_STATEMENTS))
+    leads = case((record.media_type.in_(media.PARTY_STATEMENTS), ~before), else_=false()).label("leads")
+    query = select(record.__table__, stream.uri, statement.body, leads)
+    query = query.outerjoin(stream, stream.hash == record.stream)
+    query = query.outerjoin(statement, statement.sha256 == record.statement)
+    if first is not None:
+        query = query.where(tuple_(record.stream, record.seq) >= tuple_(*first))
+    if end is not None:
+        query = query.where(tuple_(record.stream, record.seq) < tuple_(*end))
+    return query.order_by(record.stream, record.seq)
+
+
+def _before(run: Run, first: Edge | None, name: bytes) -> AnyRow | None:
+    """The record of a stream before the range, if it does not begin in it."""
+    if first is None or first[0] != name:
+        return None
+    record = models.Record
+    query = select(record.__table__).where(record.stream == name, record.seq < first[1])
+    return run.connection.execute(query.order_by(record.seq.desc()).limit(1)).one_or_none()
+
+
+def _audit_rows(run: Run, told: Told, last: AnyRow | None, rows: Sequence[AnyRow]) -> None:
+    """Some records of one stream, behind another: one by one where they do not follow one another."""
+    run.counts["records"] += len(rows)
+    follow = _follow(last, rows)
     for row in rows:
-        where = f"record {row.seq} of {row.uri or row.stream.hex()}"
-        run.same("record", where, "number", length, row.seq)
-        if row.time_ms < time_ms:
-            run.found("record", where, "its time is earlier than that of the record before it")
+        if not (follow and row.media_type == media.FRAME and takes_frame(run, told, row)):
+            _audit_row(run, told, last, row)
+        last = row
+
+
+def _follow(last: AnyRow | None, rows: Sequence[AnyRow]) -> bool:
+    """Whether records follow one another from a record on, each as it is stored."""
+    seq, head, time_ms, published = _end(last)
+    links = ((row.time_ms, row.media_type, row.statement, row.salt) for row in rows)
+    try:
+        made = list(chain_hashes(rows[0].uri or "", seq, head, links))
+    except TraceabilityError:
+        return False
+    for row, digest in zip(rows, made, strict=True):
+        if row.seq != seq or row.hash != digest or row.time_ms < time_ms:
+            return False
         if row.log_index is not None and not published:
-            run.found("record", where, "it is in the log, but one before it is not")
-        published = row.log_index is not None
-        with run.noting("record", where):
-            if row.uri is None:
-                raise ChainMismatchError("its stream has no row")
-            made = Record(
-                row.uri, row.seq, head, row.time_ms, row.media_type, commit(row.statement, row.salt)
-            )
-            if made.hash != row.hash:
-                raise ChainMismatchError(
-                    "it does not hash to what is stored", expected=made.hash, got=row.hash
-                )
-            _audit_statement(run, told, row, made, where)
-        length, head, time_ms = row.seq + 1, row.hash, row.time_ms
-        run.counts["records"] += 1
-        if run.progress is not None and run.counts["records"] % 200 == 0:
-            run.progress("records", run.counts["records"], total)
-    return length, head, time_ms
+            return False
+        seq, time_ms, published = seq + 1, row.time_ms, row.log_index is not None
+    return True
+
+
+def _end(last: AnyRow | None) -> tuple[int, bytes, int, bool]:
+    """What a record says of the next one: number, hash before it, earliest time, whether it may be logged."""
+    if last is None:
+        return 0, GENESIS, 0, True
+    return last.seq + 1, last.hash, last.time_ms, last.log_index is not None
+
+
+def _audit_row(run: Run, told: Told, last: AnyRow | None, row: AnyRow) -> None:
+    """One record behind another, and its statement."""
+    where = f"record {row.seq} of {row.uri or row.stream.hex()}"
+    length, head, time_ms, published = _end(last)
+    run.same("record", where, "number", length, row.seq)
+    if row.time_ms < time_ms:
+        run.found("record", where, "its time is earlier than that of the record before it")
+    if row.log_index is not None and not published:
+        run.found("record", where, "it is in the log, but one before it is not")
+    try:
+        record = _made(row, head)
+    except TraceabilityError as error:
+        run.found("record", where, str(error))
+        if row.leads and row.body is not None and hashlib.sha256(row.body).digest() == row.statement:
+            with run.noting("statement", where):
+                audit_disclosures(run, row.statement, row.body, where)
+        return
+    _audit_statement(run, told, row, record, where)
+
+
+def _made(row: AnyRow, head: bytes) -> Record:
+    """The record that the columns give; raises ChainMismatchError, MalformedError where it is not there."""
+    if row.uri is None:
+        raise ChainMismatchError("its stream has no row")
+    record = Record(row.uri, row.seq, head, row.time_ms, row.media_type, commit(row.statement, row.salt))
+    if record.hash != row.hash:
+        raise ChainMismatchError("it does not hash to what is stored", expected=record.hash, got=row.hash)
+    return record
 
 
 def _audit_statement(run: Run, told: Told, row: AnyRow, record: Record, where: str) -> None:
@@ -90,54 +189,7 @@ def _audit_statement(run: Run, told: Told, row: AnyRow, record: Record, where: s
 def _open(run: Run, row: AnyRow, record: Record, where: str) -> Content:
     texts: dict[bytes, tuple[str, ...]] = {}
     if row.media_type in media.PARTY_STATEMENTS:
-        if row.statement not in run.disclosed:
-            run.disclosed.add(row.statement)
+        if row.leads:
             audit_disclosures(run, row.statement, row.body, where)
-        texts[row.statement] = _disclosures(run, row.statement)
+        texts[row.statement] = tuple(run.texts.get(row.statement, ()))
     return open_statement(row.body, row.statement, record, texts, run.signers)
-
-
-def _disclosures(run: Run, statement: bytes) -> tuple[str, ...]:
-    """The disclosures of an event, read once for many of the streams that it stands in."""
-    texts = run.recent.get(statement)
-    if texts is None:
-        texts = run.recent[statement] = tuple(disclosures_of(run.connection, statement))
-        if len(run.recent) > RECENT:
-            del run.recent[next(iter(run.recent))]
-    return texts
-
-
-def _audit_heads(run: Run, ends: dict[bytes, tuple[int, bytes, int]]) -> None:
-    """The rows of streams: each says what its records give, and there is one for each."""
-    for row in run.rows(select(models.Stream)):
-        run.counts["streams"] += 1
-        where = f"stream {row.uri}"
-        with run.noting("stream", where):
-            require_stream(row.uri)
-        run.same("stream", where, "hash", stream_hash(row.uri), row.hash)
-        length, head, time_ms = ends.pop(row.hash, (0, GENESIS, 0))
-        if not length:
-            run.found("stream", where, "it has no records")
-        run.same("stream", where, "length", length, row.length)
-        run.same("stream", where, "head", head, row.head)
-        run.same("stream", where, "time of the newest record", time_ms, row.time_ms)
-
-
-def _audit_unused(run: Run) -> None:
-    """Statements that no record commits to, and disclosures of no such statement."""
-    statement, record = models.Statement, models.Record
-    run.counts["statements"] = run.connection.execute(
-        select(func.count()).select_from(statement)
-    ).scalar_one()
-    query = select(statement.sha256).outerjoin(record, record.statement == statement.sha256)
-    for row in run.rows(query.where(record.statement.is_(None))):
-        run.found("statement", f"statement {row.sha256.hex()}", "no record commits to it")
-    table = models.Disclosures
-    disclosing = record.media_type.in_(media.PARTY_STATEMENTS)
-    orphans = (
-        select(table.statement)
-        .outerjoin(record, and_(record.statement == table.statement, disclosing))
-        .where(record.statement.is_(None))
-    )
-    for row in run.rows(orphans):
-        run.found("disclosure", f"disclosures of {row.statement.hex()}", "there is no such statement")

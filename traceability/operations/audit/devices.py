@@ -3,52 +3,88 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import groupby
+from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import func, select, union
 
 from traceability.errors import ClockAheadError, NotInstalledError, TraceabilityError, UnknownSignerError
 from traceability.operations.audit.report import Run
-from traceability.operations.audit.told import Told, compare_said, span_of
+from traceability.operations.audit.tasks import Task
+from traceability.operations.audit.told import compare_said, span_of
 from traceability.operations.tally import ACCEPTED, MAX_KEPT_BYTES
 from traceability.sensing.frame import DeviceStatement, parse_statement
 from traceability.store import models
 from traceability.store.engine import AnyRow
 
-_DATED = frozenset({ClockAheadError.code, NotInstalledError.code})
+RANGE: Final = 20_000
+"""Counters that one part of the audit reads, about: more, where one device has more."""
+_DATED: Final = frozenset({ClockAheadError.code, NotInstalledError.code})
 """Refusals for which the readings were looked at."""
 
 
-def audit_devices(run: Run, told: Told) -> None:
-    """Go through the counters of all devices: accepted ones were compared with their records before."""
+def device_tasks(run: Run) -> list[Task]:
+    """The counters of all devices, those of some at a time."""
     said, device = models.DeviceStatement, models.Device
-    settled = {row.id: row.settled for row in run.connection.execute(select(device.id, device.settled))}
-    rows = run.rows(select(said).order_by(said.device, said.counter))
-    for name, own in groupby(rows, key=lambda row: row.device):
-        reached = _reach(_spans(run, name, _audit_counters(run, told, name, own)))
+    names = union(select(said.device.label("device")), select(device.id.label("device"))).subquery()
+    number = select(func.count()).where(said.device == names.c.device).scalar_subquery()
+    query = select(names.c.device, number.label("number")).order_by(names.c.device)
+    tasks, first, weight = [], "", 0
+    for row in run.rows(query):
+        if weight >= RANGE:
+            tasks.append(Task("device statements", weight, audit_devices, (first, row.device)))
+            first, weight = row.device, 0
+        weight += row.number
+    return [*tasks, Task("device statements", weight, audit_devices, (first, None))]
+
+
+def audit_devices(run: Run, first: str, end: str | None) -> Counter[str]:
+    """Go through the counters of the devices from ``first`` on; accepted ones are compared with records.
+
+    Returns:
+        How many counters of each device are accepted.
+    """
+    said, device = models.DeviceStatement, models.Device
+    counters = select(said.__table__).where(said.device >= first).order_by(said.device, said.counter)
+    devices = select(device.id, device.settled).where(device.id >= first).order_by(device.id)
+    if end is not None:
+        counters, devices = counters.where(said.device < end), devices.where(device.id < end)
+    settled = {row.id: row.settled for row in run.connection.execute(devices)}
+    accepted: Counter[str] = Counter()
+    for name, own in groupby(run.rows(counters), key=lambda row: row.device):
+        accepted[name] = 0
+        reached = _reach(_spans(run, name, _audit_counters(run, accepted, own)))
         run.same("device", f"device {name}", "settled", reached, settled.pop(name, None))
     for name, stored in settled.items():
         reached = _reach(_spans(run, name, ()))
         run.same("device", f"device {name}", "settled", reached, stored)
+    return accepted
 
 
-def _audit_counters(run: Run, told: Told, device: str, rows: Iterable[AnyRow]) -> Iterator[int]:
-    accepted = 0
+def audit_accepted(run: Run, told: Counter[str], accepted: Counter[str]) -> None:
+    """Each device has as many accepted counters as it has records."""
+    for device in accepted:
+        run.same("device-statement", f"device {device}", "accepted counters", told[device], accepted[device])
+
+
+def _audit_counters(run: Run, accepted: Counter[str], rows: Iterable[AnyRow]) -> Iterator[int]:
     for row in rows:
-        where = f"counter {row.counter} of device {device}"
         run.counts["device statements"] += 1
+        placed = row.stream is not None and row.seq is not None
         if row.outcome == ACCEPTED:
-            accepted += 1
-            if row.stream is None or row.seq is None:
+            accepted[row.device] += 1
+            if not placed:
+                where = f"counter {row.counter} of device {row.device}"
                 run.found("device-statement", where, "it is accepted, but no record is named")
         else:
+            where = f"counter {row.counter} of device {row.device}"
             if row.stream is not None or row.seq is not None:
                 run.found("device-statement", where, "it is refused, but a record is named")
             with run.noting("device-statement", where):
                 _audit_refused(run, row, where)
         yield row.counter
-    run.same("device-statement", f"device {device}", "accepted counters", told.accepted[device], accepted)
 
 
 def _audit_refused(run: Run, row: AnyRow, where: str) -> None:

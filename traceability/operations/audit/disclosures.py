@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Collection, Iterator, Mapping, Set
 from typing import Final
 
 from sqlalchemy import select
 
 from traceability.operations.audit.report import Run
-from traceability.operations.disclosures import split_texts
+from traceability.operations.disclosures import all_disclosures
 from traceability.signing import sdjwt
 from traceability.signing.disclosure import EVENT_CLAIM
 from traceability.signing.kept import KEPT_CLAIM, kept_members
 from traceability.signing.parts import parse_part, require_erasable
 from traceability.signing.strictjson import Json, b64url_decode, json_decode
 from traceability.store.access import Erasure
-from traceability.store.models import Disclosures
 
 _ALWAYS: Final = frozenset({"type", "eventTime", "eventTimeZoneOffset"})
 _UNNAMED: Final = {
@@ -26,17 +25,25 @@ _UNNAMED: Final = {
 """What the oldest statements have, by the type of event: they do not name what is kept."""
 
 
+def read_disclosures(run: Run, statements: Collection[bytes]) -> None:
+    """Read the disclosures of events that are to be compared, and why others of them are gone."""
+    reasons: dict[bytes, dict[str, str]] = {}
+    run.texts = all_disclosures(run.connection, statements) if statements else {}
+    query = select(Erasure.statement, Erasure.digest, Erasure.part)
+    for row in run.connection.execute(query.where(Erasure.statement.in_(statements))) if statements else ():
+        reasons.setdefault(row.statement, {})[row.digest] = row.part
+    run.reasons = reasons
+
+
 def audit_disclosures(run: Run, statement: bytes, body: bytes, where: str) -> None:
-    """Compare a statement's disclosures with the digests that were signed.
+    """Compare a statement's disclosures, which were read before, with the digests that were signed.
 
     For each digest there is its text, or a row of ``erasures`` that says why it went. What stood
     inside an erased one cannot be told any more, so of rows for digests that nothing names one is
     accepted only beside an erased one. That nothing was erased which must be kept shows when the
     statement is opened.
     """
-    query = select(Disclosures.texts).where(Disclosures.statement == statement)
-    kept = run.connection.execute(query).scalar_one_or_none()
-    given = split_texts(kept) if kept else []
+    given = run.texts.get(statement, ())
     if not all(map(str.isascii, given)):
         run.found("disclosure", f"disclosures of {where}", "they are not ASCII")
         return
@@ -67,8 +74,7 @@ def _audit_reasons(run: Run, statement: bytes, erased: Set[str], there: Set[str]
     Returns:
         How many rows there are.
     """
-    query = select(Erasure.digest, Erasure.part).where(Erasure.statement == statement)
-    parts = {row.digest: row.part for row in run.connection.execute(query)}
+    parts = run.reasons.get(statement, {})
     for digest in sorted(erased - parts.keys()):
         run.found("disclosure", f"disclosure {digest} of {where}", "it is gone, and no row says why")
     for digest in sorted(parts.keys() & there if erased else parts.keys() - erased):

@@ -11,6 +11,7 @@ from traceability.ledger import merkle, note
 from traceability.ledger.state import StateTree, parse_state_leaf
 from traceability.ledger.tiles import WIDTH
 from traceability.operations.audit.report import Run
+from traceability.operations.audit.tasks import Task
 from traceability.store import models
 from traceability.store.engine import AnyRow
 
@@ -84,6 +85,12 @@ class _Tree:
                 return
 
 
+def log_task(run: Run) -> Task:
+    """The whole log: what stands above its leaves is little beside what stands below them."""
+    total = run.connection.execute(select(func.max(models.Checkpoint.size))).scalar_one() or 0
+    return Task("log", total, audit_log)
+
+
 def audit_log(run: Run) -> set[bytes | None]:
     """Read the log leaf by leaf.
 
@@ -97,7 +104,6 @@ def audit_log(run: Run) -> set[bytes | None]:
     query = select(record.stream, record.seq, record.time_ms, record.hash, record.log_index)
     query = query.where(record.log_index.is_not(None)).order_by(record.log_index)
     leaves = _Leaves(run, run.rows(query))
-    total = run.connection.execute(select(func.max(table.size))).scalar_one() or 0
     published: bytes | None = None
     staged: list[AnyRow] = []
     for checkpoint in run.rows(select(table).order_by(table.size)):
@@ -116,8 +122,6 @@ def audit_log(run: Run) -> set[bytes | None]:
         else:
             staged.append(checkpoint)
         run.counts["checkpoints"] += 1
-        if run.progress is not None:
-            run.progress("log", tree.size, total)
     leaves.end()
     tree.finish()
     _audit_pages(run, kept)

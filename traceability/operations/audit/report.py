@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, TypeAlias
 
 from sqlalchemy import Connection, Select
 
 from traceability.errors import TraceabilityError
 from traceability.operations.node import Node
+from traceability.sensing.quickread import QuickReader
 from traceability.store.engine import AnyRow
 from traceability.verification.signers import Signers
 
 Progress: TypeAlias = Callable[[str, int, int], None]
 """Called with what is being read, how much of it is done, and how much there is."""
 
-CHUNK = 500
+CHUNK: Final = 500
 """Rows that are held at a time."""
+UNCHECKED: Final = "the signatures of frames"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +35,11 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Everything that is wrong, and how much was read."""
+    """Everything that is wrong, how much was read, and what was left out because it was not asked for."""
 
     findings: tuple[Finding, ...]
     counts: Mapping[str, int]
+    unchecked: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -46,31 +49,39 @@ class Report:
     def to_json(self) -> dict[str, Any]:
         """The report for programs."""
         found = [{"code": f.code, "where": f.where, "text": f.text} for f in self.findings]
-        return {"ok": self.ok, "counts": dict(self.counts), "findings": found}
+        left_out = {"unchecked": list(self.unchecked)} if self.unchecked else {}
+        return {"ok": self.ok, "counts": dict(self.counts), "findings": found} | left_out
 
     def lines(self) -> list[str]:
         """The report for people: what is wrong, a line each, and what was read."""
         read = ", ".join(f"{count} {name}" for name, count in self.counts.items())
         result = "everything matches" if self.ok else f"{len(self.findings)} things do not match"
-        return [*(f"{f.code}: {f.where}: {f.text}" for f in self.findings), f"{result}: read {read}"]
+        lines = [*(f"{f.code}: {f.where}: {f.text}" for f in self.findings), f"{result}: read {read}"]
+        return lines + [f"not checked: {what}" for what in self.unchecked]
 
 
 @dataclass(slots=True)
 class Run:
-    """One audit under way: where it reads, what it has found.
+    """One audit, or one part of it, under way: where it reads, what it has found.
 
-    ``disclosed`` are the statements, by SHA-256, whose disclosures were compared: an event may
-    stand in several streams. ``recent`` are the disclosures of some of them.
+    ``signatures`` says whether those of frames are checked. ``reader`` knows pieces of frames; all parts
+    that one process does share it. ``texts`` are the disclosures of the events that are being read, and
+    ``reasons`` the parts that were erased of them, by digest.
     """
 
     connection: Connection
     node: Node
-    progress: Progress | None = None
+    signatures: bool = True
     findings: list[Finding] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     signers: Signers = field(default_factory=Signers)
-    disclosed: set[bytes] = field(default_factory=set)
-    recent: dict[bytes, tuple[str, ...]] = field(default_factory=dict)
+    reader: QuickReader = field(default_factory=QuickReader)
+    texts: Mapping[bytes, Sequence[str]] = field(default_factory=dict)
+    reasons: Mapping[bytes, Mapping[str, str]] = field(default_factory=dict)
+
+    def part(self) -> Run:
+        """The same audit, with nothing found yet."""
+        return replace(self, findings=[], counts=Counter())
 
     def found(self, code: str, where: str, text: str) -> None:
         """Note that something is wrong."""
@@ -96,7 +107,7 @@ class Run:
 
     def report(self) -> Report:
         """What was found so far."""
-        return Report(tuple(self.findings), dict(self.counts))
+        return Report(tuple(self.findings), dict(self.counts), () if self.signatures else (UNCHECKED,))
 
 
 def shown(value: object) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Final
+
 from sqlalchemy import func, select
 
 from traceability import media
@@ -9,6 +12,7 @@ from traceability.errors import TraceabilityError
 from traceability.ledger.record import GENESIS, Record, commit
 from traceability.ledger.stay import StayClose, StayOpen
 from traceability.operations.audit.report import Run
+from traceability.operations.audit.tasks import Task
 from traceability.operations.disclosures import disclosures_of
 from traceability.sensing.frame import parse_statement
 from traceability.store import models
@@ -17,20 +21,29 @@ from traceability.verification.bundle import Link, Place, Stretch
 from traceability.verification.monitored import check_stays
 from traceability.verification.statements import Checked, Content, open_statement
 
-_WHOLE = Place(0, 1, (), ())
+BATCHES: Final = 10
+"""How many one part of the audit looks at."""
+_WHOLE: Final = Place(0, 1, (), ())
 """Stands for the proof that a stream ends here: the audit reads the stream itself."""
 
 
-def audit_stays(run: Run) -> None:
-    """Check the stays of every batch that has any; the first wrong one of a batch is named."""
+def stay_tasks(run: Run) -> list[Task]:
+    """The stays of every batch that has any."""
     record = models.Record
     newest = run.connection.execute(select(func.max(record.time_ms))).scalar_one() or 0
     signed = run.connection.execute(select(func.max(models.Checkpoint.time_ms))).scalar_one() or 0
     query = select(models.Stream.uri, models.Stream.hash).join(record, record.stream == models.Stream.hash)
     query = query.where(record.media_type.in_(media.STAY_TEXTS)).distinct().order_by(models.Stream.hash)
-    for row in run.connection.execute(query).all():
-        with run.noting("stay", f"stays of {row.uri}"):
-            _audit_batch(run, row.uri, row.hash, max(newest, signed))
+    found = [(row.uri, row.hash) for row in run.rows(query)]
+    parts = [found[first : first + BATCHES] for first in range(0, len(found), BATCHES)]
+    return [Task("batches with stays", len(part), audit_stays, (part, max(newest, signed))) for part in parts]
+
+
+def audit_stays(run: Run, batches: Sequence[tuple[str, bytes]], as_of_ms: int) -> None:
+    """Check the stays of some batches; the first wrong one of each is named."""
+    for uri, name in batches:
+        with run.noting("stay", f"stays of {uri}"):
+            _audit_batch(run, uri, name, as_of_ms)
 
 
 def _audit_batch(run: Run, uri: str, name: bytes, as_of_ms: int) -> None:

@@ -6,12 +6,12 @@ from sqlalchemy import select
 
 from traceability.ledger.state import stream_hash
 from traceability.operations.audit.report import Run, shown
-from traceability.operations.audit.told import Rows, Told
+from traceability.operations.audit.told import Rows, Tables
 from traceability.signing.keys import unseal
 from traceability.store import models
 
 
-def audit_tables(run: Run, told: Told) -> None:
+def audit_tables(run: Run, told: Tables) -> None:
     """Compare all tables that follow from statements alone."""
     signers = run.signers.by_kid
     keys: Rows = {

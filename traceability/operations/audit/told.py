@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
-from sqlalchemy import select
+from sqlalchemy import exists, or_, select
 
 from traceability import media
 from traceability.errors import UnknownSubjectError
@@ -32,17 +32,145 @@ Rows: TypeAlias = dict[tuple[object, ...], dict[str, Any]]
 _COMPARED: Final = ("sha256", "prev", "boot", "outcome", "from_ms", "to_ms")
 
 
-@dataclass(slots=True)
-class Told:
-    """Rows that follow from the statements read so far; ``accepted`` counts them by device."""
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """An event that names a batch; ``begun`` if it is one by which that begins."""
 
-    run: Run
+    stream: bytes
+    statement: bytes
+    begun: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Installed:
+    """A device was installed, or with ``adds`` False taken away."""
+
+    device: str
+    at_ms: int
+    stream: bytes
+    adds: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Entered:
+    """A stay was opened."""
+
+    stream: bytes
+    seq: int
+    asset: bytes
+    asset_from: int
+    entered_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Left:
+    """A batch left where it was."""
+
+    stream: bytes
+    seq: int
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Closed:
+    """A stay was closed, or its close amended."""
+
+    stream: bytes
+    open_seq: int
+    seq: int
+    asset_to: int
+
+
+Act: TypeAlias = _Named | _Installed | _Entered | _Left | _Closed
+
+
+@dataclass(slots=True)
+class Said:
+    """What the statements in a range say: gaps, how many of each device, and acts in their order."""
+
+    gaps: Rows = field(default_factory=dict)
+    accepted: Counter[str] = field(default_factory=Counter)
+    acts: list[Act] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Tables:
+    """Rows that follow from the statements taken so far; ``accepted`` counts them by device."""
+
     gaps: Rows = field(default_factory=dict)
     installations: Rows = field(default_factory=dict)
     batches: Rows = field(default_factory=dict)
     stays: Rows = field(default_factory=dict)
     accepted: Counter[str] = field(default_factory=Counter)
-    _said: dict[tuple[bytes, int], AnyRow] | None = None
+    _inside: dict[bytes, list[dict[str, Any]]] = field(default_factory=dict)
+    _there: dict[tuple[str, bytes], list[dict[str, Any]]] = field(default_factory=dict)
+
+    def take(self, said: Said) -> None:
+        """Add what a range says; ranges come in their order."""
+        self.accepted += said.accepted
+        for key, columns in said.gaps.items():
+            self.gaps.setdefault(key, columns)
+        for act in said.acts:
+            match act:
+                case _Named():
+                    self._name(act)
+                case _Installed():
+                    self._install(act)
+                case _Entered():
+                    self._enter(act)
+                case _Left():
+                    for stay in self._inside.pop(act.stream, ()):
+                        stay |= {"left_ms": act.at_ms, "leave_seq": act.seq}
+                case _Closed():
+                    closed = {"close_seq": act.seq, "asset_to": act.asset_to}
+                    self.stays.get((act.stream, act.open_seq), {}).update(closed)
+
+    def _name(self, act: _Named) -> None:
+        known = self.batches.setdefault((act.stream,), {"statement": act.statement, "begun": act.begun})
+        if act.begun and not known["begun"]:
+            known |= {"statement": act.statement, "begun": True}
+
+    def _install(self, act: _Installed) -> None:
+        there = self._there.setdefault((act.device, act.stream), [])
+        if act.adds:
+            columns: dict[str, Any] = {"to_ms": None, "stream": act.stream}
+            self.installations[act.device, act.at_ms] = columns
+            there.append(columns)
+            return
+        for columns in there:
+            columns["to_ms"] = act.at_ms
+        there.clear()
+
+    def _enter(self, act: _Entered) -> None:
+        columns = {"asset": act.asset, "asset_from": act.asset_from, "entered_ms": act.entered_ms}
+        empty = dict.fromkeys(("left_ms", "leave_seq", "close_seq", "asset_to"))
+        stay = self.stays[act.stream, act.seq] = columns | empty
+        self._inside.setdefault(act.stream, []).append(stay)
+
+
+@dataclass(slots=True)
+class Told:
+    """What the statements of a range say, and whether the rows of devices' statements say the same.
+
+    The range is from the number in a stream ``first`` on, up to but not including ``end``; None: from the
+    first record on, up to the last.
+    """
+
+    run: Run
+    first: tuple[bytes, int] | None
+    end: tuple[bytes, int] | None
+    said: Said = field(default_factory=Said)
+    _with_rows: set[bytes] = field(default_factory=set)
+    _rows: dict[int | None, AnyRow] | None = None
+
+    def expect(self, rows: Collection[AnyRow]) -> None:
+        """Say which records come next, so that nothing is asked for streams of which there is nothing."""
+        streams = {row.stream for row in rows}
+        stream, said = models.Stream, models.DeviceStatement
+        query = select(stream.hash).where(stream.hash.in_(streams))
+        query = query.where(exists().where(said.stream == stream.hash))
+        lost = {row.stream for row in rows if row.uri is None}
+        self._with_rows = lost.union(self.run.connection.execute(query).scalars())
 
     def take(self, row: AnyRow, record: Record, where: str, content: Content) -> None:
         """Add what one statement says."""
@@ -53,11 +181,20 @@ class Told:
         elif isinstance(content, Document):
             self._take_document(where, content)
         elif isinstance(content, StayClose):
-            self._take_close(row, content)
+            self.said.acts.append(_Closed(row.stream, content.open_seq, row.seq, content.asset_count))
         elif isinstance(content, StayOpen):
-            columns = {"asset": stream_hash(content.asset), "asset_from": content.asset_count}
-            empty = dict.fromkeys(("left_ms", "leave_seq", "close_seq", "asset_to"))
-            self.stays[row.stream, record.seq] = columns | {"entered_ms": content.entered_ms} | empty
+            asset = stream_hash(content.asset)
+            entered = _Entered(row.stream, record.seq, asset, content.asset_count, content.entered_ms)
+            self.said.acts.append(entered)
+
+    def takes(self, device: str, stream: bytes, seq: int, expected: tuple[object, ...]) -> bool:
+        """Add an accepted frame if its device's row has these columns; else nothing is done."""
+        rows = self._of(stream)
+        if rows.get(seq) != expected:
+            return False
+        del rows[seq]
+        self.said.accepted[device] += 1
+        return True
 
     def _take_document(self, where: str, document: Document) -> None:
         """The file of a notice, if it is kept here, is the one that was deposited; it may be gone."""
@@ -66,25 +203,33 @@ class Told:
 
     def end_stream(self, name: bytes) -> None:
         """What the table says of a stream's device statements and no record does."""
-        for (_, seq), row in (self._load(name) if self._said is None else self._said).items():
+        for seq, row in self._of(name).items():
             where = f"counter {row.counter} of device {row.device}"
             self.run.found("device-statement", where, f"no genuine record {seq} of its stream says so")
-        self._said = None
+        self._rows = None
 
-    def _load(self, name: bytes) -> dict[tuple[bytes, int], AnyRow]:
-        table = models.DeviceStatement
-        rows = self.run.connection.execute(select(table).where(table.stream == name))
-        return {(name, row.seq): row for row in rows}
+    def _of(self, name: bytes) -> dict[int | None, AnyRow]:
+        """The rows that name records of a stream, as far as they are in the range; read once."""
+        if self._rows is None and name not in self._with_rows:
+            return {}
+        if self._rows is None:
+            table = models.DeviceStatement
+            query = select(table.__table__).where(table.stream == name)
+            if self.first is not None and self.first[0] == name and self.first[1]:
+                query = query.where(table.seq >= self.first[1])
+            if self.end is not None and self.end[0] == name:
+                query = query.where(or_(table.seq.is_(None), table.seq < self.end[1]))
+            query = query.order_by(table.device, table.counter)
+            self._rows = {row.seq: row for row in self.run.connection.execute(query)}
+        return self._rows
 
     def _take_device(self, row: AnyRow, where: str, statement: DeviceStatement) -> None:
-        if self._said is None:
-            self._said = self._load(row.stream)
-        self.accepted[statement.device] += 1
+        self.said.accepted[statement.device] += 1
         if statement.media_type == media.GAP:
             for gap in statement.gaps():
                 key = (statement.device, gap.first, gap.last)
-                self.gaps.setdefault(key, {"statement": statement.sha256})
-        said = self._said.pop((row.stream, row.seq), None)
+                self.said.gaps.setdefault(key, {"statement": statement.sha256})
+        said = self._of(row.stream).pop(row.seq, None)
         if said is None or (said.device, said.counter) != (statement.device, statement.counter):
             place = f"counter {statement.counter} of device {statement.device}"
             self.run.found("device-statement", place, f"its row is missing or points elsewhere than {where}")
@@ -94,33 +239,15 @@ class Told:
         compare_said(self.run, said, expected)
 
     def _take_event(self, row: AnyRow, happening: Happening) -> None:
-        event, at_ms = happening.event, happening.happened_ms
+        event, at_ms, acts = happening.event, happening.happened_ms, self.said.acts
         if parse_stream(row.uri).kind is Kind.BATCH:
-            begun = begins(event, row.uri, happening.node)
-            known = self.batches.setdefault((row.stream,), {"statement": row.statement, "begun": begun})
-            if begun and not known["begun"]:
-                known |= {"statement": row.statement, "begun": True}
-        if event.get("action") not in {"ADD", "DELETE"}:
+            acts.append(_Named(row.stream, row.statement, begins(event, row.uri, happening.node)))
+        adds = event.get("action") == "ADD"
+        if not adds and event.get("action") != "DELETE":
             return
-        self._take_installation(row.stream, event, event["action"] == "ADD", at_ms)
-        if event["action"] == "DELETE" and entered_asset(event, happening.node) is not None:
-            inside = [s for key, s in self.stays.items() if key[0] == row.stream and s["left_ms"] is None]
-            for stay in inside:
-                stay |= {"left_ms": at_ms, "leave_seq": row.seq}
-
-    def _take_installation(self, stream: bytes, event: Mapping[str, Any], adds: bool, at_ms: int) -> None:
-        for device in devices_of(event):
-            if adds:
-                self.installations[device, at_ms] = {"to_ms": None, "stream": stream}
-                continue
-            for key, columns in self.installations.items():
-                if key[0] == device and columns == {"to_ms": None, "stream": stream}:
-                    columns["to_ms"] = at_ms
-
-    def _take_close(self, row: AnyRow, close: StayClose) -> None:
-        stay = self.stays.get((row.stream, close.open_seq))
-        if stay is not None:
-            stay |= {"close_seq": row.seq, "asset_to": close.asset_count}
+        acts += [_Installed(device, at_ms, row.stream, adds) for device in devices_of(event)]
+        if not adds and entered_asset(event, happening.node) is not None:
+            acts.append(_Left(row.stream, row.seq, at_ms))
 
 
 def compare_said(run: Run, row: AnyRow, expected: tuple[object, ...]) -> None:
