@@ -52,7 +52,9 @@ _MESSAGE: Final = re.compile(
 )
 """A signed frame whose device has a clock: every label of ``frame``, each number in its shortest form."""
 
-_RECORDS: Final = re.compile(rb"(?=[\xa2-\xa4]\x00)")
+_USUAL: Final = b"\xa3\x00"
+"""How a record with name, value and time begins, which is in the base unit."""
+_OTHERS: Final = re.compile(rb"(?=[\xa2-\xa4]\x00)")
 _NAME, _UNIT, _VALUE, _TIME = 0, 1, 2, 6
 _BASE_UNIT: Final = 0x23
 _TEXT: Final = 0x60
@@ -86,7 +88,11 @@ class QuickFrame:
 
 @dataclass(frozen=True, slots=True)
 class _Pack:
-    """A pack taken apart: its first record without the base, the base, and the records behind it."""
+    """A pack taken apart: its first record without the base, the base, and the records behind it.
+
+    Where all of these begin with ``_USUAL``, they are without it: a record with its head and one without
+    cannot be taken for one another, for the one begins with a map and the other with a text.
+    """
 
     first: bytes
     base_ms: int
@@ -139,7 +145,7 @@ class QuickReader:
         known, unit = self._pieces.setdefault(pack.unit, {}), readings[0].unit
         for piece, reading in zip([b"\xa2" + pack.first, *pack.pieces], readings, strict=True):
             offset_ms = reading.at_ms - pack.base_ms
-            if piece not in known and piece == _encoded(reading, offset_ms, unit):
+            if piece not in known and piece == _encoded(reading, offset_ms, unit, piece[:1]):
                 known[piece] = (offset_ms, reading.name)
                 self._known += 1
 
@@ -169,7 +175,9 @@ def _take_apart(payload: bytes, issuer: bytes) -> _Pack | None:
     unit = time + 6 + payload[time + 5] - _TEXT
     if payload[time] < _OLDEST or payload[time + 4] != _BASE_UNIT or not time + 6 < unit < time + 30:
         return None
-    pieces = _RECORDS.split(payload[unit:])
+    records = payload[unit:]
+    plain = b"\xa4\x00" not in records and b"\xa2\x00" not in records
+    pieces = records.split(_USUAL) if plain else _OTHERS.split(records)
     count = len(pieces)
     begin = cbor.head(4, count) + b"\xa5"
     if pieces[0] or count > MAX_READINGS or not payload.startswith(begin):
@@ -178,8 +186,8 @@ def _take_apart(payload: bytes, issuer: bytes) -> _Pack | None:
     return _Pack(payload[len(begin) : at], base_ms, payload[time + 6 : unit], pieces[1:])
 
 
-def _encoded(reading: Reading, offset_ms: int, base_unit: str) -> bytes | None:
-    """The one piece that says this; None where the time does not hold behind every base time."""
+def _encoded(reading: Reading, offset_ms: int, base_unit: str, begin: bytes) -> bytes | None:
+    """The one piece that says this and begins so; None where its time is not one behind every base time."""
     if not 0 <= offset_ms < _MAX_OFFSET_MS:
         return None
     record: dict[int, object] = {_NAME: reading.name, _VALUE: reading.value}
@@ -187,7 +195,8 @@ def _encoded(reading: Reading, offset_ms: int, base_unit: str) -> bytes | None:
         record[_TIME] = offset_ms / 1000 if offset_ms % 1000 else offset_ms // 1000
     if reading.unit != base_unit:
         record[_UNIT] = reading.unit
-    return cbor.encode(record)
+    data = cbor.encode(record)
+    return data if data.startswith(begin) else data.removeprefix(_USUAL)
 
 
 def _number(item: bytes) -> int:
