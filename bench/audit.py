@@ -59,7 +59,7 @@ _CHECKS: Final[list[Check]] = []
 
 def measure(full: bool, folder: Path) -> Iterator[Table]:
     """By the length of the log."""
-    rounds, sizes = (7, (50_000, 200_000)) if full else (3, (20_000,))
+    rounds, sizes = (5, (50_000, 200_000)) if full else (3, (20_000,))
     for records in sizes:
         path = folder / str(records) / "node.sqlite"
         path.parent.mkdir()

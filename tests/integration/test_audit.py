@@ -23,7 +23,6 @@ from traceability.operations.audit.workers import Workers
 from traceability.operations.chain import Entry, append
 from traceability.operations.tally import ACCEPTED
 from traceability.sensing.frame import parse_statement
-from traceability.sensing.senml import Reading
 from traceability.signing.keys import PrivateKey
 from traceability.store import models
 
@@ -247,21 +246,21 @@ def test_a_frame_by_a_stranger_is_named(chained: Chained):
 
 
 def test_a_frame_before_its_key_was_in_force_is_named(chained: Chained):
-    body = chained.world.frame(chained.probe, 4.5, 4.5)
-    chained.world.wait(minutes=-100_000)
-    earlier = chained.world.asset("EARLIER")
+    earlier, body_of = chained.world.asset("EARLIER"), replace(chained.probe)
+    body_of.stream = earlier
+    body = chained.world.frame(body_of, 4.5)
+    chained.world.wait(minutes=-1_000)
     with chained.world.store.transaction() as tx:
         tx.connection.execute(update(models.Key).values(from_ms=0))
         tx.connection.execute(update(models.Checkpoint).values(time_ms=0))
-    probe = replace(chained.probe, stream=earlier)
-    chained.world.now[0] += 1
-    chained.put(probe.frame([Reading("air", "Cel", chained.world.now_ms + 10**9, 4.5)]), earlier)
-    assert body
-    assert any("is in force from" in text for text in chained.named())
+    chained.put(body, earlier)
+    (text,) = chained.named()
+    assert "is in force from" in text
 
 
-def test_a_frame_whose_bytes_are_those_of_another_one_is_named(chained: Chained):
-    first, second = (chained.world.frame(chained.probe, value, 4.5) for value in (4.5, 4.5))
+def test_a_frame_whose_bytes_are_those_of_a_twin_is_named(chained: Chained):
+    twin = replace(chained.probe)
+    first, second = chained.world.frame(chained.probe, 4.5), chained.world.frame(twin, 4.5, uptime_s=9)
     chained.put(first, chained.truck)
     table = models.Statement
     with chained.world.store.transaction() as tx:

@@ -173,6 +173,23 @@ def test_known_pieces_at_a_time_that_no_clock_shows_are_not_taken():
     assert learned(body).read(early) is None
 
 
+@pytest.mark.parametrize(
+    ("kind", "place", "other"),
+    [
+        ("beacon", b"\xab\x01\x32", b"\xaa\x01\x32"),
+        ("usual", b"\xaa\x01\x32", b"\xab\x01\x32"),
+        ("usual", b"\x01\x78" + bytes([len(ISSUER)]), b"\x01\x78" + bytes([len(ISSUER) + 1])),
+        ("usual", b"\x02\x78" + bytes([len(STREAM)]), b"\x02\x78" + bytes([len(STREAM) - 1])),
+    ],
+)
+def test_a_header_that_counts_wrongly_is_not_taken(kind: str, place: bytes, other: bytes):
+    body = VARIETY[kind]
+    wrong = body.replace(place, other)
+    assert wrong != body
+    assert strict(wrong) is None
+    assert learned(body).read(wrong) is None
+
+
 @pytest.mark.parametrize(("name", "count"), [("a", 1_001), ("a" * 32, 400)])
 def test_known_pieces_are_not_taken_beyond_the_limits_of_a_pack_or_a_message(name: str, count: int):
     readings = [air(second * 1000, 4.5, name) for second in range(count)]
