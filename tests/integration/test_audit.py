@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 import pytest
 from sqlalchemy import delete, func, insert, select, update
@@ -78,6 +79,7 @@ def test_findings_are_the_same_whoever_does_the_parts(world: World, request: pyt
     alone, shared = (audit(world.store, world.node, workers=number) for number in (1, 3))
     named = {"record", "device-statement", "statement", "stay", "tile", "stream", "installation"}
     assert named <= {finding.code for finding in alone.findings}
+    assert any("no genuine record 1000 of its stream says so" in line for line in alone.lines())
     assert shared.to_json() == alone.to_json()
     assert shared.lines() == alone.lines()
     assert sorted(large.lines()) == sorted(alone.lines())
@@ -100,6 +102,16 @@ def test_all_processes_see_one_snapshot_while_others_write(world: World, small_p
     newest = "the store's newest checkpoint is not the newest that was signed"
     assert [finding.text for finding in report.findings] == [newest]
     assert audit(world.store, world.node, workers=1).counts["records"] > report.counts["records"]
+
+
+def test_a_shared_snapshot_is_seen_by_who_begins_to_read_later(world: World):
+    statements = select(func.count()).select_from(models.Statement)
+    with world.store.reading() as one, world.store.sharing(one) as snapshot:
+        if one.dialect.name == "postgresql":  # SQLite lets nobody write meanwhile
+            world.party("Late")
+        with world.store.reading(snapshot) as other:
+            assert other.execute(statements).scalar_one() == one.execute(statements).scalar_one()
+    assert world.party("Later")
 
 
 def shared_audit(world: World, workers: Workers, progress: Progress | None = None) -> Report:
@@ -195,9 +207,12 @@ class Chained:
             row |= {"seq": record.seq, "from_ms": min(span), "to_ms": max(span)}
             tx.connection.execute(insert(models.DeviceStatement).values(row))
 
+    def report(self, *, signatures: bool = True) -> Report:
+        return audit(self.world.store, self.world.node, workers=1, signatures=signatures)
+
     def named(self, *, signatures: bool = True) -> list[str]:
-        report = audit(self.world.store, self.world.node, workers=1, signatures=signatures)
-        return [finding.text for finding in report.findings if finding.code == "statement"]
+        findings = self.report(signatures=signatures).findings
+        return [finding.text for finding in findings if finding.code == "statement"]
 
 
 @pytest.fixture
@@ -270,10 +285,10 @@ def test_a_frame_whose_bytes_are_those_of_a_twin_is_named(chained: Chained):
 
 
 def test_leaving_signatures_out_is_said(chained: Chained):
-    report = audit(chained.world.store, chained.world.node, workers=1, signatures=False)
+    report = chained.report(signatures=False)
     assert report.lines()[-1] == "not checked: the signatures of frames"
     assert report.to_json()["unchecked"] == ["the signatures of frames"]
-    assert "unchecked" not in audit(chained.world.store, chained.world.node, workers=1).to_json()
+    assert "unchecked" not in chained.report().to_json()
 
 
 def test_the_command_line_audits_as_asked_and_refuses_what_makes_no_sense(
@@ -288,3 +303,37 @@ def test_the_command_line_audits_as_asked_and_refuses_what_makes_no_sense(
     assert "for an audit of this node" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         main(["audit", "--workers", "0"])
+
+
+CHANGES: Final[tuple[tuple[type[models.Base], dict[str, object]], ...]] = (
+    (models.Record, {"time_ms": models.Record.time_ms - 3_600_000}),
+    (models.Record, {"salt": bytes(16)}),
+    (models.Record, {"hash": bytes(32)}),
+    (models.Record, {"seq": 40}),
+    (models.Record, {"media_type": media.GAP}),
+    (models.Record, {"log_index": 9_999}),
+    (models.DeviceStatement, {"boot": 9}),
+    (models.DeviceStatement, {"counter": 90}),
+    (models.DeviceStatement, {"prev": bytes(32)}),
+    (models.DeviceStatement, {"from_ms": 1}),
+    (models.DeviceStatement, {"to_ms": 1}),
+    (models.DeviceStatement, {"outcome": "clock-ahead"}),
+    (models.DeviceStatement, {"stream": None}),
+)
+
+
+def test_a_frame_whose_columns_were_changed_is_named(chained: Chained):
+    for value in (4.5, 4.25, 4.5):
+        chained.put(chained.world.frame(chained.probe, value), chained.truck)
+    own = stream_hash(chained.truck)
+    for model, change in CHANGES:
+        table, code = model.__table__, "record" if model is models.Record else "device-statement"
+        with chained.world.store.engine.connect() as connection, connection.begin() as changing:
+            newest = connection.execute(
+                select(func.max(table.c.seq)).where(table.c.stream == own)
+            ).scalar_one()
+            place = (table.c.stream == own, table.c.seq == newest - ("seq" not in change))
+            assert connection.execute(update(model).where(*place).values(change)).rowcount == 1
+            report = audit_connection(connection, chained.world.node)
+            changing.rollback()
+        assert code in {finding.code for finding in report.findings}, change
