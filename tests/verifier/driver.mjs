@@ -6,6 +6,7 @@ import { quickVerifier } from "../../webapp/verifier/crypto.js";
 import { TraceabilityError } from "../../webapp/verifier/errors.js";
 import * as errors from "../../webapp/verifier/errors.js";
 import * as gs1 from "../../webapp/verifier/gs1/index.js";
+import { Helper, Left } from "../../webapp/verifier/helpers.js";
 import * as identifiers from "../../webapp/verifier/identifiers.js";
 import * as lines from "../../webapp/verifier/ledger/lines.js";
 import * as merkle from "../../webapp/verifier/ledger/merkle.js";
@@ -21,7 +22,7 @@ import * as cbor from "../../webapp/verifier/signing/cbor.js";
 import * as cose from "../../webapp/verifier/signing/cose.js";
 import * as jose from "../../webapp/verifier/signing/jose.js";
 import * as kept from "../../webapp/verifier/signing/kept.js";
-import { DeferringKey, PublicKey } from "../../webapp/verifier/signing/keys.js";
+import { PublicKey, leaving } from "../../webapp/verifier/signing/keys.js";
 import * as keystatement from "../../webapp/verifier/signing/keystatement.js";
 import * as parts from "../../webapp/verifier/signing/parts.js";
 import * as revocation from "../../webapp/verifier/signing/revocation.js";
@@ -49,11 +50,17 @@ const QUESTIONS = {
     const verified = ([message, signature]) => answer("verified", [], () => key.verify(message, signature) ?? true);
     return Promise.all(pairs.map(verified));
   },
-  quick: async (raw, message, signature) => {
-    const verify = await quickVerifier(), put = (key, ...signed) => { asked = verify(key.raw, ...signed); };
-    let asked;
-    new DeferringKey(new PublicKey(raw), put).verify(message, signature);
-    return asked;
+  quick: (raw, ...signed) => {
+    const left = new Left();
+    leaving(left, () => new PublicKey(raw).verify(...signed));
+    return left.hold();
+  },
+  /** The same where the worker that was asked is lost: after one question, and before another. */
+  lost: (raw, ...signed) => {
+    const helper = new Helper({ postMessage: () => {} }), left = new Left([helper]);
+    leaving(left, () => { for (let i = 0; i < 65; i += 1) new PublicKey(raw).verify(...signed); });
+    helper.lose();
+    return left.hold();
   },
   quickFrom: async (kind) => (await quickVerifier(SUBTLES[kind])) !== null,
   cborDecode: (data, maxDepth) => floats(cbor.decode(data, maxDepth)),

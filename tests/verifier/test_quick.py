@@ -29,6 +29,12 @@ def test_with_our_rules_before_it_it_accepts_what_the_one_rule_accepts(javascrip
     assert [answer is True for answer in answers] == [case["accept"] for case in read]
 
 
+def test_what_a_lost_helper_was_asked_is_answered_without_it(javascript: JavaScript):
+    key = PrivateKey.from_seed(SEED)
+    signed = [[key.public.raw, message, key.sign(b"message")] for message in (b"message", b"another")]
+    assert javascript.ask("lost", signed) == [True, False]
+
+
 def test_a_signature_whose_r_is_of_small_order_is_refused_before_it_is_asked(javascript: JavaScript):
     key, message, r = PrivateKey.from_seed(SEED), b"message", bytes([1, *[0] * 31])
     digest = hashlib.sha512(SEED).digest()[:32]

@@ -10,6 +10,8 @@ const { Point } = ed25519;
 
 /** 2^252 + 27742317777372353535851937790883648493 (RFC 8032 5.1). */
 export const GROUP_ORDER = 2n ** 252n + 27742317777372353535851937790883648493n;
+/** The same as 32 bytes, the greatest first. */
+export const GROUP_ORDER_BYTES = fromHex(GROUP_ORDER.toString(16).padStart(64, "0"));
 
 /** Key, message and signature: RFC 8032 7.1, test 2; and one whose R has a component of order 8. */
 const GENUINE = [
@@ -23,8 +25,12 @@ const COFACTORED = [
   "1c0a342c86dd54ff8473d8c35dba52a7ae1fa98b60ae62c9285441b6e2ddb626637063cde94a19e9c8d7991740faf858aec88acd68802144019b77ace4ec4b02",
 ];
 
+const fresh = hash256.create(), hashing = hash256.create();
+
 export function sha256(bytes) {
-  return hash256(bytes);
+  const digest = new Uint8Array(hashing.outputLen);
+  fresh._cloneInto(hashing).update(bytes).digestInto(digest);
+  return digest;
 }
 
 export function sha512(bytes) {
@@ -77,7 +83,7 @@ export function withTable(point) {
   return point.precompute(6);
 }
 
-export function littleEndian(bytes) {
+function littleEndian(bytes) {
   let number = 0n;
   for (let i = bytes.length - 1; i >= 0; i -= 1) number = (number << 8n) | BigInt(bytes[i]);
   return number;

@@ -67,6 +67,8 @@ export function parseGrowth(data) {
 export class Memory {
   #storage;
   #log;
+  /** A note whose signature was checked: that of what is remembered, or of what was accepted just now. */
+  #signed = null;
 
   constructor(storage, log) {
     this.#storage = storage;
@@ -110,7 +112,8 @@ export class Memory {
     try {
       const kept = JSON.parse(text), before = new Accepted(kept.note, kept.time_ms);
       if (!Array.isArray(kept.against)) throw new TypeError("notes are a list");
-      note.verify(note.parseNote(encodeUtf8(before.text)), [this.#log]);
+      if (before.text !== this.#signed) note.verify(note.parseNote(encodeUtf8(before.text)), [this.#log]);
+      this.#signed = before.text;
       return { before, against: kept.against, readable: true };
     } catch {
       return { before: null, against: [], readable: false };
@@ -120,6 +123,7 @@ export class Memory {
   #write({ text, timeMs }, against) {
     try {
       this.#storage.setItem(this.#place, JSON.stringify({ note: text, time_ms: timeMs, against }));
+      this.#signed = text;
       return true;
     } catch {
       return false;

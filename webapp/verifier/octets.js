@@ -4,6 +4,7 @@
 const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const TO_UTF8 = new TextEncoder();
 const LONE_SURROGATE = /\p{Surrogate}/u;
+const lent = new Uint8Array(4096);
 const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
 
 /** The text of UTF-8 bytes, a byte order mark kept; null if they are not UTF-8. */
@@ -28,6 +29,12 @@ export function encodeUtf8(text) {
 /** The bytes of a text that is known to be ASCII, and the other way round. */
 export function encodeAscii(text) {
   return TO_UTF8.encode(text);
+}
+
+/** The same bytes for a moment: until the next text is asked for. */
+export function lendAscii(text) {
+  if (text.length > lent.length) return encodeAscii(text);
+  return lent.subarray(0, TO_UTF8.encodeInto(text, lent).written);
 }
 
 /** One character for each byte, 0 to 255. */
@@ -72,8 +79,9 @@ export function compareText(a, b) {
 }
 
 export function concat(...parts) {
-  const whole = new Uint8Array(parts.reduce((size, part) => size + part.length, 0));
-  let at = 0;
+  let size = 0, at = 0;
+  for (const part of parts) size += part.length;
+  const whole = new Uint8Array(size);
   for (const part of parts) {
     whole.set(part, at);
     at += part.length;
@@ -90,6 +98,17 @@ export function toHex(bytes) {
 /** The bytes of an even number of hexadecimal digits. */
 export function fromHex(text) {
   return Uint8Array.from(text.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
+}
+
+/** Padded base64 of an alphabet, by the runtime; null where it has none, or where that is not the text's only form. */
+export function fromBase64(text, alphabet) {
+  if (!Uint8Array.fromBase64) return null;
+  try {
+    const data = Uint8Array.fromBase64(text, { alphabet, lastChunkHandling: "strict" });
+    return Math.ceil(data.length / 3) * 4 === text.length ? data : null;
+  } catch {
+    return null;
+  }
 }
 
 /** A value as a message shows it. */

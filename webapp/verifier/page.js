@@ -2,7 +2,8 @@
 // What it says for people stands in the page, in the page's language; nothing here knows one.
 
 import { ALARMS, Memory, exitAfter, forget, parseGrowth, statusAfter } from "./memory.js";
-import { report, reportFrom } from "./report.js";
+import { Checker, report } from "./report.js";
+import { leaving } from "./signing/keys.js";
 import { Words, isAlarm, lastSentence } from "./sentences.js";
 import { TraceabilityError, parsePolicy } from "./verify.js";
 
@@ -16,10 +17,11 @@ const [words, memories, outcomes] = [answers, memory, form].map(({ dataset }) =>
 
 /** Open the page for use; `address` is where a worker finds this program. */
 export function start(address) {
+  const checker = new Checker(address);
   form.hidden = memory.hidden = false;
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    void run(address);
+    void run(checker);
   });
   at("forget").addEventListener("click", () => {
     const storage = kept();
@@ -29,14 +31,14 @@ export function start(address) {
   });
 }
 
-async function run(address) {
+async function run(checker) {
   const button = form.querySelector("button");
   answers.hidden = evidence.hidden = true;
   remembered.textContent = "";
   button.disabled = true;
   say(form.dataset.working);
   try {
-    await ask(address);
+    await ask(checker);
   } catch (error) {
     const known = error instanceof TraceabilityError;
     say(known ? form.dataset.refused : form.dataset.failed, known ? error.message : String(error));
@@ -45,7 +47,7 @@ async function run(address) {
   button.disabled = false;
 }
 
-async function ask(address) {
+async function ask(checker) {
   const bundle = await read("bundle"), policy = await read("policy");
   if (bundle === null) {
     say(form.dataset.missing);
@@ -53,7 +55,7 @@ async function ask(address) {
   }
   const code = form.elements.code.value.trim() || null;
   const asked = { bundle, policy, nowMs: Date.now(), code, table: words.table, lang };
-  const found = (await reportFrom(address, asked, progress)) ?? (await report(asked, progress));
+  const found = (await checker.report(asked, progress)) ?? (await report(asked, progress));
   if (found.refused || found.failed) {
     say(found.refused ? form.dataset.refused : form.dataset.failed, found.refused ?? found.failed);
     return;
@@ -85,7 +87,9 @@ function progress({ done, of }) {
 /** How the checkpoint that was accepted stands to what this browser remembers; null where none was. */
 async function compare(now, policy) {
   if (now === null) return null;
-  const { log } = parsePolicy(policy), memory = new Memory(kept(), log), sizes = memory.wanted(now);
+  // Whoever accepted it has judged the keys of the policy.
+  const { log } = leaving({ key() {} }, () => parsePolicy(policy));
+  const memory = new Memory(kept(), log), sizes = memory.wanted(now);
   const isOurs = form.dataset.log === log.vkey();
   const growth = sizes === null ? null : await growthBetween(...sizes, isOurs);
   return { ...memory.compare(now, growth, isOurs), evidence: memory.evidence() };

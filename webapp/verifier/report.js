@@ -1,6 +1,7 @@
 // What a check comes to, as plain data: made in a worker, so that the page stays alive, or in the page itself.
 
 import { TraceabilityError } from "./errors.js";
+import { Helper, startHelpers } from "./helpers.js";
 import { acceptedBy } from "./memory.js";
 import { Words, sentences } from "./sentences.js";
 import { documentWords } from "./verification/documents.js";
@@ -14,9 +15,9 @@ import { check } from "./verify.js";
  * @returns {Promise<object>} either {refused} or {failed}, a text; or parts, told (by name), label {status, text} or null,
  *     documents (texts, a line each), recall {answer, text}, exitCode, code (of the failure, or null), accepted (null if there is nothing to remember)
  */
-export async function report({ bundle, policy, nowMs, code, table, lang }, progress) {
+export async function report({ bundle, policy, nowMs, code, table, lang }, progress, helpers = []) {
   try {
-    const verdict = await check(bundle, policy, { nowMs, code, progress }), { standing, journey, label } = verdict;
+    const verdict = await check(bundle, policy, { nowMs, code, progress, helpers }), { standing, journey, label } = verdict;
     return {
       parts: verdict.parts.map(({ name, status, text }) => ({ name, status, text })),
       told: sentences(verdict, new Words(table, lang)),
@@ -34,27 +35,41 @@ export async function report({ bundle, policy, nowMs, code, table, lang }, progr
 
 /** Answer the page of a worker: steps on the way, then the report. */
 export function serve(worker) {
-  worker.onmessage = async ({ data }) => {
-    worker.postMessage({ report: await report(data, (step) => worker.postMessage({ step })) });
+  let helpers = [];
+  worker.onmessage = async ({ data: { ports, lost, asked } }) => {
+    if (ports !== undefined) helpers = ports.map((port) => new Helper(port));
+    if (lost !== undefined) helpers[lost].lose();
+    if (asked === undefined) return;
+    const progress = (step) => worker.postMessage({ step });
+    worker.postMessage({ report: await report(asked, progress, helpers) });
   };
 }
 
-/** The same from a worker that runs this very program; null if there can be none. */
-export function reportFrom(address, asked, progress) {
-  return new Promise((resolve) => {
-    let worker;
-    const end = (found) => {
-      worker?.terminate();
-      resolve(found);
-    };
-    try {
-      worker = new Worker(address);
-    } catch {
-      end(null);
-      return;
-    }
-    worker.onerror = () => end(null);
-    worker.onmessage = ({ data }) => (data.step ? progress(data.step) : end(data.report));
-    worker.postMessage(asked);
-  });
+/** A worker that runs this very program, started with its helpers before there is anything to check. */
+export class Checker {
+  #worker = null;
+  #dead;
+
+  constructor(address) {
+    this.#dead = new Promise((resolve) => {
+      try {
+        this.#worker = new Worker(address);
+        this.#worker.onerror = () => resolve(null);
+        startHelpers(this.#worker, address);
+      } catch {
+        this.#worker = null;
+        resolve(null);
+      }
+    });
+  }
+
+  /** As `report`; null if there is no worker, or it died. */
+  report(asked, progress) {
+    const answer = new Promise((resolve) => {
+      if (this.#worker === null) return;
+      this.#worker.onmessage = ({ data }) => (data.step ? progress(data.step) : resolve(data.report));
+      this.#worker.postMessage({ asked });
+    });
+    return Promise.race([this.#dead, answer]);
+  }
 }

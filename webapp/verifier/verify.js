@@ -1,12 +1,13 @@
 // Where checking begins: a bundle's bytes and a policy's octets in, the verdict out, item by item.
 
-import { quickVerifier } from "./crypto.js";
+import { TraceabilityError } from "./errors.js";
+import { Left } from "./helpers.js";
 import { parseTraceCode } from "./ledger/tracecode.js";
-import { DeferringKey } from "./signing/keys.js";
+import { leaving } from "./signing/keys.js";
 import { check as checking } from "./verification/verdict.js";
 import { parsePolicy } from "./verification/policy.js";
 
-export { TraceabilityError } from "./errors.js";
+export { TraceabilityError };
 export { PARTS, Status } from "./verification/answers.js";
 export { parsePolicy } from "./verification/policy.js";
 
@@ -15,8 +16,8 @@ const SLICE_MS = 40;
 /**
  * Check a bundle as `traceability verify` does.
  *
- * Where the runtime has an Ed25519 of its own, it is asked about the devices' signatures, all at once. Unless it
- * says yes to each and nothing else is wrong, everything is checked again without it.
+ * Keys and signatures are left to helpers, which ask the runtime's own Ed25519 where there is one. Unless they say
+ * yes to each and nothing else is wrong, everything is checked again here, by our own rule alone.
  *
  * @param {Uint8Array} bundleBytes
  * @param {Uint8Array|string|null} policyText the policy of whoever checks; without it less can be said
@@ -24,19 +25,18 @@ const SLICE_MS = 40;
  * @param {string|null} options.code a label's trace code, as it was typed
  * @param {function} options.progress called with {part, done, of} now and then, and at the end;
  *     what it returns is waited for
+ * @param {array} options.helpers `Helper`s, if there are any
  * @returns {Promise<Verdict>} parts, lines(), toJson(), exitCode
  * Throws BundleError for a policy that is none, TraceCodeError for such a code; never for a bad bundle.
  */
-export async function check(bundleBytes, policyText, { nowMs = null, code = null, progress = null } = {}) {
-  const asked = begin(bundleBytes, policyText, nowMs, code), quick = await quickVerifier();
-  if (quick !== null) {
-    const signatures = [];
-    const put = (key, message, signature) => signatures.push(quick(key.raw, message, signature));
-    const verdict = await walk(checking(...asked, (key) => new DeferringKey(key, put)), progress);
-    const held = await Promise.allSettled(signatures);
-    if (verdict.failure === null && held.every(({ value }) => value === true)) return verdict;
+export async function check(bundleBytes, policyText, { nowMs = null, code = null, progress = null, helpers = [] } = {}) {
+  const left = new Left(helpers), aside = (work) => leaving(left, work);
+  const asked = aside(() => attempt(() => begin(bundleBytes, policyText, nowMs, code)));
+  if (asked !== null) {
+    const verdict = await walk(checking(...asked), progress, aside);
+    if (verdict.failure === null && (await left.hold())) return verdict;
   }
-  return walk(checking(...asked), progress);
+  return walk(checking(...begin(bundleBytes, policyText, nowMs, code)), progress);
 }
 
 /** The same at once. */
@@ -52,9 +52,19 @@ function begin(bundleBytes, policyText, nowMs, code) {
   return [bundleBytes, policy, nowMs, code === null ? null : parseTraceCode(code)];
 }
 
-async function walk(steps, progress) {
-  let shownAt = 0, step = steps.next();
-  for (; !step.done; step = steps.next()) {
+function attempt(work) {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof TraceabilityError) return null;
+    throw error;
+  }
+}
+
+async function walk(steps, progress, within = (work) => work()) {
+  const next = () => within(() => steps.next());
+  let shownAt = 0, step = next();
+  for (; !step.done; step = next()) {
     const now = performance.now();
     if (progress === null || (now - shownAt < SLICE_MS && step.value.done < step.value.of)) continue;
     shownAt = now;

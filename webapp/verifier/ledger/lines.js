@@ -2,7 +2,7 @@
 // a newline, integers (BigInt) are decimal in their shortest form, bytes padded standard base64.
 
 import { MalformedError, OversizeError } from "../errors.js";
-import { encodeAscii, equalBytes, isAscii, latin1, quoted } from "../octets.js";
+import { encodeAscii, equalBytes, fromBase64, isAscii, latin1, quoted } from "../octets.js";
 import { b64urlDecode } from "../signing/strictjson.js";
 
 export const MAX_INTEGER = 2n ** 63n - 1n;
@@ -21,6 +21,10 @@ export function encodeBase64(data) {
 
 /** Bytes of padded standard base64 in its one form. Throws MalformedError. */
 export function decodeBase64(text) {
+  return fromBase64(text, "base64") ?? base64Read(text);
+}
+
+function base64Read(text) {
   const digits = text.replace(/={1,2}$/, "");
   if (text.length % 4 || /[-_=]/.test(digits)) throw new MalformedError(`not base64: ${quoted(text)}`);
   try {

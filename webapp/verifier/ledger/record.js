@@ -4,8 +4,8 @@
 import { sha256 } from "../crypto.js";
 import { ChainMismatchError, IdentifierError, MalformedError } from "../errors.js";
 import * as media from "../media.js";
-import { concat, equalBytes, quoted } from "../octets.js";
-import { LineReader, encodeBase64, encodeLines, requireRange, requireSize } from "./lines.js";
+import { concat, encodeAscii, equalBytes, lendAscii, quoted } from "../octets.js";
+import { LineReader, encodeBase64, requireRange, requireSize } from "./lines.js";
 import * as merkle from "./merkle.js";
 
 export const TITLE = "food-traceability/record/v1";
@@ -34,16 +34,18 @@ export class Record {
     }
     Object.assign(this, { stream, seq: BigInt(seq), prev, timeMs, mediaType, commitment });
     /** The record hash: SHA-256(0x00 || text). */
-    this.hash = merkle.leafHash(this.text());
+    this.hash = sha256(lendAscii(`\0${this.#lines()}`));
     Object.freeze(this);
   }
 
   /** The seven lines: the leaf data in the log. */
   text() {
-    return encodeLines(
-      TITLE, this.stream, this.seq, encodeBase64(this.prev), formatTime(this.timeMs), this.mediaType,
-      encodeBase64(this.commitment),
-    );
+    return encodeAscii(this.#lines());
+  }
+
+  #lines() {
+    const { stream, seq, prev, timeMs, mediaType, commitment } = this;
+    return `${TITLE}\n${stream}\n${seq}\n${encodeBase64(prev)}\n${formatTime(timeMs)}\n${mediaType}\n${encodeBase64(commitment)}\n`;
   }
 }
 
@@ -70,15 +72,12 @@ export function commit(statementSha256, salt) {
 export function checkChain(records, { startSeq = 0n, prev = GENESIS, stream }) {
   let seq = BigInt(startSeq), before = prev, timeMs = 0;
   for (const record of records) {
-    const where = `record ${seq} of ${stream}`;
-    if (record.stream !== stream) throw new ChainMismatchError(`stream of ${where}`, stream, record.stream);
-    if (record.seq !== seq) throw new ChainMismatchError(`number of ${where}`, seq, record.seq);
-    if (!equalBytes(record.prev, before)) {
-      throw new ChainMismatchError(`previous hash of ${where}`, before, record.prev);
-    }
+    const differs = (what, expected, got) => new ChainMismatchError(`${what} of record ${seq} of ${stream}`, expected, got);
+    if (record.stream !== stream) throw differs("stream", stream, record.stream);
+    if (record.seq !== seq) throw differs("number", seq, record.seq);
+    if (!equalBytes(record.prev, before)) throw differs("previous hash", before, record.prev);
     if (record.timeMs < timeMs) {
-      const earliest = `${formatTime(timeMs)} or later`;
-      throw new ChainMismatchError(`time of ${where}`, earliest, formatTime(record.timeMs));
+      throw differs("time", `${formatTime(timeMs)} or later`, formatTime(record.timeMs));
     }
     [seq, before, timeMs] = [seq + 1n, record.hash, record.timeMs];
   }

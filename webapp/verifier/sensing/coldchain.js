@@ -28,11 +28,10 @@ export function sampleOf({ name, unit, atMs, value }) {
  */
 export function exposure(samples, limits, startMs, endMs) {
   if (startMs > endMs) throw new ReadingsError(`a window from ${startMs} ms cannot end at ${endMs} ms`);
-  samples.slice(1).forEach((later, i) => {
-    if (later.atMs <= samples[i].atMs) {
-      throw new ReadingsError(`a sample at ${later.atMs} ms follows one at ${samples[i].atMs} ms`);
-    }
-  });
+  for (let i = 1; i < samples.length; i += 1) {
+    if (samples[i].atMs > samples[i - 1].atMs) continue;
+    throw new ReadingsError(`a sample at ${samples[i].atMs} ms follows one at ${samples[i - 1].atMs} ms`);
+  }
   const inside = samples.filter(({ atMs }) => startMs <= atMs && atMs <= endMs).map(({ milliC }) => milliC);
   const total = { above: 0, below: 0, within: 0 };
   for (const [fromMs, toMs, side] of lines(samples, limits, startMs, endMs)) total[side] += toMs - fromMs;
@@ -61,6 +60,7 @@ function* lines(samples, limits, startMs, endMs) {
 
 /** A straight line cut where it crosses a limit; a falling one is a rising one mirrored. */
 function split(a, b, { lowMilliC: low, highMilliC: high }) {
+  if (low <= a.milliC && a.milliC <= high && low <= b.milliC && b.milliC <= high) return [[a.atMs, b.atMs, "within"]];
   if (b.milliC === a.milliC) {
     return [[a.atMs, b.atMs, a.milliC > high ? "above" : a.milliC < low ? "below" : "within"]];
   }

@@ -55,8 +55,8 @@ export class DeviceStatement {
   }
 }
 
-/** A device's statement: the header checked in full, payload and signature not yet. */
-export function parseStatement(data) {
+/** A device's statement: the header checked in full, payload and signature not yet; `digest` is its SHA-256, if known. */
+export function parseStatement(data, digest = sha256(data)) {
   const envelope = cose.parseSign1(data);
   if (!media.DEVICE_STATEMENTS.has(envelope.typ)) throw new StatementError(`${envelope.typ} is not a device statement`);
   const expected = envelope.typ === media.FRAME ? media.SENML_CBOR : media.CBOR;
@@ -74,7 +74,7 @@ export function parseStatement(data) {
     device: head.issuer.slice(-32),
     kid: envelope.kid,
     payload: envelope.payload,
-    sha256: sha256(data),
+    sha256: digest,
     message: data,
     envelope,
   });

@@ -89,9 +89,13 @@ function checkReadings(readings, absolute) {
   if (readings.length > MAX_READINGS) {
     throw new OversizeError(`a pack has at most ${MAX_READINGS} readings, this one ${readings.length}`);
   }
-  const [fromS, toS] = absolute ? [ABSOLUTE_FROM_S, YEAR_10000_S] : [0, ABSOLUTE_FROM_S];
+  const [fromS, toS] = absolute ? [ABSOLUTE_FROM_S, YEAR_10000_S] : [0, ABSOLUTE_FROM_S], newest = new Map();
+  let ascending = true;
   for (const { name, unit, atMs, value } of readings) {
-    if (!NAME_FORM.test(name)) throw new ReadingsError(`not a channel name: ${name}`);
+    const before = newest.get(name);
+    ascending &&= before === undefined || before < atMs;
+    newest.set(name, atMs);
+    if (before === undefined && !NAME_FORM.test(name)) throw new ReadingsError(`not a channel name: ${name}`);
     if (!(fromS * 1000 <= atMs && atMs < toS * 1000)) {
       throw new ReadingsError(`${atMs} ms is not a ${absolute ? "Unix time" : "uptime"} in [${fromS}, ${toS}) s`);
     }
@@ -99,7 +103,7 @@ function checkReadings(readings, absolute) {
     if (bounds === undefined) throw new ReadingsError(`unit ${unit} is not accepted`);
     if (!(bounds[0] <= value && value <= bounds[1])) throw new ReadingsError(`${value} ${unit} is not plausible`);
   }
-  if (new Set(readings.map(({ name, atMs }) => `${name} ${atMs}`)).size < readings.length) {
+  if (!ascending && new Set(readings.map(({ name, atMs }) => `${name} ${atMs}`)).size < readings.length) {
     throw new ReadingsError("a channel appears twice at one instant");
   }
 }

@@ -2,12 +2,16 @@
 // in traceability/signing/cbor.py). Integers are BigInt, floats are numbers, maps are Maps.
 
 import { EncodingError } from "../errors.js";
-import { compareBytes, concat, decodeUtf8, encodeUtf8 } from "../octets.js";
+import { compareBytes, concat, decodeUtf8, encodeUtf8, equalBytes } from "../octets.js";
 
 /** Containers within one another, unless the caller says otherwise; a bare number has depth 0. */
 export const MAX_DEPTH = 4;
 
-const SMALL = Array.from({ length: 24 }, (_, number) => BigInt(number));
+const SMALL = Array.from({ length: 256 }, (_, number) => BigInt(number));
+const SMALL_NEGATIVE = SMALL.map((number) => -1n - number);
+/** Texts of up to so many bytes that were read before: names and units come again in every frame. */
+const MAX_KNOWN = 64;
+const known = Array.from({ length: 256 }, () => ({ bytes: new Uint8Array(0), text: "" }));
 const LEAST = [24n, 1n << 8n, 1n << 16n, 1n << 32n];
 /** Of the heads with 1, 2, 4 and 8 bytes more: the least number that needs them. */
 
@@ -36,6 +40,7 @@ export function decode(data, maxDepth = MAX_DEPTH) {
 /** The shortest head of an item: major type (0 to 7) and argument (RFC 8949 3). */
 export function head(major, argument) {
   if (argument < 24) return Uint8Array.of((major << 5) | Number(argument));
+  if (argument < 256) return Uint8Array.of((major << 5) | 24, Number(argument));
   const number = BigInt(argument);
   if (number >= 1n << 64n) throw new EncodingError("a CBOR number needs more than 64 bits");
   const code = LEAST.findLastIndex((least) => number >= least);
@@ -135,7 +140,7 @@ class Reader {
     const argument = this.#argument();
     switch (major) {
       case 0: return argument;
-      case 1: return -1n - argument;
+      case 1: return argument < 256n ? SMALL_NEGATIVE[Number(argument)] : -1n - argument;
       case 2: return this.#bytes(argument);
       case 3: return this.#text(argument);
       case 4: return this.#array(argument, depth);
@@ -161,7 +166,7 @@ class Reader {
   }
 
   #unsigned(size) {
-    if (size === 1) return BigInt(this.#data[this.at]);
+    if (size === 1) return SMALL[this.#data[this.at]];
     if (size === 2) return BigInt(this.#view.getUint16(this.at));
     return size === 4 ? BigInt(this.#view.getUint32(this.at)) : this.#view.getBigUint64(this.at);
   }
@@ -170,37 +175,49 @@ class Reader {
     const size = Number(argument);
     this.#require(size);
     this.at += size;
-    return this.#data.slice(this.at - size, this.at);
+    return this.#data.subarray(this.at - size, this.at);
   }
 
   #text(argument) {
-    const text = decodeUtf8(this.#bytes(argument));
+    const bytes = this.#bytes(argument);
+    const place = known[(bytes.length + (bytes[0] << 3) + bytes[bytes.length - 1]) & 255];
+    if (bytes.length && equalBytes(place.bytes, bytes)) return place.text;
+    const text = decodeUtf8(bytes);
     if (text === null) throw new EncodingError("CBOR text is not UTF-8");
+    if (bytes.length <= MAX_KNOWN) Object.assign(place, { bytes: bytes.slice(), text });
     return text;
   }
 
   #array(count, depth) {
     const items = [];
-    for (let left = count; left > 0n; left -= 1n) items.push(this.item(depth - 1));
+    for (let left = Number(count); left > 0; left -= 1) items.push(this.item(depth - 1));
     return items;
   }
 
   #map(count, depth) {
     const entries = new Map();
-    let last = new Uint8Array(0);
-    for (let left = count; left > 0n; left -= 1n) {
+    let before = this.at;
+    for (let left = Number(count); left > 0; left -= 1) {
       const start = this.at;
       this.#require(1);
-      if (![0, 1, 3].includes(this.#data[start] >> 5)) throw new EncodingError("a CBOR map key is an integer or text");
+      const major = this.#data[start] >> 5;
+      if (major > 3 || major === 2) throw new EncodingError("a CBOR map key is an integer or text");
       const key = this.item(0);
-      const encoded = this.#data.subarray(start, this.at);
-      if (compareBytes(encoded, last) <= 0) {
+      if (before < start && !this.#ascends(before, start)) {
         throw new EncodingError("CBOR map keys are not in strictly increasing order");
       }
-      last = encoded;
+      before = start;
       entries.set(key, this.item(depth - 1));
     }
     return entries;
+  }
+
+  /** Whether the key that begins at `start`, and ends here, comes behind the one at `before`: no key begins another. */
+  #ascends(before, start) {
+    const data = this.#data;
+    let i = 0;
+    while (start + i < this.at && data[before + i] === data[start + i]) i += 1;
+    return start + i < this.at && data[before + i] < data[start + i];
   }
 
   #simple(first) {

@@ -2,7 +2,7 @@
 // header is empty, the payload never detached, and a message has exactly one encoding.
 
 import { OversizeError, SignatureMismatchError, StatementError } from "../errors.js";
-import { equalBytes } from "../octets.js";
+import { concat, equalBytes } from "../octets.js";
 import * as cbor from "./cbor.js";
 
 /** Length of a whole message, unless the caller says otherwise. */
@@ -21,6 +21,8 @@ export const CLAIMS = 15n;
 export const TYP = 16n;
 
 const KID_BYTES = 16;
+/** How a Sig_structure of one signer begins. */
+const SIGNATURE1 = concat(cbor.head(4, 4), cbor.encode("Signature1"));
 
 /** The four parts of a message, with nothing decided about them yet; `proof` is the signature. */
 export class Envelope {
@@ -65,7 +67,8 @@ export function parseSign1(data, maxBytes = MAX_BYTES, algorithms = new Set([ED2
 
 /** Check an Ed25519 signature over the Sig_structure of RFC 9052 4.4. Throws SignatureMismatchError. */
 export function verifySign1(key, protectedBytes, payload, signature, externalAad = new Uint8Array(0)) {
-  key.verify(cbor.encode(["Signature1", protectedBytes, externalAad, payload]), signature);
+  const parts = [protectedBytes, externalAad, payload].flatMap((part) => [cbor.head(2, part.length), part]);
+  key.verify(concat(SIGNATURE1, ...parts), signature);
 }
 
 /** Split a tagged message into its parts, without this project's rules on headers. */

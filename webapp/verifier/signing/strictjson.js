@@ -5,7 +5,7 @@
 // fractions Decimals. Source: RFC 8259, RFC 7493, RFC 8785 3.2, RFC 4648 5.
 
 import { EncodingError, OversizeError } from "../errors.js";
-import { decodeUtf8, encodeUtf8, isWellFormed, latin1 } from "../octets.js";
+import { decodeUtf8, encodeUtf8, equalBytes, fromBase64, isWellFormed, latin1 } from "../octets.js";
 
 /** Nesting of arrays and objects; a scalar has depth 0. */
 export const MAX_DEPTH = 16;
@@ -41,6 +41,11 @@ export function b64url(data) {
 
 /** The bytes of an unpadded base64url text that has no second spelling. Throws EncodingError. */
 export function b64urlDecode(text) {
+  const padding = "=".repeat(-text.length & 3);
+  return (text.endsWith("=") ? null : fromBase64(text + padding, "base64url")) ?? b64urlRead(text);
+}
+
+function b64urlRead(text) {
   if (text.length % 4 === 1) throw new EncodingError("not base64url: an impossible length");
   const data = new Uint8Array(Math.floor((text.length * 3) / 4));
   let bits = 0, held = 0, at = 0;
@@ -96,6 +101,45 @@ export class Decimal {
     const tail = digits.length > 1 ? `.${digits.slice(1)}` : "";
     return `${sign}${digits[0]}${tail}E${power < 0 ? "" : "+"}${power}`;
   }
+}
+
+/**
+ * The value of a text that `jsonEncode` gives again; null if it is another text of a value. Throws OversizeError,
+ * EncodingError. What the runtime's own reader and writer agree about need not be read by ours.
+ */
+export function jsonDecodeCanonical(data, maxDepth = MAX_DEPTH, maxBytes = MAX_BYTES) {
+  const found = data.length > maxBytes ? undefined : quickly(data, maxDepth);
+  if (found !== undefined) return found;
+  const value = jsonDecode(data, maxDepth, maxBytes);
+  return equalBytes(jsonEncode(value), data) ? value : null;
+}
+
+/** Undefined where the runtime cannot tell: for it a half of a surrogate pair, say, is a text like any other. */
+function quickly(data, maxDepth) {
+  const chars = decodeUtf8(data);
+  if (chars === null || chars.includes("\\ud")) return undefined;
+  try {
+    const value = JSON.parse(chars);
+    return JSON.stringify(value) === chars ? inMaps(value, maxDepth) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** What the runtime read, as `jsonDecode` gives it. Throws EncodingError for what only that may judge. */
+function inMaps(value, depthLeft) {
+  if (typeof value === "number" && !Number.isSafeInteger(value)) throw new EncodingError("not a safe integer");
+  if (value === null || typeof value !== "object") return value;
+  if (depthLeft === 0) throw new EncodingError("JSON nested too deeply");
+  if (Array.isArray(value)) return value.map((item) => inMaps(item, depthLeft - 1));
+  const members = new Map();
+  let last = null;
+  for (const name of Object.keys(value)) {
+    if (last !== null && last >= name) throw new EncodingError("members out of order");
+    members.set(name, inMaps(value[name], depthLeft - 1));
+    last = name;
+  }
+  return members;
 }
 
 /** One JSON value. Throws OversizeError, EncodingError. */

@@ -7,9 +7,9 @@ import { decodeBase64 } from "../ledger/lines.js";
 import { Record, SALT_SIZE, commit, parseTime } from "../ledger/record.js";
 import { Presence } from "../ledger/state.js";
 import * as media from "../media.js";
-import { encodeUtf8, equalBytes, isAscii } from "../octets.js";
+import { encodeUtf8, isAscii } from "../octets.js";
 import * as sdjwt from "../signing/sdjwt.js";
-import { MAX_DEPTH, jsonDecode, jsonEncode } from "../signing/strictjson.js";
+import { MAX_DEPTH, jsonDecodeCanonical } from "../signing/strictjson.js";
 
 export const VERSION = 1;
 export const MAX_BYTES = 64 * 1024 * 1024;
@@ -63,11 +63,11 @@ export function parseBundle(data) {
 }
 
 function readBundle(data) {
-  const raw = jsonDecode(data, MAX_DEPTH, MAX_BYTES);
-  const bundle = object(raw, "a bundle", readers);
-  if (!equalBytes(jsonEncode(raw), data)) {
+  const raw = jsonDecodeCanonical(data, MAX_DEPTH, MAX_BYTES);
+  if (raw === null) {
     throw new BundleError("this is not the one text of this bundle: white space, order or escapes differ");
   }
+  const bundle = object(raw, "a bundle", readers);
   requireOrder(bundle.disclosures);
   const disclosures = new Map([...bundle.disclosures].map(([digest, texts]) => [digest, Object.freeze(texts)]));
   return Object.freeze({

@@ -198,8 +198,12 @@ function isDated({ mediaType, clock }) {
 
 /** When a dated frame begins and ends, in milliseconds. */
 function span(statement) {
-  const times = statement.readings().map(({ atMs }) => atMs);
-  return [Math.min(...times), Math.max(...times)];
+  let first = Infinity, last = -Infinity;
+  for (const { atMs } of statement.readings()) {
+    first = Math.min(first, atMs);
+    last = Math.max(last, atMs);
+  }
+  return [first, last];
 }
 
 function delivered(statements, device, untilMs) {

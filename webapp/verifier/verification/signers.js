@@ -56,8 +56,6 @@ export class Signer {
 
 /** The keys of some key streams, read so far; keys stand by their kid in hexadecimal. */
 export class Signers {
-  /** What checks a device's signatures: the key itself, or one that leaves them for later. */
-  checking = (key) => key;
   byKid = new Map();
   inForce = new Map();
   holders = new Map();
@@ -144,9 +142,8 @@ export class Signers {
 }
 
 /** The signers of whole key streams, vouched for as far as there is a policy. */
-export function readSigners(stretches, policy, checking = (key) => key) {
+export function readSigners(stretches, policy) {
   const signers = new Signers();
-  signers.checking = checking;
   for (const stretch of stretches) {
     const { host } = parseStream(stretch.uri);
     if (policy !== null && host !== policy.node) {

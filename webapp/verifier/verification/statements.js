@@ -60,7 +60,7 @@ export function* checkStatements(stretch, records, disclosures, signers) {
     }
     seen.add(digest);
     try {
-      contents.push(openStatement(link.statement, digest, record, disclosures, signers));
+      contents.push(openStatement(link.statement, link.sha256, record, disclosures, signers));
     } catch (error) {
       if (error instanceof TraceabilityError) error.addNote(`record ${record.seq} of ${record.stream}`);
       throw error;
@@ -71,17 +71,19 @@ export function* checkStatements(stretch, records, disclosures, signers) {
   return new Checked(stretch, records, Object.freeze(contents));
 }
 
-/** What stands behind a record; `digest` is the statement's SHA-256 in hexadecimal, as disclosures go by. */
+/** What stands behind a record; `digest` is the statement's SHA-256. */
 export function openStatement(body, digest, record, disclosures, signers) {
   if (body === null) return null;
-  if (record.mediaType === media.EVENT) return eventOf(body, record, disclosures.get(digest) ?? [], signers);
-  if (record.mediaType === media.NOTICE) return documentOf(body, digest, record, disclosures.get(digest) ?? [], signers);
+  if (record.mediaType === media.EVENT) return eventOf(body, record, disclosures.get(toHex(digest)) ?? [], signers);
+  if (record.mediaType === media.NOTICE) {
+    return documentOf(body, digest, record, disclosures.get(toHex(digest)) ?? [], signers);
+  }
   if (STAYS.has(record.mediaType)) {
     const stay = STAYS.get(record.mediaType)(body);
     about(record, [stay.batch]);
     return stay;
   }
-  if (media.DEVICE_STATEMENTS.has(record.mediaType)) return deviceStatement(body, record, signers);
+  if (media.DEVICE_STATEMENTS.has(record.mediaType)) return deviceStatement(body, digest, record, signers);
   throw new BundleError(`${record.mediaType} is not checked by this version`);
 }
 
@@ -118,7 +120,7 @@ function documentOf(body, digest, record, disclosures, signers) {
   return new Document({
     seq: Number(record.seq),
     notice,
-    statement: fromHex(digest),
+    statement: digest,
     party: signer.subject,
     custody: signer.custody ?? "self",
     recordedMs: record.timeMs,
@@ -170,13 +172,13 @@ function hidesInside(member, disclosures) {
   return false;
 }
 
-function deviceStatement(body, record, signers) {
-  const statement = parseStatement(body);
+function deviceStatement(body, digest, record, signers) {
+  const statement = parseStatement(body, digest);
   if (statement.mediaType !== record.mediaType) {
     throw new SubjectMismatchError(`type of record ${record.seq}`, record.mediaType, statement.mediaType);
   }
   const signer = signers.find(statement.kid, record.timeMs);
-  statement.verify(signers.checking(signer.key));
+  statement.verify(signer.key);
   if (statement.issuer !== signer.subject) {
     throw new SubjectMismatchError(`issuer of record ${record.seq}`, signer.subject, statement.issuer);
   }

@@ -49,12 +49,17 @@ export function seriesOf({ device, name, exposure: total }) {
 }
 
 function collect(found, statement) {
-  const { device } = statement;
+  const { device } = statement, places = new Map();
   for (const reading of statement.readings()) {
     if (reading.unit !== "Cel") continue;
-    const place = `${device} ${reading.name}`;
-    if (!found.has(place)) found.set(place, { device, name: reading.name, byTime: new Map() });
-    const { byTime } = found.get(place);
+    if (!places.has(reading.name)) places.set(reading.name, placeOf(found, device, reading.name));
+    const { byTime } = places.get(reading.name);
     if (!byTime.has(reading.atMs)) byTime.set(reading.atMs, sampleOf(reading));
   }
+}
+
+function placeOf(found, device, name) {
+  const place = `${device} ${name}`;
+  if (!found.has(place)) found.set(place, { device, name, byTime: new Map() });
+  return found.get(place);
 }

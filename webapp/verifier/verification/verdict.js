@@ -94,11 +94,10 @@ export class Verdict {
  * Check a bundle against the verifier's own policy; never throws for a bad bundle.
  *
  * A generator: it yields {part, done, of} after every item that was checked, and returns the Verdict.
- * `policy`, `nowMs` (the verifier's clock, milliseconds since 1970) and `code` (of a label) may be null. `checking`
- * makes of a device's key what checks its signatures; where it leaves them for later, so does the verdict.
+ * `policy`, `nowMs` (the verifier's clock, milliseconds since 1970) and `code` (of a label) may be null.
  */
-export function* check(data, policy, nowMs = null, code = null, checking = undefined) {
-  const run = new Run(policy, nowMs, checking);
+export function* check(data, policy, nowMs = null, code = null) {
+  const run = new Run(policy, nowMs);
   try {
     const journey = yield* run.check(parseBundle(data));
     const label = code === null ? null : compare(code, journey), { freshness, signed } = run;
@@ -112,8 +111,8 @@ export function* check(data, policy, nowMs = null, code = null, checking = undef
 
 /** One check; `part` says which question is being asked. */
 class Run {
-  constructor(policy, nowMs, checking) {
-    Object.assign(this, { policy, nowMs, checking, part: "unchanged", signers: new Signers(), freshness: null, signed: null });
+  constructor(policy, nowMs) {
+    Object.assign(this, { policy, nowMs, part: "unchanged", signers: new Signers(), freshness: null, signed: null });
   }
 
   /** All questions in order; throws at the first that fails. */
@@ -124,7 +123,7 @@ class Run {
     const records = new Map(bundle.streams.map((stretch) => [stretch, chain(stretch, leaf)]));
     this.part = "signed";
     if (this.policy !== null) this.#requirePinned(bundle, checkpoint);
-    this.signers = readSigners(keys, this.policy, this.checking);
+    this.signers = readSigners(keys, this.policy);
     this.part = "unchanged";
     const opened = yield* this.#open([batch, ...assets], records, bundle.disclosures);
     this.part = "complete";
