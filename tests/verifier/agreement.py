@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
-from tests.support.node import find_node
+from tests.support.node import node_command
 from tests.verifier.cases import Case
 from traceability.errors import TraceabilityError
 from traceability.ledger.tracecode import parse_trace_code
@@ -23,7 +23,7 @@ def disagreements(cases: Iterable[Case]) -> tuple[int, list[str]]:
     """How many cases were asked, and by name those in which the verifiers differ, and in what."""
     asked, differing = 0, []
     with subprocess.Popen(
-        [str(find_node()), SCRIPT], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [*node_command(), str(SCRIPT)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as node:
         assert node.stdin is not None
         assert node.stdout is not None

@@ -69,9 +69,21 @@ const QUESTIONS = {
     const value = strictjson.jsonDecode(text);
     return [value, strictjson.jsonEncode(value)];
   },
+  jsonCanonical: strictjson.jsonDecodeCanonical,
   jsonWithin: strictjson.jsonDecode,
   b64urlDecode: strictjson.b64urlDecode,
   b64url: strictjson.b64url,
+  /** The same by our own reading of base64, as where the runtime has none. */
+  withoutOwn: (question, ...args) => {
+    const { fromBase64 } = Uint8Array;
+    Uint8Array.fromBase64 = undefined;
+    try {
+      return QUESTIONS[question](...args);
+    } finally {
+      Uint8Array.fromBase64 = fromBase64;
+    }
+  },
+  hasOwn: () => Uint8Array.fromBase64 !== undefined,
   decodeBase64: lines.decodeBase64,
   encodeBase64: lines.encodeBase64,
   decodeInteger: lines.decodeInteger,

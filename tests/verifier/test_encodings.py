@@ -21,7 +21,7 @@ JSON_WORDS = r"""
 NaN Infinity -Infinity - -0 -0.0 0e5 -0e5 0E-3 1.50 1E-3 1.5e2 1e2 01 1. .5 1e 1e+ +1 0x1
 9007199254740991 9007199254740992 -9007199254740991 1e16 9007199254740993e0 1e64 1e65 1e-64 1e-65
 0e64 0e65 1e9999999999999999999 0e-63 1e400 -1E400 123456789012345.6e1 truefalse tru "\ud800"
-"\ud83e\udd55" "\uD83E\uDD55" "\udd55\ud83e" "\ud83e\ud83e\udd55" "\u00e" "\x41" "\/"
+"\U0001f955" "\uD83E\uDD55" "\udd55\ud83e" "\ud83e\ud83e\udd55" "\u00e" "\x41" "\/"
 "\b\f\n\r\t\"\\" "\u0000" " "\" "\ {"a":1,"a":1} {"a":1,"\u0061":2} {"__proto__":1,"constructor":2}
 {"2":0,"10":0,"1":0} {1:2} {"a":1,} [1,] [,1] {} [] { [ } [[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]
 [[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]] /**/1 'a'
@@ -105,8 +105,49 @@ def test_base64_in_both_alphabets(javascript: JavaScript):
     texts = ["QQ==", "QQ=", "Q", "QR", "QUI+", "Q/I", "QU I", "QUI\n", "QUJD*", "Qé", "=", "====", "Q==="]
     texts += damaged_text([strictjson.b64url(item) for item in data], 2)
     texts += damaged_text([lines.encode_base64(item) for item in data], 2)
-    agree(javascript, "b64urlDecode", strictjson.b64url_decode, [[text] for text in texts])
-    answers = agree(javascript, "decodeBase64", lines.decode_base64, [[text] for text in texts])
+    assert javascript.ask("hasOwn", [[]]) == [True]
+    for question, decode in (
+        ("b64urlDecode", strictjson.b64url_decode),
+        ("decodeBase64", lines.decode_base64),
+    ):
+        answers = agree(javascript, question, decode, [[text] for text in texts])
+        assert 0 < accepted(answers) < len(answers)
+        assert javascript.ask("withoutOwn", [[question, text] for text in texts]) == answers
+
+
+def canonical(text: bytes) -> object:
+    """The value of a text that is the one of its value."""
+    value = strictjson.json_decode(text)
+    return value if strictjson.json_encode(value) == text else None
+
+
+def test_json_that_must_be_the_one_text_of_its_value(javascript: JavaScript):
+    texts = [text.encode() for text in JSON_TEXTS]
+    texts += [
+        b'"\xff"',
+        b"\xef\xbb\xbf1",
+        b"\xff",
+        b'["\\ud800"]',
+        b'"\\\\ud800"',
+        b'{"10":1,"2":2}',
+        b'{"2":2,"10":1}',
+    ]
+    texts += [
+        b'{"a":1,"a":1}',
+        b'{"b":1,"a":1}',
+        b'{"toJSON":1}',
+        b'{"":{"__proto__":[null]}}',
+        b"1e21",
+        b"1e+21",
+        b"1.5",
+    ]
+    texts += [b"9007199254740992", b"-0", b"[" * 16 + b"]" * 16, b"[" * 17 + b"]" * 17]
+    whole = strictjson.json_encode(
+        {"a": [1, -2, None, True, '\u2028\U0001f955\x7f\b\x1f"\\/'], "b": {"é": "1.50"}}
+    )
+    answers = agree(
+        javascript, "jsonCanonical", canonical, [[text] for text in (*texts, whole, *damaged([whole], 80))]
+    )
     assert 0 < accepted(answers) < len(answers)
 
 

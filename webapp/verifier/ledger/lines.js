@@ -2,7 +2,7 @@
 // a newline, integers (BigInt) are decimal in their shortest form, bytes padded standard base64.
 
 import { MalformedError, OversizeError } from "../errors.js";
-import { encodeAscii, equalBytes, fromBase64, isAscii, latin1, quoted } from "../octets.js";
+import { encodeAscii, equalBytes, fromBase64, isAscii, latin1, quoted, toBase64 } from "../octets.js";
 import { b64urlDecode } from "../signing/strictjson.js";
 
 export const MAX_INTEGER = 2n ** 63n - 1n;
@@ -16,7 +16,7 @@ export function encodeLines(...lines) {
 
 /** Padded standard base64. */
 export function encodeBase64(data) {
-  return btoa(latin1(data));
+  return toBase64(data);
 }
 
 /** Bytes of padded standard base64 in its one form. Throws MalformedError. */

@@ -10,7 +10,7 @@ export const MAX_DEPTH = 4;
 const SMALL = Array.from({ length: 256 }, (_, number) => BigInt(number));
 const SMALL_NEGATIVE = SMALL.map((number) => -1n - number);
 /** Texts of up to so many bytes that were read before: names and units come again in every frame. */
-const MAX_KNOWN = 64;
+const MAX_KNOWN = 128;
 const known = Array.from({ length: 256 }, () => ({ bytes: new Uint8Array(0), text: "" }));
 const LEAST = [24n, 1n << 8n, 1n << 16n, 1n << 32n];
 /** Of the heads with 1, 2, 4 and 8 bytes more: the least number that needs them. */
@@ -40,7 +40,10 @@ export function decode(data, maxDepth = MAX_DEPTH) {
 /** The shortest head of an item: major type (0 to 7) and argument (RFC 8949 3). */
 export function head(major, argument) {
   if (argument < 24) return Uint8Array.of((major << 5) | Number(argument));
-  if (argument < 256) return Uint8Array.of((major << 5) | 24, Number(argument));
+  if (argument < 1 << 16) {
+    const small = Number(argument), most = (major << 5) | 24;
+    return small < 256 ? Uint8Array.of(most, small) : Uint8Array.of(most + 1, small >> 8, small & 255);
+  }
   const number = BigInt(argument);
   if (number >= 1n << 64n) throw new EncodingError("a CBOR number needs more than 64 bits");
   const code = LEAST.findLastIndex((least) => number >= least);

@@ -196,14 +196,15 @@ function about(record, named) {
 function checkDeviceChains(statements) {
   const known = new Map();
   for (const statement of statements) {
-    const place = `${statement.device} ${statement.counter}`;
-    if (known.has(place)) {
-      throw new ChainMismatchError(`device ${statement.device} used counter ${statement.counter} twice`);
+    const { device, counter } = statement;
+    if (!known.has(device)) known.set(device, new Map());
+    if (known.get(device).has(counter)) {
+      throw new ChainMismatchError(`device ${device} used counter ${counter} twice`);
     }
-    known.set(place, statement);
+    known.get(device).set(counter, statement);
   }
-  for (const { device, counter, prev } of known.values()) {
-    const before = known.get(`${device} ${counter - 1n}`);
+  for (const { device, counter, prev } of statements) {
+    const before = known.get(device).get(counter - 1n);
     if (before !== undefined && !equalBytes(prev, before.sha256)) {
       const what = `statement ${counter} of device ${device} does not follow the one before it`;
       throw new ChainMismatchError(what, before.sha256, prev);

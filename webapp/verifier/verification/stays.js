@@ -36,8 +36,8 @@ export function curves(statements, devices, limits, fromMs, toMs) {
     if (devices.has(statement.device)) collect(found, statement);
   }
   const ordered = [...found.values()].sort((a, b) => compareText(a.device, b.device) || compareText(a.name, b.name));
-  return ordered.map(({ device, name, byTime }) => {
-    const samples = [...byTime.values()].sort((a, b) => a.atMs - b.atMs);
+  return ordered.map(({ device, name, all }) => {
+    const samples = inOrder(all);
     return Object.freeze({ device, name, samples, exposure: exposure(samples, limits, fromMs, toMs) });
   });
 }
@@ -53,13 +53,20 @@ function collect(found, statement) {
   for (const reading of statement.readings()) {
     if (reading.unit !== "Cel") continue;
     if (!places.has(reading.name)) places.set(reading.name, placeOf(found, device, reading.name));
-    const { byTime } = places.get(reading.name);
-    if (!byTime.has(reading.atMs)) byTime.set(reading.atMs, sampleOf(reading));
+    places.get(reading.name).all.push(sampleOf(reading));
   }
 }
 
 function placeOf(found, device, name) {
   const place = `${device} ${name}`;
-  if (!found.has(place)) found.set(place, { device, name, byTime: new Map() });
+  if (!found.has(place)) found.set(place, { device, name, all: [] });
   return found.get(place);
+}
+
+/** Samples by time, of two at one time the first; they mostly come so. */
+function inOrder(samples) {
+  if (samples.every(({ atMs }, i) => i === 0 || samples[i - 1].atMs < atMs)) return samples;
+  const byTime = new Map();
+  for (const sample of samples) if (!byTime.has(sample.atMs)) byTime.set(sample.atMs, sample);
+  return [...byTime.values()].sort((a, b) => a.atMs - b.atMs);
 }
