@@ -55,7 +55,12 @@ const QUESTIONS = {
     leaving(left, () => new PublicKey(raw).verify(...signed));
     return left.hold();
   },
-  /** The same where the worker that was asked is lost: after one question, and before another. */
+  leftKey: (raw) => {
+    const left = new Left();
+    leaving(left, () => new PublicKey(raw));
+    return left.hold();
+  },
+  /** As `quick` where the worker that was asked is lost: after one question, and before another. */
   lost: (raw, ...signed) => {
     const helper = new Helper({ postMessage: () => {} }), left = new Left([helper]);
     leaving(left, () => { for (let i = 0; i < 65; i += 1) new PublicKey(raw).verify(...signed); });

@@ -48,7 +48,7 @@ async function run(checker) {
 }
 
 async function ask(checker) {
-  const bundle = await read("bundle"), policy = await read("policy");
+  const [bundle, policy] = await Promise.all(["bundle", "policy"].map(read));
   if (bundle === null) {
     say(form.dataset.missing);
     return;
