@@ -72,13 +72,14 @@ _SIGNATURES: Final = """onmessage = async ({data: frames}) => {
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """Milliseconds of one check, and how many times longer than at full speed a loop took before it."""
+    """Milliseconds: of one check, of work beside it, and of CPU of the worker that had most to do."""
 
     whole: float
     first: float
     longest: float
     loop: float
     alone: float
+    busiest: float
 
 
 def measure(full: bool, folder: Path) -> Iterator[Table]:
@@ -104,11 +105,12 @@ def measure(full: bool, folder: Path) -> Iterator[Table]:
             f" each check in a new context; Chromium {browser.version}. Slower: all of the browser stands"
             f" still for three quarters of every few milliseconds; a loop in a worker says how much slower"
             f" that is. First: until the page says how far it is. Blocked: the longest time in which it"
-            f" answered nothing."
+            f" answered nothing. CPU: of the worker that had most to do, whatever else ran."
         )
     head = [
         "from the click, ms",
         "verdict",
+        "CPU of one worker",
         "first",
         "blocked",
         "loop",
@@ -126,7 +128,9 @@ def _rows(found: dict[tuple[int, bool], list[Check]]) -> list[list[str]]:
         whole, alone = [check.whole for check in checks], [check.alone for check in found[slower, False]]
         times = ratio([check.loop for check in checks], usual[slower])
         peer = median(alone), ratio(whole, alone)
-        measured = (median([getattr(check, part) for check in checks]) for part in ("first", "longest"))
+        measured = (
+            median([getattr(check, part) for check in checks]) for part in ("busiest", "first", "longest")
+        )
         rows.append([name, median(whole), *measured, times, *peer])
     return rows
 
@@ -142,11 +146,14 @@ def _check(browser: Browser, files: tuple[Path, Path], slower: int, *, plain: bo
             page.set_input_files(f"[name={name}]", file)
         with slowed(_processes(browser), slower):
             loop = _alone(page, _LOOP)
+            before = _worked(browser)
             code, whole, first, longest = page.evaluate(_CHECK)
+            after = _worked(browser)
             alone = 0.0 if plain else _alone(page, _SIGNATURES)
         if code:
             raise RuntimeError(f"the bundle does not hold: exit code {code}")
-        return Check(whole, first, longest, loop, alone)
+        busiest = max((after[thread] - before.get(thread, 0.0) for thread in after), default=0.0)
+        return Check(whole, first, longest, loop, alone, busiest)
     finally:
         context.close()
 
@@ -154,6 +161,13 @@ def _check(browser: Browser, files: tuple[Path, Path], slower: int, *, plain: bo
 def _alone(page: Page, source: str) -> float:
     """Milliseconds of some work in a worker of its own."""
     return float(page.evaluate(_ALONE, [source, FRAMES]))
+
+
+def _worked(browser: Browser) -> dict[Path, float]:
+    """Milliseconds of CPU of each thread that is a worker, so far."""
+    threads = [task for pid in _processes(browser) for task in Path(f"/proc/{pid}/task").glob("*")]
+    workers = [task for task in threads if (task / "comm").read_text().strip() == "DedicatedWorker"]
+    return {task: int((task / "schedstat").read_text().split()[0]) / 1e6 for task in workers}
 
 
 def _processes(browser: Browser) -> list[int]:
