@@ -9,6 +9,7 @@ limit   one second, at a quarter of the speed
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -165,9 +166,12 @@ def _alone(page: Page, source: str) -> float:
 
 def _worked(browser: Browser) -> dict[Path, float]:
     """Milliseconds of CPU of each thread that is a worker, so far."""
-    threads = [task for pid in _processes(browser) for task in Path(f"/proc/{pid}/task").glob("*")]
-    workers = [task for task in threads if (task / "comm").read_text().strip() == "DedicatedWorker"]
-    return {task: int((task / "schedstat").read_text().split()[0]) / 1e6 for task in workers}
+    found = {}
+    for task in (task for pid in _processes(browser) for task in Path(f"/proc/{pid}/task").glob("*")):
+        with suppress(OSError):  # It may have ended since.
+            if (task / "comm").read_text().strip() == "DedicatedWorker":
+                found[task] = int((task / "schedstat").read_text().split()[0]) / 1e6
+    return found
 
 
 def _processes(browser: Browser) -> list[int]:
