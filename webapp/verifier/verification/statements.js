@@ -6,7 +6,7 @@ import {
 import { Kind, parseStream, partyDeposits } from "../identifiers.js";
 import { parseStayAmend, parseStayClose, parseStayOpen } from "../ledger/stay.js";
 import * as media from "../media.js";
-import { equalBytes, fromHex, toHex } from "../octets.js";
+import { equalBytes, toHex } from "../octets.js";
 import { DeviceStatement, parseStatement } from "../sensing/frame.js";
 import { EVENT_CLAIM } from "../signing/disclosure.js";
 import { KEPT_CLAIM, keptMembers } from "../signing/kept.js";
