@@ -13,7 +13,7 @@ from typing import Final
 
 from firmware_sim.device import Pack, following, sign_frame
 from firmware_sim.flash import Memory
-from firmware_sim.physics import KINDS, Chamber, humidity_reading, temperature_reading
+from firmware_sim.physics.chamber import KINDS, Chamber, humidity_reading, temperature_reading
 from firmware_sim.plan import Plan
 from traceability.identifiers import device_uri
 from traceability.sensing.senml import Reading

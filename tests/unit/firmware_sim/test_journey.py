@@ -14,7 +14,7 @@ import pytest
 
 from firmware_sim.cast import CHINA, HOUR_MS
 from firmware_sim.journey import DAY_MS, DOOR, DRIVE_MS, MINUTE_MS, plan, start_of
-from firmware_sim.physics import KINDS
+from firmware_sim.physics.chamber import KINDS
 from firmware_sim.plan import Plan
 from firmware_sim.sampling import BACKLOG, LIVE, Sensor, frames, signed_frames
 from traceability.errors import SettingsError, UnknownSubjectError

@@ -1,29 +1,13 @@
-"""Temperatures: small and honest. Heat flows along differences; a thermostat switches.
-
-Only additions, multiplications and divisions of doubles (IEEE 754), no library functions, and
-noise from SHA-256: so every platform and every version of Python gives the same readings.
-Constants are sourced, or said to be assumed.
-"""
+"""The air of the demonstration's journey: heat flows along differences, a thermostat switches."""
 
 from __future__ import annotations
 
-import hashlib
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Final
 
-STEP_MS: Final = 10_000
-MINUTE_MS: Final = 60_000
-DAY_MS: Final = 86_400_000
-
-COLDEST_MS: Final = (23 * 60 + 20) * MINUTE_MS
-"""Time of day, in UTC, of the lowest temperature: 07:20 in China, about sunrise in Dali (assumed)."""
-RISE_MS: Final = 9 * 60 * MINUTE_MS
-"""From the lowest to the highest temperature of a day (assumed: mid-afternoon, 16:20 in China)."""
-WEATHER_C: Final = 0.7
-"""Standard deviation of a day's mean from the climate (assumed)."""
+from firmware_sim.physics.noise import noise, quantised
+from firmware_sim.physics.outdoors import MINUTE_MS, STEP_MS, Climate, outside
 
 RESOLUTION_C: Final = 1 / 16
 """One step of the sensor (Maxim DS18B20 data sheet, 12-bit conversion)."""
@@ -31,14 +15,6 @@ NOISE_C: Final = 0.05
 """Standard deviation of one conversion (assumed: under one step)."""
 RESOLUTION_RH: Final = 0.5
 """Humidity is given in half percents (assumed; Sensirion SHT4x: repeatability 0.25 %RH)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Climate:
-    """Air outside: mean of the day, and how far noon and dawn are from it, in degrees Celsius."""
-
-    mean_c: float
-    swing_c: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,21 +112,9 @@ class Chamber:
         self._fruit_c -= given_off * minutes
 
 
-def outside(climate: Climate, seed: int, at_ms: int) -> float:
-    """Air outside in degrees Celsius: smooth between the dawn's low and the afternoon's high."""
-    day, of_day = divmod(at_ms - COLDEST_MS, DAY_MS)
-    if of_day < RISE_MS:
-        height = _smooth(of_day / RISE_MS)
-    else:
-        height = 1 - _smooth((of_day - RISE_MS) / (DAY_MS - RISE_MS))
-    share = of_day / DAY_MS
-    weather = (1 - share) * _weather(seed, day) + share * _weather(seed, day + 1)
-    return climate.mean_c + climate.swing_c * (2 * height - 1) + WEATHER_C * weather
-
-
 def temperature_reading(air_c: float, seed: int, sensor: str, at_ms: int) -> float:
     """What the sensor says: a multiple of a sixteenth, exact in half precision below 128 degrees."""
-    return _quantised(air_c + NOISE_C * noise(seed, sensor, at_ms), RESOLUTION_C)
+    return quantised(air_c + NOISE_C * noise(seed, sensor, at_ms), RESOLUTION_C)
 
 
 def humidity_reading(kind: Kind, air_c: float, seed: int, sensor: str, at_ms: int) -> float:
@@ -163,27 +127,4 @@ def humidity_reading(kind: Kind, air_c: float, seed: int, sensor: str, at_ms: in
         level = kind.humidity - 3 * (air_c - kind.around.mean_c)
     else:
         level = kind.humidity - (air_c - kind.setpoint_c)
-    return min(max(_quantised(level + noise(seed, f"{sensor} humidity", at_ms), RESOLUTION_RH), 10.0), 100.0)
-
-
-def noise(seed: int, what: str, number: int) -> float:
-    """A number that depends on its arguments only, about normal: mean 0, standard deviation 1.
-
-    The sum of twelve bytes of a hash: each has the variance (256^2 - 1) / 12.
-    """
-    digest = hashlib.sha256(f"{seed}/{what}/{number}".encode()).digest()
-    return (sum(digest[:12]) - 1530) / 256
-
-
-@lru_cache(maxsize=64)
-def _weather(seed: int, day: int) -> float:
-    return noise(seed, "weather", day)
-
-
-def _smooth(share: float) -> float:
-    """From 0 to 1, level at both ends."""
-    return share * share * (3 - 2 * share)
-
-
-def _quantised(value: float, step: float) -> float:
-    return math.floor(value / step + 0.5) * step
+    return min(max(quantised(level + noise(seed, f"{sensor} humidity", at_ms), RESOLUTION_RH), 10.0), 100.0)

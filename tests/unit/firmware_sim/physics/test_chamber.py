@@ -7,21 +7,16 @@ from statistics import fmean, pstdev
 
 import pytest
 
-from firmware_sim.physics import (
-    COLDEST_MS,
+from firmware_sim.physics.chamber import (
     DALI,
-    DAY_MS,
     KINDS,
-    MINUTE_MS,
     PICKED_C,
-    RISE_MS,
-    STEP_MS,
     Chamber,
     humidity_reading,
-    noise,
-    outside,
     temperature_reading,
 )
+from firmware_sim.physics.noise import noise
+from firmware_sim.physics.outdoors import COLDEST_MS, DAY_MS, MINUTE_MS, RISE_MS, STEP_MS, outside
 
 START_MS = 20_000 * DAY_MS
 HOUR_MS = 60 * MINUTE_MS

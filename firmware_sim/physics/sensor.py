@@ -1,0 +1,128 @@
+"""What a sensor makes of the truth: lag, gain, offset, drift, noise, resolution, a calibration; a battery."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from firmware_sim.physics.noise import noise, quantised
+
+DAY_MS: Final = 86_400_000
+SENT_STEP: Final = 0.001
+"""What a device that applies its own calibration rounds to (assumed)."""
+COLD_V_K: Final = 0.003
+"""Voltage that a lithium cell loses for each degree below 20 (assumed, at some mA)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """What a certificate says: the sensor shows ``gain`` times the truth, and ``offset`` more."""
+
+    gain: float = 1.0
+    offset: float = 0.0
+
+    def shown(self, truth: float) -> float:
+        """What is shown."""
+        return self.gain * truth + self.offset
+
+    def truth(self, shown: float) -> float:
+        """The truth behind what is shown."""
+        return (shown - self.offset) / self.gain
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """A kind of sensor, in its own unit.
+
+    ``error`` is how it deviates; ``applied`` what its device knows of that, and puts right. ``noise`` is
+    a standard deviation, ``step`` the resolution (0: none), ``lag_s`` the time to 63 % of a change.
+    """
+
+    error: Calibration = Calibration()
+    applied: Calibration | None = None
+    noise: float = 0.0
+    step: float = 0.0
+    lag_s: float = 0.0
+    drift_per_day: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Stuck:
+    """A sensor that shows the same from one time to another (Unix time in milliseconds)."""
+
+    from_ms: int
+    to_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Spike:
+    """A disturbance: every reading in this time is so much off."""
+
+    from_ms: int
+    to_ms: int
+    by: float
+
+
+class Sensor:
+    """One sensor, asked at times that go forward.
+
+    Args:
+        name: tells its noise from that of others.
+        begun_ms: since when it drifts.
+    """
+
+    def __init__(
+        self,
+        probe: Probe,
+        seed: int,
+        name: str,
+        begun_ms: int,
+        faults: tuple[Stuck | Spike, ...] = (),
+    ) -> None:
+        self.probe, self._seed, self._name, self._begun_ms = probe, seed, name, begun_ms
+        self._faults = faults
+        self._felt: float | None = None
+        self._felt_ms, self._shown = begun_ms, 0.0
+
+    def feel(self, truth: float, at_ms: int) -> None:
+        """Be somewhere: the sensor's own temperature follows, whether it is read or not."""
+        if self._felt is None or not self.probe.lag_s:
+            self._felt = truth
+        else:
+            passed_s = (at_ms - self._felt_ms) / 1000
+            self._felt += (truth - self._felt) * passed_s / (self.probe.lag_s + passed_s)
+        self._felt_ms = at_ms
+
+    def read(self, truth: float, at_ms: int) -> float:
+        """What it says, a multiple of its step; with a calibration applied, of a thousandth."""
+        self.feel(truth, at_ms)
+        if not any(isinstance(f, Stuck) and f.from_ms <= at_ms < f.to_ms for f in self._faults):
+            self._shown = self._show(at_ms)
+        if self.probe.applied is None:
+            return self._shown
+        return quantised(self.probe.applied.truth(self._shown), SENT_STEP)
+
+    def _show(self, at_ms: int) -> float:
+        probe = self.probe
+        drifted = probe.drift_per_day * (at_ms - self._begun_ms) / DAY_MS
+        shown = probe.error.shown((self._felt or 0.0) + drifted)
+        shown += sum(f.by for f in self._faults if isinstance(f, Spike) and f.from_ms <= at_ms < f.to_ms)
+        if probe.noise:
+            shown += probe.noise * noise(self._seed, self._name, at_ms)
+        return quantised(shown, probe.step)
+
+
+@dataclass(frozen=True, slots=True)
+class Battery:
+    """A battery: from ``full_v`` down to ``empty_v`` within ``life_ms`` from a share of ``begun`` on."""
+
+    full_v: float
+    empty_v: float
+    life_ms: int
+    begun: float = 0.0
+
+    def voltage(self, used_ms: int, temp_c: float) -> float:
+        """What it gives after so long, at a temperature; below ``empty_v`` the device stops."""
+        used = self.begun + used_ms / self.life_ms
+        cold_v = COLD_V_K * max(20.0 - temp_c, 0.0)
+        return self.full_v - (self.full_v - self.empty_v) * used - cold_v
