@@ -10,7 +10,8 @@
     │   ├── OversizeError         larger than a limit in this code
     │   ├── QueryError            a parameter or value that no query has
     │   ├── BundleError           a bundle or policy file of the wrong shape
-    │   └── TraceCodeError        a label's trace code with a slip of the pen
+    │   ├── TraceCodeError        a label's trace code with a slip of the pen
+    │   └── ScenarioError         a simulator's scenario or profile of the wrong shape
     ├── TamperError               does not match what was signed, hashed or logged
     │   ├── KeyRefusedError       a public key that the strict check refuses
     │   ├── SignatureMismatchError
@@ -151,6 +152,11 @@ class BundleError(MalformedError):
 class TraceCodeError(MalformedError):
     code = "bad-trace-code"
     advice = "Compare it with the label: a number, and eight groups of four letters and digits."
+
+
+class ScenarioError(MalformedError):
+    code = "bad-scenario"
+    advice = "Correct what the message names; docs/simulator.md has every key with its unit."
 
 
 class TamperError(TraceabilityError):

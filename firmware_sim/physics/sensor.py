@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -36,6 +37,7 @@ class Probe:
 
     ``error`` is how it deviates; ``applied`` what its device knows of that, and puts right. ``noise`` is
     a standard deviation, ``step`` the resolution (0: none), ``lag_s`` the time to 63 % of a change.
+    Nothing outside ``low`` and ``high`` is shown.
     """
 
     error: Calibration = Calibration()
@@ -44,6 +46,8 @@ class Probe:
     step: float = 0.0
     lag_s: float = 0.0
     drift_per_day: float = 0.0
+    low: float = -math.inf
+    high: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +113,7 @@ class Sensor:
         shown += sum(f.by for f in self._faults if isinstance(f, Spike) and f.from_ms <= at_ms < f.to_ms)
         if probe.noise:
             shown += probe.noise * noise(self._seed, self._name, at_ms)
-        return quantised(shown, probe.step)
+        return min(max(quantised(shown, probe.step), probe.low), probe.high)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,116 @@
+"""A scenario as a folder of signed frames, for whoever has no gateway at hand.
+
+    frames.jsonl    one statement a line, in the order in which they leave: ``sends_ms``, ``name``,
+                    ``device``, ``by`` (device, clone or thief), ``counter``, ``topic``, ``frame`` (base64)
+    plan.json       who is who, with this plan's node name (see ``firmware_sim.plan``)
+
+Keys follow from scenario and seed, so that everybody gets the same bytes: they protect nothing.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from firmware_sim.device import following, sign_frame
+from firmware_sim.flash import Memory
+from firmware_sim.staging.actor import Forger, Interval, Said, play
+from firmware_sim.staging.model import Scenario
+from firmware_sim.staging.planned import asset_of, plan_of
+from firmware_sim.staging.truth import TruthFile
+from traceability.errors import FileError
+from traceability.identifiers import device_uri
+from traceability.sensing.topics import frame_topic
+from traceability.signing.keys import PrivateKey
+
+NODE: Final = "node.example"
+SITE: Final = "demo"
+
+
+@dataclass(slots=True)
+class Written:
+    """What came out: statements of devices, forged ones, readings."""
+
+    frames: int = 0
+    forged: int = 0
+    readings: int = 0
+
+
+def key_of(scenario: Scenario, device: str) -> PrivateKey:
+    """A device's key offline: everybody can make it."""
+    text = f"firmware_sim/{scenario.key}/{scenario.seed}/{device}"
+    return PrivateKey.from_seed(hashlib.sha256(text.encode()).digest())
+
+
+class Pen:
+    """Signs what one device measures, in a memory that is lost with the program."""
+
+    def __init__(self, scenario: Scenario, name: str, node: str) -> None:
+        self.key = key_of(scenario, name)
+        self.issuer = device_uri(node, self.key.public.device_id)
+        self.stream = asset_of(scenario, scenario.devices[name].asset).uri
+        booted_ms = scenario.at_ms(scenario.devices[name].from_s)
+        self.memory = replace(Memory(), boot=1, booted_ms=booted_ms)
+        self._forger = Forger(self.key, self.issuer, self.stream)
+
+    def sign(self, interval: Interval) -> Iterator[Said]:
+        """The statements of an interval: its own, and the forged one."""
+        copied = self.memory
+        if interval.boots_ms is not None:
+            self.memory = replace(self.memory, boot=self.memory.boot + 1, booted_ms=interval.boots_ms)
+        if interval.pack.readings:
+            counter = self.memory.counter
+            body = sign_frame(self.key, self.issuer, self.stream, self.memory, interval.pack)
+            self.memory = following(self.memory, body)
+            yield Said(interval.device, "device", counter, interval.sends_ms, body)
+        if interval.forged is not None:
+            yield self._forger.forge(interval, copied)
+
+
+def said(scenario: Scenario, truth: TruthFile, node: str = NODE) -> Iterator[Said]:
+    """Every statement of a scenario, as signed, in the order of measuring."""
+    pens = {name: Pen(scenario, name, node) for name in scenario.devices}
+    for interval in play(scenario):
+        pen = pens[interval.device]
+        truth.write(interval, pen.key.public.device_id, pen.memory.counter)
+        yield from pen.sign(interval)
+
+
+def write_folder(scenario: Scenario, folder: Path, truth: TruthFile) -> Written:
+    """Play a scenario into a folder.
+
+    Raises:
+        FileError: it cannot be written.
+    """
+    done = Written()
+    statements = sorted(said(scenario, truth), key=lambda s: s.sends_ms)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        plan = plan_of(scenario, NODE)
+        (folder / "plan.json").write_text(plan.to_json(), encoding="utf-8")
+        with (folder / "frames.jsonl").open("w", encoding="utf-8") as file:
+            for statement in statements:
+                file.write(json.dumps(_row(scenario, statement)) + "\n")
+                done.frames += statement.by == "device"
+                done.forged += statement.by != "device"
+    except OSError as error:
+        raise FileError(f"{folder} cannot be written: {error.strerror}") from error
+    return done
+
+
+def _row(scenario: Scenario, statement: Said) -> dict[str, object]:
+    device = key_of(scenario, statement.device).public.device_id
+    return {
+        "sends_ms": statement.sends_ms,
+        "name": statement.device,
+        "device": device,
+        "by": statement.by,
+        "counter": statement.counter,
+        "topic": frame_topic(SITE, device),
+        "frame": base64.b64encode(statement.body).decode(),
+    }
