@@ -10,16 +10,28 @@ import yaml
 from traceability.errors import FileError, ScenarioError
 
 MAX_BYTES: Final = 256 * 1024
+MAX_DEPTH: Final = 16
 _TIMESTAMP: Final = "tag:yaml.org,2002:timestamp"
 
 
 class _Loader(yaml.SafeLoader):
     """Refuses what YAML allows and nobody means."""
 
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self._depth = 0
+
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         if self.check_event(yaml.AliasEvent):
-            raise yaml.MarkedYAMLError(None, None, "aliases are not read here", self.get_mark())
-        return super().compose_node(parent, index)
+            raise yaml.MarkedYAMLError(None, None, "aliases are not read here", self.current_event.start_mark)
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            raise yaml.MarkedYAMLError(
+                None, None, f"deeper than {MAX_DEPTH} levels", self.current_event.start_mark
+            )
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[Any] = set()
@@ -60,7 +72,7 @@ def read_document(path: Path) -> Any:
         mark = error.problem_mark
         where = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else f"{path}"
         raise ScenarioError(f"{where}: {error.problem}") from error
-    except (yaml.YAMLError, RecursionError) as error:
+    except yaml.YAMLError as error:
         raise ScenarioError(f"{path} is not YAML: {error}") from error
 
 
