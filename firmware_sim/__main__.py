@@ -1,4 +1,4 @@
-"""``python -m firmware_sim``: the devices of the journey, as one process.
+"""``python -m firmware_sim``: the devices of the journey, or of a scenario, as one process.
 
 Settings: ``FT_DATA`` (the node's data folder) and ``FT_MQTT_URL``. Ends on SIGTERM or SIGINT,
 with 0; with 1 and a message if something is wrong that waiting would not cure.
@@ -10,29 +10,30 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
-from queue import Empty, SimpleQueue
-from typing import Final
+from queue import SimpleQueue
 
 from firmware_sim.demo import Demo, load_enrolment, load_or_make_plan, node_name, open_flashes
 from firmware_sim.device import Device
 from firmware_sim.flash import Flash
-from firmware_sim.link import Arrival, Happened, Link
+from firmware_sim.link import Arrival, Happened, Link, wait_for
 from firmware_sim.plan import Plan
 from firmware_sim.player import Player, Playing
+from firmware_sim.staging.program import parser, stage
 from traceability.errors import TraceabilityError
 from traceability.settings import SimulatorSettings, load
 
-POLL_S: Final = 0.2
-
 
 def main() -> int:
-    """Run until a signal; the exit code."""
+    """Run until a signal, or a scenario's end; the exit code."""
+    wanted = parser().parse_args()
     arrivals: SimpleQueue[Arrival] = SimpleQueue()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: arrivals.put(Arrival("", Happened.STOP)))
     try:
+        if wanted.scenario is not None:
+            stage(wanted, arrivals)
+            return 0
         settings = load(SimulatorSettings, os.environ)
         simulate(settings.data, settings.mqtt_url, arrivals)
     except TraceabilityError as error:
@@ -49,11 +50,11 @@ def simulate(data: Path, mqtt_url: str, arrivals: SimpleQueue[Arrival]) -> None:
         ConflictError: another process plays these devices.
     """
     demo = Demo(data / "demo")
-    if not _wait_for(lambda: node_name(data) is not None, "a node", arrivals):
+    if not wait_for(lambda: node_name(data) is not None, "a node", arrivals):
         return
     planned = load_or_make_plan(demo, node_name(data) or "", _now_ms())
     with open_flashes(demo, planned, _now_ms()) as flashes:
-        if _wait_for(lambda: demo.is_answered(planned), "the parties", arrivals):
+        if wait_for(lambda: demo.is_answered(planned), "the parties", arrivals):
             _play(demo, planned, flashes, mqtt_url, arrivals)
 
 
@@ -68,20 +69,6 @@ def _play(
         radio = Link(name, enrolment, mqtt_url, arrivals)
         playing.append(Playing(planned, name, device, radio, _now_ms()))
     Player(playing, arrivals).run()
-
-
-def _wait_for(is_there: Callable[[], bool], what: str, arrivals: SimpleQueue[Arrival]) -> bool:
-    """Look until something is there; False once a STOP arrived."""
-    if is_there():
-        return True
-    print(f"waiting for {what}", flush=True)
-    while not is_there():
-        try:
-            arrivals.get(timeout=POLL_S)
-        except Empty:
-            continue
-        return False
-    return True
 
 
 def _now_ms() -> int:

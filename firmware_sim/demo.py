@@ -12,7 +12,7 @@ Everything that is written is there whole or not at all.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,7 @@ from typing import Final
 from firmware_sim.device import Enrolment, read_enrolment
 from firmware_sim.flash import Flash, write_file
 from firmware_sim.journey import plan, start_of
+from firmware_sim.physics.chamber import KINDS
 from firmware_sim.plan import Plan
 from traceability.errors import IdentifierError, SettingsError
 from traceability.identifiers import parse_node_name
@@ -78,12 +79,23 @@ def load_or_make_plan(demo: Demo, node: str, now_ms: int) -> Plan:
     """The plan of this folder, made if there is none.
 
     Raises:
+        SettingsError: it was made for another node, or of a scenario.
+    """
+    known = kept_plan(demo, node, lambda: plan(start_of(now_ms), now_ms, SEED, node))
+    if any(asset.kind not in KINDS for asset in known.assets):
+        raise SettingsError(f"{demo.plan_path} is of a scenario, not of the journey: set FT_DEMO=0")
+    return known
+
+
+def kept_plan(demo: Demo, node: str, make: Callable[[], Plan]) -> Plan:
+    """The plan of this folder, whatever it is of; made if there is none.
+
+    Raises:
         SettingsError: it was made for another node.
     """
     demo.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not demo.plan_path.exists():
-        made = plan(start_of(now_ms), now_ms, SEED, node)
-        write_file(demo.plan_path, made.to_json().encode())
+        write_file(demo.plan_path, make().to_json().encode())
     known = Plan.from_json(demo.plan_path.read_text("utf-8"))
     if known.node != node:
         raise SettingsError(f"{demo.plan_path} is for node {known.node}, not {node}: remove {demo.folder}")

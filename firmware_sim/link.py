@@ -7,9 +7,10 @@ and end the network thread unseen.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -21,6 +22,7 @@ from traceability.sensing import topics
 
 KEEPALIVE_S: Final = 30
 LONGEST_RECONNECT_S: Final = 8
+POLL_S: Final = 0.2
 _PORTS: Final = {"mqtt": 1883, "mqtts": 8883}
 
 
@@ -40,6 +42,20 @@ class Arrival:
     name: str
     happened: Happened
     payload: bytes = b""
+
+
+def wait_for(is_there: Callable[[], bool], what: str, arrivals: SimpleQueue[Arrival]) -> bool:
+    """Look until something is there; False once a STOP arrived."""
+    if is_there():
+        return True
+    print(f"waiting for {what}", flush=True)
+    while not is_there():
+        try:
+            arrivals.get(timeout=POLL_S)
+        except Empty:
+            continue
+        return False
+    return True
 
 
 class Link:

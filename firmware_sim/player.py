@@ -33,6 +33,25 @@ class Radio(Protocol):
     def close(self) -> None: ...
 
 
+class Played(Protocol):
+    """What a player needs of a device: what it measures by a time, and what it then has to send."""
+
+    name: str
+    device: Device
+    radio: Radio
+
+    @property
+    def is_live(self) -> bool: ...
+    @property
+    def connected(self) -> bool: ...
+    @connected.setter
+    def connected(self, is_up: bool) -> None: ...
+    def due_ms(self, now_ms: int) -> int | None: ...
+    def is_caught_up(self, now_ms: int) -> bool: ...
+    def measure(self, now_ms: int) -> None: ...
+    def outgoing(self, now_s: float) -> list[bytes]: ...
+
+
 class Playing:
     """One device of the journey, with its sensor and its radio."""
 
@@ -69,6 +88,10 @@ class Playing:
             self._next_ms += pace.frame_ms
         self.device.measure(packs)
 
+    def outgoing(self, now_s: float) -> list[bytes]:
+        """What is to be sent now."""
+        return self.device.due(now_s)
+
     def _pace(self, now_ms: int) -> Pace | None:
         if self.is_live:
             return BACKLOG if self._next_ms + BACKLOG.frame_ms <= now_ms else LIVE
@@ -80,28 +103,33 @@ class Player:
 
     Args:
         clock_ms: Unix time in milliseconds.
+        speed: how many of its seconds pass in one.
+        ends: whether it ends by itself, once all is measured and has its receipt.
         say: takes a line for people.
     """
 
     def __init__(
         self,
-        devices: Sequence[Playing],
+        devices: Sequence[Played],
         arrivals: SimpleQueue[Arrival],
         *,
         clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
         say: Callable[[str], None] = lambda line: print(line, flush=True),
+        speed: float = 1.0,
+        ends: bool = False,
     ) -> None:
         self._devices = {device.name: device for device in devices}
         self._arrivals, self._clock_ms, self._say = arrivals, clock_ms, say
         self._begun_s = self._news_s = time.monotonic()
         self._sent, self._caught_up = 0, False
+        self._speed, self._ends = speed, ends
 
     def run(self) -> None:
-        """Play until a STOP arrives; links are closed at the end, flashes are left to their owner."""
+        """Play until a STOP arrives, or its end; closes the links, and leaves the flashes to their owner."""
         try:
             for playing in self._devices.values():
                 playing.radio.open()
-            while self.turn():
+            while self.turn() and not (self._ends and self._caught_up):
                 pass
         finally:
             for playing in self._devices.values():
@@ -113,7 +141,7 @@ class Player:
         for playing in self._devices.values():
             playing.measure(now_ms)
             if playing.connected:
-                for statement in playing.device.due(now_s):
+                for statement in playing.outgoing(now_s):
                     playing.radio.send(statement)
                     self._sent += 1
         self._tell(now_ms, now_s)
@@ -128,7 +156,7 @@ class Player:
             self._take(self._devices[arrival.name], arrival)
             wait_s = 0.0  # whatever else has come is taken before the next round
 
-    def _take(self, playing: Playing, arrival: Arrival) -> None:
+    def _take(self, playing: Played, arrival: Arrival) -> None:
         now_s, was_cloned = time.monotonic(), playing.device.cloned
         if arrival.happened is Happened.CONNECTED:
             playing.connected = True
@@ -148,7 +176,7 @@ class Player:
         for playing in self._devices.values():
             due_ms = playing.due_ms(now_ms)
             if due_ms is not None and due_ms > now_ms:
-                waits.append((due_ms - now_ms) / 1000)
+                waits.append((due_ms - now_ms) / 1000 / self._speed)
             if playing.connected:
                 waits.append(playing.device.next_due_s - now_s)
         return max(min(waits), 0.001)

@@ -79,7 +79,7 @@ class Unit:
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
         self._age_s, self._rested_s = 0.0, machine.rest_s
-        self._cooling, self._share, self._error_k = False, 0.0, 0.0
+        self._cooling, self._lasting = False, 0.0
         self._coil_c = machine.setpoint_c
 
     def step(self, air_c: float, *, powered: bool = True, is_open: bool = False) -> Work:
@@ -130,7 +130,7 @@ class Unit:
         error_k = air_c - self.machine.setpoint_c
         if self.machine.sensed is Sensed.SUPPLY:
             return min(max(error_k * self.machine.air_w_k / self.machine.capacity_w, 0.0), 1.0)
-        change = error_k - self._error_k + error_k * STEP_S / RESET_S
-        self._share = min(max(self._share + GAIN_PER_K * change, 0.0), 1.0)
-        self._error_k = error_k
-        return self._share
+        wanted = GAIN_PER_K * error_k + self._lasting
+        if 0.0 <= wanted <= 1.0:  # otherwise a long disturbance would wind it up
+            self._lasting += GAIN_PER_K * error_k * STEP_S / RESET_S
+        return min(max(wanted, 0.0), 1.0)

@@ -22,7 +22,7 @@ from firmware_sim.flash import Memory
 from firmware_sim.staging.actor import Forger, Interval, Said, play
 from firmware_sim.staging.model import Scenario
 from firmware_sim.staging.planned import asset_of, plan_of
-from firmware_sim.staging.truth import TruthFile
+from firmware_sim.staging.truth import Records
 from traceability.errors import FileError
 from traceability.identifiers import device_uri
 from traceability.sensing.topics import frame_topic
@@ -34,11 +34,10 @@ SITE: Final = "demo"
 
 @dataclass(slots=True)
 class Written:
-    """What came out: statements of devices, forged ones, readings."""
+    """How many statements came out: of devices, and forged ones."""
 
     frames: int = 0
     forged: int = 0
-    readings: int = 0
 
 
 def key_of(scenario: Scenario, device: str) -> PrivateKey:
@@ -72,23 +71,23 @@ class Pen:
             yield self._forger.forge(interval, copied)
 
 
-def said(scenario: Scenario, truth: TruthFile, node: str = NODE) -> Iterator[Said]:
+def said(scenario: Scenario, records: Records, node: str = NODE) -> Iterator[Said]:
     """Every statement of a scenario, as signed, in the order of measuring."""
     pens = {name: Pen(scenario, name, node) for name in scenario.devices}
     for interval in play(scenario):
         pen = pens[interval.device]
-        truth.write(interval, pen.key.public.device_id, pen.memory.counter)
+        records.write(interval, pen.key.public.device_id, pen.memory.counter)
         yield from pen.sign(interval)
 
 
-def write_folder(scenario: Scenario, folder: Path, truth: TruthFile) -> Written:
+def write_folder(scenario: Scenario, folder: Path, records: Records) -> Written:
     """Play a scenario into a folder.
 
     Raises:
         FileError: it cannot be written.
     """
     done = Written()
-    statements = sorted(said(scenario, truth), key=lambda s: s.sends_ms)
+    statements = sorted(said(scenario, records), key=lambda s: s.sends_ms)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         plan = plan_of(scenario, NODE)

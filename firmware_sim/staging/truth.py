@@ -12,12 +12,30 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Final, Protocol
 
 from firmware_sim.staging.actor import Interval
 from traceability.errors import FileError
 
 DIGITS: Final = 6
+
+
+class Records(Protocol):
+    """Whoever wants to know what a device took: ``device`` is its ID, ``counter`` that of the frame."""
+
+    def write(self, interval: Interval, device: str, counter: int) -> None: ...
+
+
+class Several:
+    """Records to several."""
+
+    def __init__(self, *records: Records) -> None:
+        self._records = records
+
+    def write(self, interval: Interval, device: str, counter: int) -> None:
+        """Tell each of them."""
+        for one in self._records:
+            one.write(interval, device, counter)
 
 
 class TruthFile:

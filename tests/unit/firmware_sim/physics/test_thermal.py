@@ -148,6 +148,18 @@ def test_defrost_is_seen_by_the_supply_probe_and_not_by_the_product():
     assert supply[defrost.stop + 30] < 4
 
 
+def test_modulating_control_uses_all_it_has_until_a_disturbance_is_gone():
+    machine = replace(ON_OFF, kind=Kind.MODULATING)
+    room, unit = Room(BOX, 2.0, loaded()), Unit(machine)
+    run(room, 12 * HOUR, unit=unit)
+    (air, _, _) = run(room, 2 * HOUR, unit=unit, opens=range(60))
+    assert air[59] > 8
+    assert unit.step(9.0).unit_w == -machine.capacity_w
+    back = next(n for n in range(60, 2 * HOUR) if air[n] < 3.0)
+    assert back - 60 < 180, "within half an hour"
+    assert min(air) > 1.0, "and not far below"
+
+
 def test_unit_without_power_does_nothing():
     room = Room(BOX, 2.0, loaded())
     run(room, HOUR, unit=Unit(ON_OFF), powered=False)
