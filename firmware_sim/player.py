@@ -129,14 +129,14 @@ class Player:
         try:
             for playing in self._devices.values():
                 playing.radio.open()
-            while self.turn() and not (self._ends and self._caught_up):
+            while self.turn():
                 pass
         finally:
             for playing in self._devices.values():
                 playing.radio.close()
 
     def turn(self) -> bool:
-        """Do all that is due, then wait for something to happen; False once a STOP arrived."""
+        """Do all that is due, then wait for something to happen; False at the end, or once a STOP arrived."""
         now_ms, now_s = self._clock_ms(), time.monotonic()
         for playing in self._devices.values():
             playing.measure(now_ms)
@@ -145,6 +145,8 @@ class Player:
                     playing.radio.send(statement)
                     self._sent += 1
         self._tell(now_ms, now_s)
+        if self._ends and self._caught_up:
+            return False
         wait_s = self._wait_s(now_ms, now_s)
         while True:
             try:

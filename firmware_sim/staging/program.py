@@ -54,7 +54,7 @@ def stage(wanted: argparse.Namespace, arrivals: SimpleQueue[Arrival]) -> None:
         SettingsError, ConflictError: see ``online.speak``.
     """
     scenario = load_scenario(wanted.scenario, seed=wanted.seed)
-    truth, plot = TruthFile(wanted.truth), Plot(scenario)
+    truth, plot = TruthFile(wanted.truth, goes_on=wanted.out is None), Plot(scenario)
     records = Several(truth, plot)
     print(f"{scenario.names.en}: {scenario.tells.en}", flush=True)
     try:

@@ -41,17 +41,21 @@ class Several:
 class TruthFile:
     """A file of truth; made anew, or, with None, none at all.
 
+    Args:
+        goes_on: add to what is there: a process that goes on where another was killed may write the
+            lines of one frame a second time, but leaves none out.
+
     Raises:
         FileError: it cannot be written.
     """
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, *, goes_on: bool = False) -> None:
         self._file: IO[str] | None = None
         if path is None:
             return
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = path.open("w", encoding="utf-8")
+            self._file = path.open("a" if goes_on else "w", encoding="utf-8")
         except OSError as error:
             raise FileError(f"{path} cannot be written: {error.strerror}") from error
 
@@ -59,6 +63,7 @@ class TruthFile:
         """What a device took in a frame with this counter."""
         if self._file is not None:
             self._file.writelines(line + "\n" for line in lines(interval, device, counter))
+            self._file.flush()
 
     def close(self) -> None:
         """End it."""
