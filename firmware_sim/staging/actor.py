@@ -9,7 +9,7 @@ from firmware_sim.device import Pack, following, sign_frame
 from firmware_sim.flash import Memory
 from firmware_sim.physics.sensor import Sensor, Spike, Stuck
 from firmware_sim.staging.model import QUANTITIES, Attack, Scenario, Trouble
-from firmware_sim.staging.world import Place, Truth, World
+from firmware_sim.staging.world import Place, World
 from traceability.sensing.senml import Reading
 from traceability.signing.keys import PrivateKey
 
@@ -71,7 +71,8 @@ class Actor:
             scenario.at_ms(scenario.until_s(name)),
         )
         self._sensors = {c: self._sensor(c) for c in self._profile.channels}
-        self._lagging = [c for c, told in self._profile.channels.items() if told.probe.lag_s]
+        channels = self._profile.channels.items()
+        self._lagging = [(self._sensors[c], told.measures) for c, told in channels if told.probe.lag_s]
         self._reboots = scenario.during("reboot", device=name)
         self._attacks = [a for a in scenario.attacks if a.device == name]
         self._taken: list[Taken] = []
@@ -90,30 +91,29 @@ class Actor:
             return ended
         is_due = since_ms % self._profile.reading_ms == 0
         if is_due or self._lagging:
-            truth = place.truth(at_ms, where=is_due)
-            for name in self._lagging:
-                self._sensors[name].feel(truth[self._profile.channels[name].measures], at_ms)
-            if is_due and self._works(at_ms, truth):
-                self._taken.append(self._take(at_ms, truth, place.product_c))
+            for sensor, measures in self._lagging:
+                sensor.feel(place.sense(measures, at_ms), at_ms)
+            if is_due and self._works(at_ms, place):
+                self._taken.append(self._take(at_ms, place))
         return ended
 
-    def _take(self, at_ms: int, truth: Truth, product_c: float | None) -> Taken:
+    def _take(self, at_ms: int, place: Place) -> Taken:
         measured, true = {}, {}
         for name, channel in self._profile.channels.items():
-            true[name] = self._true(channel.measures, at_ms, truth)
+            true[name] = self._true(channel.measures, at_ms, place)
             measured[name] = self._sensors[name].read(true[name], at_ms)
         said_ms = at_ms + self._clock_ms()
-        return Taken(at_ms, said_ms, measured, true, truth["air"], product_c)
+        return Taken(at_ms, said_ms, measured, true, place.sense("air", at_ms), place.product_c)
 
-    def _true(self, measures: str, at_ms: int, truth: Truth) -> float:
+    def _true(self, measures: str, at_ms: int, place: Place) -> float:
         battery = self._profile.battery
         if measures == "battery" and battery is not None:
-            return battery.voltage(at_ms - self.from_ms, truth["air"])
-        return truth[measures]
+            return battery.voltage(at_ms - self.from_ms, place.sense("air", at_ms))
+        return place.sense(measures, at_ms)
 
-    def _works(self, at_ms: int, truth: Truth) -> bool:
+    def _works(self, at_ms: int, place: Place) -> bool:
         battery = self._profile.battery
-        if battery is not None and battery.voltage(at_ms - self.from_ms, truth["air"]) < battery.empty_v:
+        if battery is not None and self._true("battery", at_ms, place) < battery.empty_v:
             return False
         return not any(self._during("dead", at_ms))
 

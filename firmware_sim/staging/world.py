@@ -18,9 +18,6 @@ KMH_TO_M_S: Final = 1 / 3.6
 HUMIDITY_K: Final = 1.0
 """A coil keeps the humidity near the profile's, a percent less for each degree above (assumed)."""
 
-Truth = Mapping[str, float]
-"""What is true in an asset, by quantity of ``model.QUANTITIES``; all but the battery."""
-
 
 @dataclass(slots=True)
 class Lot:
@@ -78,23 +75,36 @@ class Place:
             self._weather.air_c, self._weather.sun_w_m2, is_open=self._is_open, unit_w=unit_w, fan_w=fan_w
         )
 
-    def truth(self, at_ms: int, *, where: bool = True) -> Truth:
-        """What is true now; that is once it was moved on up to ``at_ms``; ``where`` it is only if asked."""
-        now, room = self._weather, self._room
-        found = {"outside": now.air_c}
-        if room is not None:
+    def sense(self, quantity: str, at_ms: int) -> float:
+        """What is true of a quantity of ``model.QUANTITIES``, once it was moved on up to ``at_ms``."""
+        room = self._room
+        if room is None:
+            return self._open_air(quantity, at_ms)
+        if quantity == "air":
+            return room.air_c
+        if quantity == "supply":
+            return self._supply_c if self._unit else room.air_c
+        if quantity == "product":
+            return room.load.temp_c if room.load else room.air_c  # the probe hangs in the air
+        if quantity == "humidity":
             reference_c = self._unit.machine.setpoint_c if self._unit else room.air_c
-            humidity = min(max(self._humidity - HUMIDITY_K * (room.air_c - reference_c), 10.0), 100.0)
-            found |= {"air": room.air_c, "humidity": humidity, "door": float(self._is_open)}
-            found["supply"] = self._supply_c if self._unit else room.air_c
-            found["product"] = room.load.temp_c if room.load else room.air_c  # the probe hangs in the air
-        elif self._soil is not None:
-            found |= {"air": now.air_c, "humidity": now.humidity, "light": now.sun_w_m2 * LUX_BY_W_M2}
-            found |= {"soil": self._soil.temp_c, "soil-water": self._soil.water}
-        if self._road is not None and where:
-            here = self._position(self._road, at_ms)
-            found |= {"lat": here.lat, "lon": here.lon, "speed": here.kmh * KMH_TO_M_S}
-        return found
+            return min(max(self._humidity - HUMIDITY_K * (room.air_c - reference_c), 10.0), 100.0)
+        return float(self._is_open) if quantity == "door" else self._anywhere(quantity, at_ms)
+
+    def _open_air(self, quantity: str, at_ms: int) -> float:
+        now, soil = self._weather, self._soil
+        if quantity in {"soil", "soil-water"} and soil is not None:
+            return soil.temp_c if quantity == "soil" else soil.water
+        found = {"air": now.air_c, "humidity": now.humidity, "light": now.sun_w_m2 * LUX_BY_W_M2}
+        return found[quantity] if quantity in found else self._anywhere(quantity, at_ms)
+
+    def _anywhere(self, quantity: str, at_ms: int) -> float:
+        """The air outside, and where a moving asset is."""
+        if quantity == "outside":
+            return self._weather.air_c
+        assert self._road is not None
+        here = self._position(self._road, at_ms)
+        return {"lat": here.lat, "lon": here.lon, "speed": here.kmh * KMH_TO_M_S}[quantity]
 
     def _turn(self, at_ms: int) -> None:
         """What changes on whole minutes, as all times of a scenario do: weather, doors, power, goods."""

@@ -30,7 +30,8 @@ class Radio:
     """A link to a node in memory, which answers at once."""
 
     def __init__(self, node: FakeNode, arrivals: SimpleQueue[Arrival]) -> None:
-        self.node, self.arrivals, self.sent = node, arrivals, []
+        self.node, self.arrivals = node, arrivals
+        self.sent: list[bytes] = []
 
     def open(self) -> None:
         self.arrivals.put(Arrival("logger", Happened.CONNECTED))

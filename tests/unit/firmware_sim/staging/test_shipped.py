@@ -89,9 +89,9 @@ def test_fruit_of_the_failed_reefer_is_warm_later_and_longer_than_its_air():
 
 
 def test_clone_claims_to_be_cold_while_the_truck_is_not():
-    claimed = [i for i in intervals("clone-and-thief") if i.by == "clone" and i.forged]
+    claimed = [i.forged for i in intervals("clone-and-thief") if i.by == "clone" and i.forged is not None]
     true = taken("clone-and-thief", "truck-logger", 4, 9)
-    assert {r.value for i in claimed for r in i.forged.readings} == {3.0}
+    assert {r.value for pack in claimed for r in pack.readings} == {3.0}
     assert min(r.air_c for r in true) > 4.5
 
 
