@@ -122,13 +122,17 @@ class Device:
         """When all that is under way will be sent again, if no receipt comes."""
         return self._since_s + self._wait_s if self._under_way else float("inf")
 
-    def receive(self, data: bytes, now_s: float) -> Verdict:
-        """Judge a message on the receipt topic, and forget what it settles."""
-        verdict = self._judge(data, now_s)
+    def receive(self, data: bytes, now_s: float, now_ms: int | None = None) -> Verdict:
+        """Judge a message on the receipt topic, and forget what it settles.
+
+        Args:
+            now_ms: Unix time; the end of what was measured if not given.
+        """
+        verdict = self._judge(data, now_s, self.flash.memory.measured_ms if now_ms is None else now_ms)
         self.counts[verdict] += 1
         return verdict
 
-    def _judge(self, data: bytes, now_s: float) -> Verdict:
+    def _judge(self, data: bytes, now_s: float, now_ms: int) -> Verdict:
         try:
             receipt = open_receipt(self.enrolment.receipt_key, data)
         except (SignatureMismatchError, MalformedError):
@@ -138,7 +142,7 @@ class Device:
             return Verdict.CLONE
         if receipt.counter <= self.flash.memory.settled or self.flash.sha256_at(receipt.counter) is None:
             return Verdict.STALE
-        self.flash.settle(receipt.counter, receipt.sha256, receipt.refused)
+        self.flash.settle(receipt.counter, receipt.sha256, receipt.refused, receipt.beacon, now_ms)
         self._under_way = {counter for counter in self._under_way if counter > receipt.counter}
         self._since_s, self._wait_s = now_s, FIRST_WAIT_S
         return Verdict.SETTLED
@@ -201,6 +205,8 @@ def read_enrolment(path: Path) -> Enrolment:
 
 
 def _head(issuer: str, stream: str, memory: Memory, at_ms: int) -> frame.Head:
+    """The header of the next statement. What is made up for, as of a time before the beacon was
+    heard, has none: a device that had been running then could not have known it."""
     return frame.Head(
         issuer=issuer,
         stream=stream,
@@ -210,4 +216,5 @@ def _head(issuer: str, stream: str, memory: Memory, at_ms: int) -> frame.Head:
         uptime_s=max(at_ms - memory.booted_ms, 0) // 1000,
         clock=frame.Clock.NETWORK,
         issued_at=at_ms // 1000,
+        beacon=memory.beacon if memory.heard_ms <= at_ms else None,
     )

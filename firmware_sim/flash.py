@@ -1,7 +1,8 @@
 """A device's flash: what must outlive a restart, a crash and a pulled battery.
 
     key             32 bytes, mode 0600: the device's private key, made once
-    flash.sqlite    counter, boot, hash of the previous statement, and the statements themselves
+    flash.sqlite    counter, boot, hash of the previous statement, the newest beacon, and the
+                    statements themselves
 
 A statement is here, its counter used up and the disk flushed, before anyone can see it: so a
 counter is never used for two statements, whenever the power goes. It stays until a receipt
@@ -37,6 +38,9 @@ CREATE TABLE IF NOT EXISTS memory (
     booted_ms INTEGER NOT NULL, measured_ms INTEGER NOT NULL,
     settled INTEGER NOT NULL, settled_sha256 BLOB NOT NULL, cloned INTEGER NOT NULL
 ) STRICT;
+CREATE TABLE IF NOT EXISTS beacon (
+    one INTEGER PRIMARY KEY CHECK (one = 1), sha256 BLOB NOT NULL, heard_ms INTEGER NOT NULL
+) STRICT;
 CREATE TABLE IF NOT EXISTS waiting (
     counter INTEGER PRIMARY KEY, sha256 BLOB NOT NULL, urgent INTEGER NOT NULL, body BLOB NOT NULL
 ) STRICT;
@@ -62,7 +66,8 @@ class Memory:
     ``counter`` is the next one to use, ``prev`` the hash of the statement before it.
     ``booted_ms`` and ``measured_ms`` (up to where everything was measured) are Unix times, 0
     before the first boot. ``settled`` is the counter of the newest receipt, -1 before one,
-    and ``settled_sha256`` the statement's hash there.
+    and ``settled_sha256`` the statement's hash there. ``beacon`` came with a receipt at
+    ``heard_ms``, by the device's clock.
     """
 
     counter: int = 0
@@ -73,6 +78,8 @@ class Memory:
     settled: int = -1
     settled_sha256: bytes = NO_PREVIOUS
     cloned: bool = False
+    beacon: bytes | None = None
+    heard_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,10 +144,18 @@ class Flash:
         with self._transaction():
             self._make_room(1)
 
-    def settle(self, counter: int, sha256: bytes, refused: Sequence[tuple[int, str]]) -> None:
+    def settle(
+        self,
+        counter: int,
+        sha256: bytes,
+        refused: Sequence[tuple[int, str]],
+        beacon: bytes | None = None,
+        heard_ms: int = 0,
+    ) -> None:
         """Forget what a receipt covers; what it names as refused is moved aside instead.
 
-        Once a clone was seen, everything is moved aside: it may be evidence.
+        Once a clone was seen, everything is moved aside: it may be evidence. A beacon that came
+        with it takes the place of the one before.
         """
         with self._transaction():
             for number, code in refused:
@@ -151,6 +166,9 @@ class Flash:
             self._db.execute("DELETE FROM dropped WHERE last <= ?", (counter,))
             self._db.execute(_FORGET_OLDEST_ASIDE, (self.capacity,))
             self._set(settled=counter, settled_sha256=sha256)
+            if beacon is not None:
+                self.memory = replace(self.memory, beacon=beacon, heard_ms=heard_ms)
+                self._db.execute("INSERT OR REPLACE INTO beacon VALUES (1, ?, ?)", (beacon, heard_ms))
 
     def report_clone(self) -> None:
         """Remember, for ever, that somebody else speaks with this key."""
@@ -208,14 +226,17 @@ class Flash:
 
     def _read_memory(self) -> Memory:
         row = self._db.execute("SELECT * FROM memory").fetchone()
-        return Memory() if row is None else replace(Memory(*row[1:]), cloned=bool(row[8]))
+        if row is None:
+            return Memory()
+        beacon, heard_ms = self._db.execute("SELECT sha256, heard_ms FROM beacon").fetchone() or (None, 0)
+        return Memory(*row[1:8], bool(row[8]), beacon, heard_ms)
 
     def _set(self, **changes: object) -> None:
         """Change numbers of the memory, in the transaction that is open."""
         new = {name: getattr(self.memory, name) for name in Memory.__dataclass_fields__} | changes
         self.memory = Memory(**new)
         row = "INSERT OR REPLACE INTO memory VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?)"
-        self._db.execute(row, tuple(new.values()))
+        self._db.execute(row, tuple(new.values())[:8])
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:

@@ -167,7 +167,7 @@ class Player:
         elif arrival.happened is Happened.DISCONNECTED:
             playing.connected = False
         else:
-            playing.device.receive(arrival.payload, now_s)
+            playing.device.receive(arrival.payload, now_s, self._clock_ms())
         if playing.device.cloned and not was_cloned:
             playing.radio.report(playing.device.status)
             self._say(f"{playing.name}: a receipt speaks of a statement that is not its own; it has a clone")

@@ -77,7 +77,7 @@ CLASSIFICATION: dict[str, dict[str, str]] = {
         ("size", "witness", "time_s", "line"),
         "not evidence: another machine's word, which whoever reads it checks against a key of their own",
     ),
-    "checkpoints": dict.fromkeys(("size", "time_ms", "leaf", "note", "published"), PROTECTED),
+    "checkpoints": dict.fromkeys(("size", "time_ms", "leaf", "note", "published", "beacon"), PROTECTED),
     "tiles": dict.fromkeys(("level", "number", "hashes"), PROTECTED),
     "state_pages": dict.fromkeys(("level", "number", "body"), PROTECTED),
     "past_state_pages": dict.fromkeys(

@@ -10,12 +10,14 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, select, update
 
 from tests.support.sensor import Sensor, World, make_world
 from traceability.errors import TraceabilityError
+from traceability.ledger.note import parse_note
 from traceability.operations import receipts, tally
 from traceability.operations.ingest import Ingest, Ingested, Message
+from traceability.operations.publish import publish
 from traceability.sensing.frame import Gap
 from traceability.sensing.receipt import Receipt, encode_receipt, open_receipt
 from traceability.store import models
@@ -44,6 +46,19 @@ def test_receipt_names_the_last_of_a_handful(world: World):
     receipt = told(sensor, take(world, *map(sensor.message, frames)))
     assert (receipt.counter, receipt.sha256) == (2, hashlib.sha256(frames[2]).digest())
     assert world.accepted(sensor) == frames
+
+
+def test_receipt_names_the_newest_checkpoint_that_is_published(world: World):
+    sensor = world.sensor()
+    assert told(sensor, take(world, sensor.message(sensor.frame()))).beacon is None
+    for _ in range(2):
+        published = publish(world.store, world.node)
+        assert published is not None
+        answer = told(sensor, take(world, sensor.message(sensor.frame())))
+        assert answer.beacon == hashlib.sha256(parse_note(published.note).text).digest()
+    with world.store.transaction() as tx:
+        tx.connection.execute(update(models.Checkpoint).values(published=False))
+    assert told(sensor, take(world, sensor.message(sensor.frame()))).beacon is None
 
 
 def test_receipt_stops_before_a_hole_and_goes_on_when_it_is_filled(world: World):
@@ -104,7 +119,7 @@ def test_a_receipt_names_no_more_refusals_than_it_can(world: World, monkeypatch:
 
 def test_four_hundred_refusals_of_the_largest_counters_fit_into_a_receipt():
     refused = tuple((2**62 - 400 + i, "unsupported-statement") for i in range(receipts.MAX_REFUSED_NAMED))
-    receipt = Receipt("0" * 32, 2**32 - 1, 2**62, bytes(32), refused)
+    receipt = Receipt("0" * 32, 2**32 - 1, 2**62, bytes(32), refused, bytes(32))
     assert open_receipt(bytes(32), encode_receipt(bytes(32), receipt)) == receipt
 
 

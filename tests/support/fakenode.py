@@ -21,6 +21,7 @@ class FakeNode:
     def __init__(self) -> None:
         self.secret = bytes(range(32))
         self.refuse: dict[int, str] = {}
+        self.beacon: bytes | None = None
         self.taken: dict[str, dict[int, DeviceStatement]] = defaultdict(dict)
         self.equivocations: list[DeviceStatement] = []
         self.received: list[DeviceStatement] = []
@@ -59,5 +60,5 @@ class FakeNode:
         if newest is None:
             return None
         refused = tuple((c, code) for c, code in sorted(self.refuse.items()) if c <= newest.counter)
-        answer = Receipt(device, newest.boot, newest.counter, newest.sha256, refused)
+        answer = Receipt(device, newest.boot, newest.counter, newest.sha256, refused, self.beacon)
         return encode_receipt(self.key_of(device), answer)

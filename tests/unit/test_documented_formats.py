@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,7 @@ KEY = PrivateKey.from_seed(bytes([1]) * 32)
 def test_every_vector_of_the_document_is_read_by_a_test():
     source = Path(__file__).read_text("utf-8")
     unread = [name for name in VECTORS if f'VECTORS["{name}"]' not in source]
-    assert len(VECTORS) == 19
+    assert len(VECTORS) == 20
     assert unread == []
 
 
@@ -47,6 +48,8 @@ def test_frame_and_the_gap_behind_it():
 def test_receipt():
     opened = receipt.open_receipt(bytes([1]) * 32, bytes.fromhex(VECTORS["receipt"]))
     assert opened == receipt.Receipt(sent_by(), 2, 3, bytes([0x22]) * 32, ((1, "bad-readings"),))
+    newer = receipt.open_receipt(bytes([1]) * 32, bytes.fromhex(VECTORS["receipt-beacon"]))
+    assert newer == replace(opened, beacon=bytes([0x11]) * 32)
 
 
 def test_event_with_its_disclosures():
@@ -122,7 +125,7 @@ def test_state_leaf_and_roots():
     assert [tree.root.hex() for tree in trees] == VECTORS["state-roots"].split()
 
 
-@pytest.mark.parametrize("name", ["frame", "gap", "receipt"])
+@pytest.mark.parametrize("name", ["frame", "gap", "receipt", "receipt-beacon"])
 def test_no_other_byte_is_accepted(name):
     data = bytes.fromhex(VECTORS[name])
     for position in range(len(data)):
@@ -151,7 +154,7 @@ def every_error(root: type[errors.TraceabilityError]) -> list[type[errors.Tracea
 
 
 def open_as(name: str, data: bytes) -> None:
-    if name == "receipt":
+    if name.startswith("receipt"):
         receipt.open_receipt(bytes([1]) * 32, data)
     else:
         frame.parse_statement(data).verify(KEY.public)

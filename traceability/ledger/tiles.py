@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from traceability.errors import LogConflictError, MalformedError, OversizeError
 from traceability.ledger import merkle
+from traceability.ledger.history import history_nodes
 from traceability.ledger.lines import require_range
 
 WIDTH: Final = 256
@@ -177,6 +178,15 @@ class Tiles:
             LogConflictError: a stored tile is shorter than ``second`` needs.
         """
         return self._nodes(merkle.consistency_nodes(first, second), second)
+
+    def history_proof(self, indexes: Collection[int], size: int) -> list[bytes]:
+        """Proof of several leaves and of the trees that ended with them; see ``history.past_roots``.
+
+        Raises:
+            MalformedError: there is no such leaf, or none at all.
+            LogConflictError: a stored tile is shorter than ``size`` needs.
+        """
+        return self._nodes(history_nodes(indexes, size), size)
 
     def _nodes(self, nodes: Sequence[merkle.Node], size: int) -> list[bytes]:
         read = functools.cache(self._read)

@@ -34,6 +34,7 @@ from traceability.ledger.state import stream_hash
 from traceability.operations.admission import MAX_AHEAD_MS as MAX_AHEAD_MS
 from traceability.operations.admission import Admission, Known, decide, load_known
 from traceability.operations.chain import Entry, append
+from traceability.operations.log import newest_beacon
 from traceability.operations.node import Node
 from traceability.operations.receipts import make_receipts, settle
 from traceability.operations.tally import ACCEPTED, REJECTED, UNKNOWN, Counted, count
@@ -215,7 +216,7 @@ class Ingest:
         settled = settle(tx.connection, {device: state.settled for device, state in known.items()})
         answers: list[Answer] = []
         spans = {device: (settled[device], state.since) for device, state in known.items()}
-        for answer in make_receipts(tx.connection, spans):
+        for answer in make_receipts(tx.connection, spans, newest_beacon(tx.connection) if spans else None):
             if answer.device not in self._secrets:
                 self._secrets[answer.device] = receipt_key(self.node.secret, answer.device)
             payload = receipt.encode_receipt(self._secrets[answer.device], answer)

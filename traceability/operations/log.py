@@ -21,6 +21,13 @@ def latest_checkpoint(connection: Connection) -> AnyRow | None:
     return connection.execute(query).one_or_none()
 
 
+def newest_beacon(connection: Connection) -> bytes | None:
+    """SHA-256 of the newest published checkpoint's text; None before the first."""
+    table = models.Checkpoint
+    query = select(table.beacon).where(table.published).order_by(table.size.desc()).limit(1)
+    return connection.execute(query).scalar_one_or_none()
+
+
 def read_tiles(connection: Connection) -> Tiles:
     """The log's tree as the store holds it."""
 

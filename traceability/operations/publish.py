@@ -24,6 +24,7 @@ from sqlalchemy import Connection, insert, select, update
 
 from traceability.errors import ClockError, LogConflictError
 from traceability.ledger import merkle, note
+from traceability.ledger.history import beacon_of
 from traceability.ledger.record import format_time
 from traceability.ledger.state import StateLeaf, parse_state_leaf
 from traceability.ledger.statepages import Page
@@ -143,6 +144,7 @@ def _stage(tx: Transaction, node: Node, latest: AnyRow | None) -> _Staged | None
         "leaf": leaf.text().decode("ascii"),
         "note": signed.decode("utf-8"),
         "published": False,
+        "beacon": beacon_of(checkpoint),
     }
     places = ({"stream": r.stream, "seq": r.seq, "log_index": size + i} for i, r in enumerate(rows))
     update_all(tx, models.Record, places)

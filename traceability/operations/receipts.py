@@ -1,4 +1,4 @@
-"""What devices are told: how far their counters are settled, and which of them were refused."""
+"""What devices are told: how far their counters are settled, which were refused, and the newest beacon."""
 
 from __future__ import annotations
 
@@ -63,13 +63,16 @@ def settle(connection: Connection, settled: Mapping[str, int]) -> dict[str, int]
     return now
 
 
-def make_receipts(connection: Connection, settled: Mapping[str, tuple[int, int]]) -> Iterator[Receipt]:
+def make_receipts(
+    connection: Connection, settled: Mapping[str, tuple[int, int]], beacon: bytes | None = None
+) -> Iterator[Receipt]:
     """A receipt for each device that has a settled counter.
 
     Args:
         settled: the counter up to which everything has its answer, and the first that the device
             may not have been answered for. If more refusals follow than a receipt can name, the
             receipt stops before the first unnamed one.
+        beacon: of the newest published checkpoint, if there is one.
     """
     named: dict[str, tuple[tuple[int, str], ...]] = {}
     ends = []
@@ -81,7 +84,7 @@ def make_receipts(connection: Connection, settled: Mapping[str, tuple[int, int]]
         named[device] = tuple(r for r in refused[device] if r[0] <= last)[-MAX_REFUSED_NAMED:]
         ends.append((device, 0, last))
     for newest in _newest(connection, ends):
-        yield Receipt(newest.device, newest.boot, newest.counter, newest.sha256, named[newest.device])
+        yield Receipt(newest.device, newest.boot, newest.counter, newest.sha256, named[newest.device], beacon)
 
 
 def _refused(

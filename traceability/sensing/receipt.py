@@ -4,11 +4,12 @@ A receipt is a tagged COSE_Mac0 (RFC 9052 section 6.2) under a secret that only 
 node and one device hold. Its payload is the deterministic CBOR map
 
     {1: device, 2: boot, 3: counter, 4: SHA-256 of the device's statement at that
-     counter, 5: [[refused counter, reason code], ...]}
+     counter, 5: [[refused counter, reason code], ...], 6: beacon}
 
 It covers the highest counter up to which every statement, without a hole, is
 durably accepted, refused or quarantined, or declared a gap. Before that there is
-no receipt. An MQTT acknowledgement is none.
+no receipt. An MQTT acknowledgement is none. The beacon, SHA-256 of the newest published
+checkpoint's text, is left out while there is none; older nodes never sent it.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from traceability.errors import OversizeError, StatementError
 from traceability.sensing.frame import U32, U64, read_digest, read_text, read_uint
 from traceability.signing import cbor, cose
 
-_DEVICE, _BOOT, _COUNTER, _SHA256, _REFUSED = 1, 2, 3, 4, 5
+_DEVICE, _BOOT, _COUNTER, _SHA256, _REFUSED, _BEACON = 1, 2, 3, 4, 5, 6
 _FIELDS: Final = frozenset({_DEVICE, _BOOT, _COUNTER, _SHA256, _REFUSED})
 _DEVICE_FORM: Final = re.compile(r"[0-9a-f]{32}")
 _CODE_FORM: Final = re.compile(r"[a-z0-9-]{1,64}")
@@ -34,7 +35,8 @@ class Receipt:
     """Everything of ``device`` up to ``counter`` is settled, if ``sha256`` is its own hash there.
 
     ``refused`` names counters that were not accepted, ascending, each with the
-    code of its reason; the device moves those statements aside and keeps them.
+    code of its reason; the device moves those statements aside and keeps them. ``beacon``
+    is for the device to sign into its next statements, which are not older than it then.
     """
 
     device: str
@@ -42,6 +44,7 @@ class Receipt:
     counter: int
     sha256: bytes
     refused: tuple[tuple[int, str], ...] = ()
+    beacon: bytes | None = None
 
 
 def encode_receipt(secret: bytes, receipt: Receipt) -> bytes:
@@ -58,6 +61,8 @@ def encode_receipt(secret: bytes, receipt: Receipt) -> bytes:
         _SHA256: receipt.sha256,
         _REFUSED: [[counter, code] for counter, code in receipt.refused],
     }
+    if receipt.beacon is not None:
+        fields[_BEACON] = receipt.beacon
     _read_receipt(fields)
     data = cose.mac0(secret, typ=media.RECEIPT, payload=cbor.encode(fields))
     if len(data) > cose.MAX_BYTES:
@@ -79,8 +84,8 @@ def open_receipt(secret: bytes, data: bytes) -> Receipt:
 
 
 def _read_receipt(fields: object) -> Receipt:
-    if not isinstance(fields, Mapping) or set(fields) != _FIELDS:
-        raise StatementError("a receipt is a map of five fields")
+    if not isinstance(fields, Mapping) or set(fields) - {_BEACON} != _FIELDS:
+        raise StatementError("a receipt is a map of five fields, and a beacon")
     counter = read_uint(fields[_COUNTER], U64, "the counter")
     return Receipt(
         device=read_text(fields[_DEVICE], _DEVICE_FORM, "the device"),
@@ -88,6 +93,7 @@ def _read_receipt(fields: object) -> Receipt:
         counter=counter,
         sha256=read_digest(fields[_SHA256], "the statement's hash"),
         refused=_read_refused(fields[_REFUSED], counter),
+        beacon=read_digest(fields[_BEACON], "the beacon") if _BEACON in fields else None,
     )
 
 

@@ -168,7 +168,10 @@ class Stay(Base):
 
 
 class Checkpoint(Base):
-    """A signed tree head with the state leaf that ends its tree; staged before it is published."""
+    """A signed tree head with the state leaf that ends its tree; staged before it is published.
+
+    ``beacon`` is SHA-256 of the note's text, by which a device's frame names it.
+    """
 
     __tablename__ = "checkpoints"
     size: Mapped[int] = mapped_column(primary_key=True)
@@ -176,6 +179,7 @@ class Checkpoint(Base):
     leaf: Mapped[str]
     note: Mapped[str]
     published: Mapped[bool]
+    beacon: Mapped[bytes] = mapped_column(LargeBinary(32), index=True)
 
 
 class Cosignature(Base):

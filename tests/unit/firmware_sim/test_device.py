@@ -21,6 +21,7 @@ from traceability.sensing.senml import Reading
 STREAM = asset_uri("9520002TRUCKA")
 START_MS = 1_764_000_000_000
 WINDOW = 4
+FIRST, SECOND = b"\x11" * 32, b"\x22" * 32
 
 
 def pack(number: int) -> Pack:
@@ -121,6 +122,62 @@ def test_forged_receipt_is_counted_and_changes_nothing(make_device, node):
     assert device.counts[Verdict.FORGED] == len(genuine) + 2
     assert waiting(device) == [0, 1]
     assert not device.cloned
+
+
+def beacons(device: Device) -> list[bytes | None]:
+    return [parse_statement(kept.body).beacon for kept in device.flash.next_to_send(100)]
+
+
+def test_the_newest_beacon_stands_in_every_following_frame_even_after_a_restart(make_device, node):
+    device = make_device(measured=2)
+    node.beacon = FIRST
+    first = node.take(device.due(0)[0])
+    assert device.receive(first, 1) is Verdict.SETTLED
+    device.measure([pack(2), pack(3)])
+    assert beacons(device) == [None, FIRST, FIRST]
+    device.flash.close()
+    again = make_device()
+    again.measure([pack(4)])
+    assert beacons(again)[-1] == FIRST
+    node.beacon = SECOND
+    assert again.receive(node.take(again.due(0)[0]), 1) is Verdict.SETTLED
+    again.measure([pack(5)])
+    assert beacons(again)[-1] == SECOND
+
+
+def test_only_a_receipt_that_settles_something_brings_a_beacon(make_device, node):
+    device = make_device(measured=2)
+    node.beacon = FIRST
+    older, newer = (node.take(body) for body in device.due(0))
+    assert device.receive(newer, 1) is Verdict.SETTLED
+    key = device.enrolment.receipt_key
+    changed = replace(open_receipt(key, older), beacon=SECOND)
+    assert device.receive(encode_receipt(key, changed), 1) is Verdict.STALE
+    assert device.receive(encode_receipt(bytes(32), changed), 1) is Verdict.FORGED
+    clones = replace(open_receipt(key, newer), beacon=SECOND, sha256=bytes(32))
+    assert device.receive(encode_receipt(key, clones), 1) is Verdict.CLONE
+    device.measure([pack(2)])
+    assert beacons(device) == [FIRST]
+
+
+def test_what_is_made_up_for_names_no_beacon_that_came_later(make_device, node):
+    device = make_device(measured=1)
+    node.beacon = FIRST
+    heard_ms = pack(2).to_ms
+    assert device.receive(node.take(device.due(0)[0]), 1, heard_ms) is Verdict.SETTLED
+    device.measure([pack(1), pack(2)])
+    assert beacons(device) == [None, FIRST]
+
+
+def test_a_receipt_of_an_older_node_leaves_the_beacon(make_device, node):
+    device = make_device(measured=2)
+    first, second = device.due(0)
+    node.beacon = FIRST
+    assert device.receive(node.take(first), 1) is Verdict.SETTLED
+    node.beacon = None
+    assert device.receive(node.take(second), 1) is Verdict.SETTLED
+    device.measure([pack(2)])
+    assert beacons(device) == [FIRST]
 
 
 def test_repeated_and_older_receipts_are_stale(make_device, node):

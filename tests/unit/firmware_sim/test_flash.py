@@ -53,12 +53,13 @@ def test_new_flash_has_a_random_key_that_only_its_user_can_read(tmp_path):
 def test_everything_is_there_again_after_a_restart(flash):
     flash.start(1000)
     flash.append(BODIES[:5], measured_ms=9000)
-    flash.settle(1, digest(BODIES[1]), [(0, "clock-ahead")])
+    flash.settle(1, digest(BODIES[1]), [(0, "clock-ahead")], b"\x11" * 32, 9001)
     flash.report_clone()
     again = reopened(flash)
     try:
         assert again.memory == flash.memory
-        assert again.memory == Memory(5, 1, digest(BODIES[4]), 1000, 9000, 1, digest(BODIES[1]), True)
+        told = (1, digest(BODIES[1]), True, b"\x11" * 32, 9001)
+        assert again.memory == Memory(5, 1, digest(BODIES[4]), 1000, 9000, *told)
         assert counters(again) == [2, 3, 4]
         assert again.aside() == [(0, "clock-ahead", BODIES[0])]
         assert again.key == flash.key

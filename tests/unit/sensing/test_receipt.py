@@ -43,6 +43,7 @@ def receipts(draw: st.DrawFn) -> Receipt:
         counter=counter,
         sha256=draw(st.binary(min_size=32, max_size=32)),
         refused=tuple((number, draw(codes)) for number in refused),
+        beacon=draw(st.none() | st.binary(min_size=32, max_size=32)),
     )
 
 
@@ -82,7 +83,7 @@ def test_a_configuration_is_not_a_receipt() -> None:
 
 
 @pytest.mark.parametrize(
-    "fields", [7, [DEVICE, 2, 3], {}, FIELDS | {6: 0}, {1: DEVICE, 2: 2, 3: 3, 4: bytes(32)}]
+    "fields", [7, [DEVICE, 2, 3], {}, FIELDS | {7: 0}, {1: DEVICE, 2: 2, 3: 3, 4: bytes(32)}]
 )
 def test_a_receipt_has_five_fields(fields: object) -> None:
     assert open_receipt(SECRET, sealed(FIELDS)) == RECEIPT
@@ -103,6 +104,8 @@ def test_a_receipt_has_five_fields(fields: object) -> None:
         ({3: True}, "the counter"),
         ({4: bytes(31)}, "hash"),
         ({4: "2" * 32}, "hash"),
+        ({6: bytes(31)}, "the beacon"),
+        ({6: None}, "the beacon"),
         ({5: {}}, "an array"),
         ({5: [7]}, "counter, code"),
         ({5: [[1]]}, "counter, code"),

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import func, select
 
 from traceability.ledger import merkle, note
+from traceability.ledger.history import beacon_of
 from traceability.ledger.state import StateTree, parse_state_leaf
 from traceability.ledger.tiles import WIDTH
 from traceability.operations.audit.report import Run
@@ -148,6 +149,7 @@ def _audit_checkpoint(run: Run, tree: _Tree, state: StateTree, row: AnyRow, wher
         run.same("checkpoint", where, "origin", run.node.origin, checkpoint.origin)
         run.same("checkpoint", where, "signed size", row.size, checkpoint.size)
         run.same("checkpoint", where, "signed root", tree.root(), checkpoint.root)
+        run.same("checkpoint", where, "beacon", beacon_of(checkpoint), row.beacon)
 
 
 def _audit_pages(run: Run, state: StateTree) -> None:
