@@ -229,7 +229,7 @@ class Flash:
         if row is None:
             return Memory()
         beacon, heard_ms = self._db.execute("SELECT sha256, heard_ms FROM beacon").fetchone() or (None, 0)
-        return Memory(*row[1:8], bool(row[8]), beacon, heard_ms)
+        return replace(Memory(*row[1:]), cloned=bool(row[8]), beacon=beacon, heard_ms=heard_ms)
 
     def _set(self, **changes: object) -> None:
         """Change numbers of the memory, in the transaction that is open."""

@@ -17,6 +17,7 @@
     │   ├── SignatureMismatchError
     │   ├── ProofMismatchError
     │   ├── ChainMismatchError
+    │   ├── TimeMismatchError     times of one log that contradict one another
     │   ├── LeafMismatchError     a leaf of a log that breaks the rules of records or states
     │   ├── SubjectMismatchError  a genuine statement shown on a stream it does not speak about
     │   ├── LabelMismatchError    a chain that is not the one of a label's trace code
@@ -190,6 +191,10 @@ class ProofMismatchError(TamperError):
 
 class ChainMismatchError(TamperError):
     code = "bad-chain"
+
+
+class TimeMismatchError(TamperError):
+    code = "bad-time"
 
 
 class LeafMismatchError(TamperError):

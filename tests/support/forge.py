@@ -2,6 +2,7 @@
 
 What it cannot forge are other people's signatures; what it must not get away with is in
 ``tests/attacks``. A forged log has one leaf, the state leaf: a verifier of one bundle sees no more.
+Or it goes on from the beginning of a real one, so that the checkpoints which beacons name stay provable.
 """
 
 from __future__ import annotations
@@ -13,11 +14,13 @@ from dataclasses import replace
 from traceability import media
 from traceability.ledger import note
 from traceability.ledger.record import GENESIS
-from traceability.ledger.state import Presence, StateLeaf, StateTree, stream_hash
+from traceability.ledger.state import Presence, StateLeaf, StateTree, parse_state_leaf, stream_hash
 from traceability.ledger.stay import StayClose, StayOpen, parse_stay_amend, parse_stay_close, parse_stay_open
+from traceability.ledger.tiles import ReadTile, Tiles
 from traceability.operations.node import Node
 from traceability.signing.keys import PrivateKey
 from traceability.verification.bundle import Bundle, Link, Place, Stretch, encode_bundle
+from traceability.verification.timeline import Timeline
 
 PARSERS: dict[str, Callable[[bytes], StayOpen | StayClose]] = {
     media.STAY_OPEN: parse_stay_open,
@@ -85,11 +88,13 @@ def sign(
     key: PrivateKey | None = None,
     time_ms: int | None = None,
     follow: bool = True,
+    log: tuple[ReadTile, int] = (lambda level, number: b"", 0),
 ) -> bytes:
     """Everything that the node itself signs or computes, made anew around the streams of a bundle.
 
     Heads in stay texts follow the asset's stretches as they are now, unless ``follow`` is
-    false. Streams that had a place in the state get one again.
+    false. Streams that had a place in the state get one again. Of times the checkpoints are proven
+    that are in the beginning of ``log``, so many leaves of which stand before the new state leaf.
     """
     bundle = _heads(bundle) if follow else bundle
     heads = {}
@@ -105,12 +110,30 @@ def sign(
         for s in bundle.streams
     )
     newest = max((item.time_ms for s in bundle.streams for item in s.links), default=0)
-    leaf = StateLeaf(0, tree.streams, tree.root, newest + 1 if time_ms is None else time_ms)
-    text = note.Checkpoint(node.origin, 1, leaf.hash).text()
+    read, size = log
+    leaf = StateLeaf(size, tree.streams, tree.root, newest + 1 if time_ms is None else time_ms)
+    changed, root = Tiles(read).append(size, [leaf.hash])
+    grown = Tiles(lambda level, number: changed.get((level, number)) or read(level, number))
+    text = note.Checkpoint(node.origin, size + 1, root).text()
     signed = note.Note(text, (note.sign_note(text, node.origin, key or node.log_key),)).encode()
     return encode_bundle(
-        replace(bundle, streams=streams, checkpoint=signed, state_leaf=leaf.text(), state_proof=())
+        replace(
+            bundle,
+            streams=streams,
+            checkpoint=signed,
+            state_leaf=leaf.text(),
+            state_proof=tuple(grown.inclusion_proof(size, size + 1)),
+            times=_times(bundle.times, grown, size),
+        )
     )
+
+
+def _times(times: Timeline | None, log: Tiles, size: int) -> Timeline | None:
+    ends = {parse_state_leaf(text).index: text for text in times.leaves} if times else {}
+    ends = {index: text for index, text in ends.items() if index < size}
+    if not ends:
+        return None
+    return Timeline(tuple(ends.values()), (), tuple(log.history_proof(ends, size + 1)))
 
 
 def _place(tree: StateTree, name: bytes) -> Place:

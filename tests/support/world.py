@@ -35,6 +35,7 @@ from traceability.operations.export import export_bundle
 from traceability.operations.heartbeat import beat
 from traceability.operations.ingest import Ingest, Ingested, Message
 from traceability.operations.keyring import revoke_key, rotate_party_key
+from traceability.operations.log import newest_beacon
 from traceability.operations.node import Node, init_node
 from traceability.operations.publish import Published, publish
 from traceability.operations.record import make_event, record_event
@@ -175,6 +176,11 @@ class World:
         """Send statements on a device's own topic."""
         return self.ingesting.ingest([Message(probe.topic, body) for body in bodies])
 
+    def beacon(self) -> bytes | None:
+        """What the newest published checkpoint is named by, as the next receipt would tell."""
+        with self.store.reading() as connection:
+            return newest_beacon(connection)
+
     def publish(self) -> Published | None:
         self.wait(ms=1000)
         return publish(self.store, self.node)
@@ -241,7 +247,7 @@ def tell_story(world: World) -> Story:
     world.event("store", farm, batch, second, asset=room)
     for value in (3.0, 3.5, 4.0):
         world.wait(minutes=10)
-        world.measure(other, value, value)
+        world.measure(other, value, value, beacon=world.beacon())
     _misbehave(world, probe, other)
     world.remove(carrier, probe)
     beat(world.store, "gateway", {"error": None})
@@ -261,7 +267,7 @@ def _drive(world: World, carrier: str, probe: Probe, batch: str, truck: str) -> 
     world.event("load", carrier, batch, asset=truck)
     for value in (4.0, 6.5, 4.5):
         world.wait(minutes=10)
-        world.measure(probe, value)
+        world.measure(probe, value, beacon=world.beacon())
     world.wait(minutes=10)
     late = world.frame(probe, 5.5)
     probe.counter += 2

@@ -14,6 +14,7 @@ from tests.verifier.lies_of_depositors import lies_of_depositors
 from tests.verifier.lies_of_devices import lies_of_devices
 from tests.verifier.lies_of_nodes import lies_of_nodes
 from tests.verifier.lies_of_parties import lies_of_parties
+from tests.verifier.lies_of_times import lies_of_times
 from tests.verifier.stories import Told
 from traceability.ledger import note
 from traceability.ledger.tracecode import trace_code
@@ -133,7 +134,7 @@ def _other_texts(data: bytes) -> Iterator[bytes]:
 
 def lies(told: Told) -> Iterator[Case]:
     """What a node signs that lies, and what parties and devices sign that want to be misunderstood."""
-    for make in (lies_of_nodes, lies_of_parties, lies_of_depositors, lies_of_devices):
+    for make in (lies_of_nodes, lies_of_parties, lies_of_depositors, lies_of_devices, lies_of_times):
         for name, bundle in make(told):
             yield Case(name, bundle, own_policy(told))
 

@@ -84,9 +84,10 @@ def _packed(world: World, farm: str, *, removed: bool) -> tuple[str, Probe]:
     world.install(farm, logger, batch)
     for value in (3.0, 6.0, 4.0):
         world.wait(minutes=10)
-        body = world.frame(logger, value)
+        body = world.frame(logger, value, beacon=world.beacon())
         if value != 6.0:
             world.take(logger, body)
+        world.publish()
     if removed:
         world.remove(farm, logger)
     return batch, logger

@@ -19,6 +19,7 @@ from traceability.operations.keptstate import kept_state
 from traceability.operations.log import latest_checkpoint, read_tiles
 from traceability.operations.node import Node
 from traceability.operations.policies import released_all
+from traceability.operations.timeline import prove_times
 from traceability.sensing.frame import parse_statement
 from traceability.signing import sdjwt
 from traceability.signing.disclosure import EVENT_CLAIM, Audience
@@ -74,10 +75,13 @@ class _Exporter:
         self.tree = kept_state(connection, latest)
         self.disclosures: dict[bytes, tuple[str, ...]] = {}
         self.kids: set[bytes] = set()
+        self.beacons: set[bytes] = set()
+        self.places: list[list[tuple[int, int]]] = []
 
     def bundle(self) -> Bundle:
         subject = self._stretch(self.batch, 0, None)
         assets = self._assets(subject)
+        times = prove_times(self.connection, self.beacons, self.places, self.latest.size)
         keys = self._key_streams()
         tiles = read_tiles(self.connection)
         return Bundle(
@@ -88,6 +92,7 @@ class _Exporter:
             state_proof=tuple(tiles.inclusion_proof(self.latest.size - 1, self.latest.size)),
             streams=(subject, *assets, *keys),
             disclosures=self.disclosures,
+            times=times,
         )
 
     def _assets(self, subject: Stretch) -> list[Stretch]:
@@ -116,6 +121,7 @@ class _Exporter:
         self._disclose([row for row in rows if row.media_type == media.EVENT])
         self._disclose_notices([row for row in rows if row.media_type == media.NOTICE])
         links = tuple(self._link(row) for row in rows)
+        self.places.append([(row.seq, row.log_index) for row in rows])
         before = select(record.hash).where(record.stream == name, record.seq == first - 1)
         prev = self.connection.execute(before).scalar_one_or_none() or GENESIS
         return Stretch(uri, first, prev, links, self._place(name) if end is None else None)
@@ -148,7 +154,9 @@ class _Exporter:
 
     def _link(self, row: AnyRow) -> Link:
         if row.media_type in media.DEVICE_STATEMENTS:
-            self.kids.add(parse_statement(row.body).kid)
+            said = parse_statement(row.body)
+            self.kids.add(said.kid)
+            self.beacons.update(() if said.beacon is None else (said.beacon,))
         return Link(row.time_ms, row.media_type, row.salt, row.statement, row.body)
 
     def _key_streams(self) -> list[Stretch]:

@@ -8,6 +8,7 @@
     streams          stretches of streams: the batch whole, the asset's part of each stay,
                      and the whole key stream of every signer
     disclosures      by SHA-256 of the statement, in hexadecimal; ascending by their own digests
+    times            which checkpoints the devices' beacons name; left out where they name none
 
 Of a record only what does not follow is written: time, type, salt, and the statement or, where
 it is withheld, its SHA-256. Number, previous hash and commitment are computed, so a changed
@@ -27,15 +28,16 @@ from marshmallow import RAISE, Schema, ValidationError, fields, validate
 from traceability import media
 from traceability.errors import BundleError, MalformedError, OversizeError
 from traceability.ledger import lines
-from traceability.ledger.record import SALT_SIZE, Record, commit, format_time, parse_time
+from traceability.ledger.record import SALT_SIZE, Record, commit, format_time
 from traceability.ledger.state import Presence
 from traceability.signing import sdjwt
 from traceability.signing.disclosure import Audience
 from traceability.signing.strictjson import json_decode, json_encode
+from traceability.verification.fields import Base64, Time, count, hashes
+from traceability.verification.timeline import Timeline, TimelineSchema, encode_timeline, read_timeline
 
 VERSION: Final = 1
 MAX_BYTES: Final = 64 * 1024 * 1024
-MAX_PROOF: Final = 63
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,69 +97,35 @@ class Bundle:
     state_proof: tuple[bytes, ...]
     streams: tuple[Stretch, ...]
     disclosures: Mapping[bytes, tuple[str, ...]]
-
-
-class _Base64(fields.Field[bytes]):
-    """Bytes in padded standard base64, of a fixed size if one is given."""
-
-    def __init__(self, size: int | None = None, **options: Any) -> None:
-        super().__init__(**options)
-        self.size = size
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> bytes:
-        if not isinstance(value, str):
-            raise ValidationError("base64 text is needed")
-        try:
-            decoded = lines.decode_base64(value)
-        except MalformedError as error:
-            raise ValidationError(str(error)) from error
-        if self.size is not None and len(decoded) != self.size:
-            raise ValidationError(f"{self.size} bytes are needed")
-        return decoded
-
-
-class _Time(fields.Field[int]):
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> int:
-        try:
-            return parse_time(str(value))
-        except MalformedError as error:
-            raise ValidationError(str(error)) from error
-
-
-def _count(**options: Any) -> fields.Integer:
-    return fields.Integer(required=True, strict=True, validate=validate.Range(0, 2**53), **options)
-
-
-def _hashes() -> fields.List[bytes]:
-    return fields.List(_Base64(32), required=True, validate=validate.Length(max=MAX_PROOF))
+    times: Timeline | None = None
 
 
 class _Link(Schema):
-    time = _Time(required=True)
+    time = Time(required=True)
     type = fields.String(required=True, validate=validate.OneOf(sorted(media.RECORDED)))
-    salt = _Base64(SALT_SIZE, required=True)
-    statement = _Base64()
-    sha256 = _Base64(32)
+    salt = Base64(SALT_SIZE, required=True)
+    statement = Base64()
+    sha256 = Base64(32)
 
 
 class _Place(Schema):
-    index = _count()
-    bucket_size = _count()
-    bucket_proof = _hashes()
-    top_proof = _hashes()
+    index = count()
+    bucket_size = count()
+    bucket_proof = hashes()
+    top_proof = hashes()
 
 
 class _Stretch(Schema):
     uri = fields.String(required=True)
-    first = _count()
-    prev = _Base64(32, required=True)
+    first = count()
+    prev = Base64(32, required=True)
     records = fields.List(fields.Nested(_Link), required=True)
     place = fields.Nested(_Place, required=True, allow_none=True)
 
 
 class _State(Schema):
     leaf = fields.String(required=True)
-    proof = _hashes()
+    proof = hashes()
 
 
 class _Bundle(Schema):
@@ -176,6 +144,7 @@ class _Bundle(Schema):
         fields.List(fields.String()),
         required=True,
     )
+    times = fields.Nested(TimelineSchema)
 
 
 def parse_bundle(data: bytes) -> Bundle:
@@ -205,11 +174,13 @@ def parse_bundle(data: bytes) -> Bundle:
         state_proof=tuple(loaded["state"]["proof"]),
         streams=tuple(_stretch(s) for s in loaded["streams"]),
         disclosures={bytes.fromhex(h): tuple(texts) for h, texts in loaded["disclosures"].items()},
+        times=read_timeline(loaded["times"]) if "times" in loaded else None,
     )
 
 
 def encode_bundle(bundle: Bundle) -> bytes:
     """The one text of a bundle."""
+    times = {} if bundle.times is None else {"times": encode_timeline(bundle.times)}
     return json_encode(
         {
             "type": media.BUNDLE,
@@ -224,6 +195,7 @@ def encode_bundle(bundle: Bundle) -> bytes:
             "streams": [_encode_stretch(s) for s in bundle.streams],
             "disclosures": {sha256.hex(): list(texts) for sha256, texts in bundle.disclosures.items()},
         }
+        | times
     )
 
 

@@ -13,6 +13,7 @@ from traceability.supply.epcis.events import begins
 from traceability.supply.notice import Notice
 from traceability.supply.recall import Recall
 from traceability.verification.stays import Curve
+from traceability.verification.times import Bracket
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,8 @@ class StayView:
 
 @dataclass(frozen=True, slots=True)
 class RecordView:
-    """One record of the bundle: where it stands and whether its statement is shown or withheld."""
+    """One record of the bundle: where it stands, whether its statement is shown or withheld, and
+    between which times that was signed."""
 
     stream: str
     seq: int
@@ -97,6 +99,7 @@ class RecordView:
     media_type: str
     hash: bytes
     shown: bool
+    bracket: Bracket
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ from traceability.ledger.state import StateLeaf, parse_state_leaf, stream_hash, 
 from traceability.ledger.tracecode import TraceCode
 from traceability.verification.answers import NOT_PROVEN, PARTS, Part, Status, failed
 from traceability.verification.beginning import beginning, limits_before
+from traceability.verification.brackets import check_times
 from traceability.verification.bundle import Bundle, Stretch, parse_bundle
 from traceability.verification.documents import Named, document_json, document_words, find_file
 from traceability.verification.freshness import Freshness, FreshnessCode, check_checkpoint
@@ -40,6 +41,7 @@ from traceability.verification.saying import who_signed
 from traceability.verification.signers import Signers, display_names, read_signers
 from traceability.verification.standing import Standing, standing_of
 from traceability.verification.statements import Checked, check_statements
+from traceability.verification.times import Times, sum_up
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,13 @@ class Verdict:
         return 1 if Status.FAILS in statuses else 2 if Status.UNKNOWN in statuses else 0
 
     @property
+    def times(self) -> Times | None:
+        """When the frames were signed; None without frames, or if nobody vouches for the log."""
+        if self.journey is None or self.parts[0].status is not Status.HOLDS:
+            return None
+        return sum_up([r.bracket for r in self.journey.records if r.media_type == media.FRAME])
+
+    @property
     def standing(self) -> Standing:
         """Whether the batch is recalled; a chain that is not the label's says nothing good of its goods."""
         signed = next(part for part in self.parts if part.name == PARTS[0])
@@ -74,6 +83,8 @@ class Verdict:
     def lines(self) -> list[str]:
         """The verdict for people: a line an answer, and what they come to."""
         answers = [(p.name, "" if p.name == PARTS[-1] else p.status.value, p.text) for p in self.parts]
+        if self.times is not None:
+            answers.insert(-1, ("times", self.times.known, self.times.text))
         names = self.journey.names if self.journey else {}
         if self.label is not None:
             answers.append(("label", self.label.status.value, self.label.text))
@@ -91,7 +102,12 @@ class Verdict:
         """The verdict for programs, record by record."""
         records = self.journey.records if self.journey else ()
         documents = self.journey.documents if self.journey else ()
-        asked = {"freshness": self.freshness, "label": self.label, "file": self.file}
+        asked = {
+            "freshness": self.freshness,
+            "label": self.label,
+            "file": self.file,
+            "times": self.times,
+        }
         return {
             "parts": {p.name: {"status": p.status.value, "text": p.text} for p in self.parts},
             "recall": self.standing.to_json(),
@@ -105,6 +121,7 @@ class Verdict:
                     "type": r.media_type,
                     "hash": r.hash.hex(),
                     "statement": "shown" if r.shown else "withheld",
+                    "signed": r.bracket.to_json(),
                 }
                 for r in records
             ],
@@ -170,8 +187,10 @@ class _Run:
         opened = [
             check_statements(s, records[id(s)], bundle.disclosures, self.signers) for s in (batch, *assets)
         ]
+        self.part = "fresh"
+        views = check_times(bundle.times, checkpoint, leaf, opened)
         self.part = "complete"
-        journey = _journey(opened[0], opened[1:], bundle, leaf, self.signers)
+        journey = _journey(opened[0], opened[1:], bundle, leaf, self.signers, views)
         self._nothing_superfluous(bundle)
         return journey
 
@@ -252,7 +271,12 @@ def _chain(stretch: Stretch, leaf: StateLeaf) -> list[Record]:
 
 
 def _journey(
-    batch: Checked, assets: Sequence[Checked], bundle: Bundle, leaf: StateLeaf, signers: Signers
+    batch: Checked,
+    assets: Sequence[Checked],
+    bundle: Bundle,
+    leaf: StateLeaf,
+    signers: Signers,
+    views: tuple[RecordView, ...],
 ) -> Journey:
     happenings = tuple(c for c in batch.contents if isinstance(c, Happening))
     created = beginning(batch, len(batch.records))
@@ -265,17 +289,9 @@ def _journey(
         limits=limits,
         happenings=happenings,
         stays=stays + packed,
-        records=tuple(_views(batch)) + tuple(v for a in assets for v in _views(a)),
+        records=views,
         names=display_names(signers),
         size=leaf.index + 1,
         as_of_ms=leaf.time_ms,
         documents=tuple(c for each in (batch, *assets) for c in each.contents if isinstance(c, Document)),
     )
-
-
-def _views(checked: Checked) -> list[RecordView]:
-    pairs = zip(checked.records, checked.stretch.links, strict=True)
-    return [
-        RecordView(r.stream, r.seq, r.time_ms, r.media_type, r.hash, link.statement is not None)
-        for r, link in pairs
-    ]

@@ -99,6 +99,11 @@ export class ChainMismatchError extends TamperError {
   static code = "bad-chain";
 }
 
+/** Times of one log that contradict one another. */
+export class TimeMismatchError extends TamperError {
+  static code = "bad-time";
+}
+
 /** A genuine statement shown on a stream it does not speak about. */
 export class SubjectMismatchError extends TamperError {
   static code = "wrong-subject";

@@ -14,6 +14,8 @@ import { MAX_DEPTH, jsonDecodeCanonical } from "../signing/strictjson.js";
 export const VERSION = 1;
 export const MAX_BYTES = 64 * 1024 * 1024;
 export const MAX_PROOF = 63;
+/** So many checkpoints a bundle proves at most. */
+export const MAX_LEAVES = 64;
 const AUDIENCES = new Set(["public", "partner", "regulator"]);
 const DIGEST = /^[0-9a-f]{64}$/;
 
@@ -78,6 +80,7 @@ function readBundle(data) {
     stateProof: bundle.state.proof,
     streams: Object.freeze(bundle.streams.map(stretch)),
     disclosures,
+    times: bundle.times && timeline(bundle.times),
   });
 }
 
@@ -106,6 +109,7 @@ const readers = {
   state: objectOf({ leaf: text, proof: hashes }),
   streams: listOf(objectOf(stretchReaders)),
   disclosures: disclosuresOf,
+  times: optional(objectOf({ leaves: listOf(text, MAX_LEAVES), anchors: listOf(anchor), proof: listOf(base64(32)) })),
 };
 
 /** An object with exactly the members of a table, each read by its row. */
@@ -161,6 +165,19 @@ function base64(size = null) {
     if (size !== null && decoded.length !== size) throw new BundleError(`${where}: ${size} bytes are needed`);
     return decoded;
   };
+}
+
+function anchor(value, where) {
+  const places = listOf(count)(value, where);
+  if (places.length !== 3) throw new BundleError(`${where}: three numbers are needed`);
+  const [stream, seq, index] = places;
+  return Object.freeze({ stream, seq, index });
+}
+
+/** The checkpoints that beacons name, and where records stand to them; nothing in it is verified yet. */
+function timeline({ leaves, anchors, proof }) {
+  if (!leaves.length) throw new BundleError("times: a state leaf is needed");
+  return Object.freeze({ leaves: leaves.map(encodeUtf8), anchors, proof });
 }
 
 function disclosuresOf(value, where) {

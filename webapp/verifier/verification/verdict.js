@@ -19,6 +19,7 @@ import * as media from "../media.js";
 import { equalBytes, toHex } from "../octets.js";
 import { NOT_PROVEN, PARTS, Status, failed, holds, unknown } from "./answers.js";
 import { beginning, limitsBefore } from "./beginning.js";
+import { checkTimes } from "./brackets.js";
 import { parseBundle } from "./bundle.js";
 import { documentJson, documentWords } from "./documents.js";
 import { FreshnessCode, checkCheckpoint } from "./freshness.js";
@@ -29,6 +30,7 @@ import { whoSigned } from "./saying.js";
 import { Signers, displayNames, readSigners } from "./signers.js";
 import { standingOf } from "./standing.js";
 import { checkStatements } from "./statements.js";
+import { sumUp } from "./times.js";
 
 /**
  * The five answers; `journey` is there when none failed, `freshness` if there is a quorum, `label` if a label's
@@ -49,6 +51,13 @@ export class Verdict {
     return statuses.has(Status.UNKNOWN) ? 2 : 0;
   }
 
+  /** When the frames were signed; null without frames, or if nobody vouches for the log. */
+  get times() {
+    if (this.journey === null || this.parts[0].status !== Status.HOLDS) return null;
+    const frames = this.journey.records.filter(({ mediaType }) => mediaType === media.FRAME);
+    return sumUp(frames.map(({ bracket }) => bracket));
+  }
+
   /** Whether the batch is recalled; a chain that is not the label's says nothing good of its goods. */
   get standing() {
     const signed = this.parts.find(({ name }) => name === PARTS[0]);
@@ -59,6 +68,7 @@ export class Verdict {
   /** The verdict for people: a line an answer, and what they come to. */
   lines() {
     const answers = this.parts.map(({ name, status, text }) => [name, name === PARTS.at(-1) ? "" : status, text]);
+    if (this.times !== null) answers.splice(-1, 0, ["times", this.times.known, this.times.text]);
     if (this.label !== null) answers.push(["label", this.label.status, this.label.text]);
     const documents = this.journey?.documents ?? [], names = this.journey?.names ?? new Map();
     answers.push(...documents.map((document) => ["document", "named", documentWords(document, names)]));
@@ -69,7 +79,7 @@ export class Verdict {
 
   /** The verdict for programs, record by record. */
   toJson() {
-    const asked = Object.entries({ freshness: this.freshness, label: this.label });
+    const asked = Object.entries({ freshness: this.freshness, label: this.label, times: this.times });
     return {
       parts: Object.fromEntries(this.parts.map(({ name, status, text }) => [name, { status, text }])),
       recall: this.standing.toJson(),
@@ -82,6 +92,7 @@ export class Verdict {
         type: record.mediaType,
         hash: toHex(record.hash),
         statement: record.shown ? "shown" : "withheld",
+        signed: record.bracket.toJson(),
       })),
       documents: (this.journey?.documents ?? []).map(documentJson),
       exit_code: this.exitCode,
@@ -120,14 +131,16 @@ class Run {
     const checkpoint = note.parseCheckpoint(note.parseNote(bundle.checkpoint).text);
     const leaf = stateOf(bundle, checkpoint);
     const [batch, keys, assets] = sort(bundle);
-    const records = new Map(bundle.streams.map((stretch) => [stretch, chain(stretch, leaf)]));
+    const chained = new Map(bundle.streams.map((stretch) => [stretch, chain(stretch, leaf)]));
     this.part = "signed";
     if (this.policy !== null) this.#requirePinned(bundle, checkpoint);
     this.signers = readSigners(keys, this.policy);
     this.part = "unchanged";
-    const opened = yield* this.#open([batch, ...assets], records, bundle.disclosures);
+    const opened = yield* this.#open([batch, ...assets], chained, bundle.disclosures);
+    this.part = "fresh";
+    const records = checkTimes(bundle.times, checkpoint, leaf, opened);
     this.part = "complete";
-    const journey = journeyOf(opened[0], opened.slice(1), bundle, leaf, this.signers);
+    const journey = journeyOf(opened[0], opened.slice(1), bundle, leaf, this.signers, records);
     nothingSuperfluous(bundle, this.signers);
     return journey;
   }
@@ -222,7 +235,7 @@ function chain(stretch, leaf) {
   return records;
 }
 
-function journeyOf(batch, assets, bundle, leaf, signers) {
+function journeyOf(batch, assets, bundle, leaf, signers, records) {
   const created = beginning(batch, batch.records.length);
   const limits = limitsBefore(batch, batch.contents.length);
   const stays = checkStays(batch, assets, leaf.timeMs);
@@ -233,18 +246,12 @@ function journeyOf(batch, assets, bundle, leaf, signers) {
     limits,
     happenings: batch.contents.filter((content) => content instanceof Happening),
     stays: [...stays, ...packed],
-    records: [batch, ...assets].flatMap(views),
+    records,
     names: displayNames(signers),
     size: leaf.index + 1n,
     asOfMs: leaf.timeMs,
     documents: [batch, ...assets].flatMap(({ contents }) => contents.filter((content) => content instanceof Document)),
   });
-}
-
-function views({ records, stretch }) {
-  return records.map(({ stream, seq, timeMs, mediaType, hash }, i) =>
-    Object.freeze({ stream, seq: Number(seq), recordedMs: timeMs, mediaType, hash, shown: stretch.links[i].statement !== null }),
-  );
 }
 
 function nothingSuperfluous(bundle, signers) {
