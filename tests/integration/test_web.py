@@ -241,8 +241,9 @@ def test_a_sensor_packed_with_the_goods_is_on_the_page(tmp_path):
         assert "Sensor packed with the goods" in text
         assert "0 % of the monitored time" not in text
         assert "Signed messages of sensors: 1; sensors: 1" in text
+        assert "All of the sensors’ messages were signed before" in text
         world.wait(minutes=10)
-        world.measure(probe, 9.0)
+        world.measure(probe, 9.0, beacon=world.beacon())
         world.wait(minutes=600)
         world.remove(farm, probe)
         world.event("sell", farm, batch)
@@ -251,6 +252,12 @@ def test_a_sensor_packed_with_the_goods_is_on_the_page(tmp_path):
         assert "Measured between 3.7 °C and 9.0 °C." in text
         assert "Once outside its limits" in text
         assert "the longest gap 10 h 0 min" in text
+        assert "Of 2 messages of sensors, 1 were signed after 1 Jan 2026, 00:05 and before" in text
+        assert "known to within 10 h 11 min. Of the others only the end is known." in text
+        assert (
+            "2 条消息中，有 1 条是在 2026年1月1日 00:05 之后"
+            in Page(get(app.test_client(), PATH, "zh").text).text
+        )
     world.store.close()
 
 

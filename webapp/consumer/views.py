@@ -25,7 +25,7 @@ from traceability.operations.recallstatus import answers_of
 from traceability.store import models
 from traceability.verification.journey import Journey
 from traceability.verification.label import code_of
-from webapp.consumer import chart, cold, recalls, story
+from webapp.consumer import chart, cold, recalls, story, times
 from webapp.consumer.documents import papers
 from webapp.consumer.ingredients import Made, gather
 from webapp.consumer.journeys import Checked, Journeys
@@ -192,6 +192,7 @@ def _shown(journey: Journey, made: Made, label: Answer) -> dict[str, Any]:
         "papers": papers(journey, current_app.extensions["node"]),
         "frames": frames,
         "sensors": sensors,
+        "times": times.sentences(journey, offset),
         "log_name": current_app.extensions["node"].origin,
         "file_name": _file_name(Batch(*parse_stream(journey.batch).values)),
     }
