@@ -10,7 +10,7 @@ import pytest
 
 from tests.support import forge
 from tests.support.forgery import refused
-from tests.support.reallog import beginning, sizes
+from tests.support.reallog import sizes, tiles_of
 from tests.support.world import Probe, World, make_world
 from traceability.errors import TimeMismatchError
 from traceability.ledger.history import beacon_of
@@ -153,7 +153,7 @@ def test_a_node_cannot_say_that_a_frame_was_there_before_the_checkpoint_it_names
     for earlier_ms, contradicts in ((60_000, False), (60_001, True)):
         links = (*subject.links[:-1], replace(last, time_ms=last.time_ms - earlier_ms))
         lie = forge.with_streams(bundle, replace(subject, links=links), *rest)
-        log = beginning(world, sizes(world)[-2])
+        log = tiles_of(world), sizes(world)[-2]
         verdict = check(forge.sign(lie, world.node, log=log), world.node.policy)
         if contradicts:
             refused(verdict, TimeMismatchError)
@@ -170,6 +170,18 @@ def test_leaving_the_proof_out_takes_the_lower_bounds_away_and_says_so(world, pa
     verdict = check(shorter, world.node.policy)
     assert (verdict.exit_code, frames(verdict)[0]["beacon"]) == (0, "unknown")
     assert "not proven here: 1" in line(verdict)
+
+
+def test_what_is_not_older_than_the_bundle_s_own_checkpoint_is_left_out(world, packed):
+    with world.store.reading() as connection:
+        newest, beacon = latest_checkpoint(connection), world.beacon()
+        assert newest is not None
+        assert timeline.prove_times(connection, {beacon}, [], newest.size) is None
+    world.party("Another")
+    world.publish()
+    with world.store.reading() as connection:
+        assert timeline.prove_times(connection, {beacon}, [], newest.size + 1) is not None
+        assert timeline.prove_times(connection, {beacon, world.beacon()}, [], newest.size) is None
 
 
 def test_without_a_policy_nothing_is_said_of_times_in_words(world, packed):

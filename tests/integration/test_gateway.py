@@ -15,16 +15,27 @@ from typing import Any
 
 import pytest
 
+from firmware_sim.device import Device, Enrolment, Pack, Verdict
+from firmware_sim.flash import Flash
 from gateway.link import Delivery, Link
 from gateway.log import JsonLines
 from gateway.service import Gateway
 from tests.support.broker import Broker
 from tests.support.gateway import DEADLINE_S, GatewayProcess, publishing, wait_until
-from tests.support.sensor import World, make_world
+from tests.support.sensor import SITE, World, make_world
+from tests.support.world import GTIN, LIMITS
 from traceability.errors import StoreUnavailableError
+from traceability.identifiers import Batch
+from traceability.operations.export import export_bundle
 from traceability.operations.heartbeat import newest_beats
 from traceability.operations.ingest import Ingest, Ingested, Message
+from traceability.operations.publish import publish
+from traceability.operations.record import make_event, record_event
+from traceability.sensing.frame import parse_statement
 from traceability.sensing.receipt import open_receipt
+from traceability.sensing.senml import Reading
+from traceability.verification.bundle import encode_bundle
+from traceability.verification.verdict import check
 
 
 @pytest.fixture
@@ -118,6 +129,41 @@ def test_a_frame_is_committed_answered_and_said_in_the_heartbeat(
     assert (said["accepted"], said["rejected"], said["connected"], said["error"]) == (3, 1, True, None)
     assert said["newest_frame_ms"] == sensor.at_ms(2)
     assert [json.loads(line)["message"] for line in process.log.splitlines()][-1] == "stopped"
+
+
+def test_the_frames_of_a_device_are_bracketed_by_what_its_receipts_told(
+    lite: World, broker: Broker, tmp_path: Path
+):
+    batch, told = Batch(GTIN, "L1").uri(lite.node.name), list[bytes | None]()
+    ilmd = {"ft:product": {"en": "Plums", "zh": "李子"}, "ft:temperature": dict(LIMITS)}
+    harvest = make_event("harvest", now_ms(), quantityList=[{"epcClass": batch}], ilmd=ilmd)
+    record_event(lite.store, lite.node, lite.party, harvest)
+    sensor = lite.sensor(on=batch)
+    enrolment = Enrolment(sensor.device, sensor.uri, lite.node.name, SITE, sensor.receipt_key)
+    with connected(Ingest(lite.store, lite.node), broker.url) as gateway, publishing(broker.url) as publisher:
+        answers = publisher.receipts[sensor.device]
+        for _ in range(3):  # each in a boot of its own
+            assert publish(lite.store, lite.node) is not None
+            with contextlib.closing(Flash(tmp_path / "flash", key=sensor.key)) as flash:
+                flash.start(now_ms())
+                device = Device(flash, enrolment, batch)
+                device.measure([Pack(now_ms(), (Reading("air", "Cel", now_ms() - 1, 4.0),))])
+                (body,) = device.due(0)
+                publisher.send(sensor.topic, body)
+                drive(gateway, lambda: len(answers) > len(told))
+                assert device.receive(answers[-1], 0, now_ms()) is Verdict.SETTLED
+            told.append(parse_statement(body).beacon)
+    assert publish(lite.store, lite.node) is not None
+    receipts = [open_receipt(sensor.receipt_key, answer).beacon for answer in answers]
+    assert told == [None, *receipts[:2]]
+    with lite.store.reading() as connection:
+        data = encode_bundle(export_bundle(connection, lite.node, batch))
+    times = check(data, lite.node.policy).to_json()["times"]
+    assert (times["frames"], times["bracketed"], times["unknown_beacons"]) == (3, 2, 0)
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 def beat_of(world: World) -> dict[str, Any]:

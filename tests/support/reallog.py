@@ -9,12 +9,12 @@ from traceability.ledger.tiles import ReadTile
 from traceability.store import models
 
 
-def beginning(world: World, size: int) -> tuple[ReadTile, int]:
-    """The first ``size`` leaves of the published log."""
+def tiles_of(world: World) -> ReadTile:
+    """The tiles of the published log, read once; a tree of an earlier size uses the same."""
     with world.store.reading() as connection:
         rows = connection.execute(select(models.Tile.level, models.Tile.number, models.Tile.hashes)).all()
     tiles = {(row.level, row.number): bytes(row.hashes) for row in rows}
-    return lambda level, number: tiles.get((level, number), b""), size
+    return lambda level, number: tiles.get((level, number), b"")
 
 
 def sizes(world: World) -> list[int]:

@@ -11,8 +11,9 @@ import pytest
 
 from tests.support.node import absence
 from tests.support.world import make_world
-from tests.verifier.agreement import disagreements
-from tests.verifier.cases import Case, cases
+from tests.verifier.agreement import answer, disagreements
+from tests.verifier.cases import Case, cases, own_policy
+from tests.verifier.lies_of_times import lies_of_times
 from tests.verifier.stories import Told, tell
 
 SAMPLE = 120
@@ -50,6 +51,17 @@ def test_a_device_s_signature_that_is_none_is_found_where_the_browser_s_own_ed25
     chosen = [case for case in cases(told) if "device signature" in case.name]
     asked, differing = disagreements(chosen)
     assert (asked >= 4, differing) == (True, [])
+
+
+def test_both_verifiers_say_the_same_of_times_and_of_nodes_that_lie_of_them(told: Told):
+    every = [Case(name, bundle, own_policy(told)) for name, bundle in lies_of_times(told)]
+    lying = [case for case in every if " 1201001 ms earlier" in case.name]
+    turned = [case for case in every if "turned round" in case.name]
+    proving = [case for case in every if case.name.startswith(("packed times: ", "packing times: "))]
+    asked, differing = disagreements([*proving, *turned, *lying])
+    assert (asked > 10, differing) == (True, [])
+    codes = {answer(case.bundle(), case).get("failure") for case in lying}
+    assert "bad-time" in codes
 
 
 def sample(every: list[Case], seed: int) -> list[Case]:

@@ -58,11 +58,7 @@ def _thinned(rows: Sequence[AnyRow]) -> Sequence[AnyRow]:
 
 
 def _anchors(stream: int, places: Places, ends: Sequence[int]) -> Iterator[Anchor]:
-    """The last record before each of these leaves, once."""
+    """The last record before each of these leaves."""
     indexes = [index for _, index in places]
-    before = -1
-    for end in ends:
-        place = bisect_left(indexes, end) - 1
-        if place > before:
-            yield Anchor(stream, *places[place])
-        before = max(before, place)
+    for place in {bisect_left(indexes, end) - 1 for end in ends} - {-1}:
+        yield Anchor(stream, *places[place])

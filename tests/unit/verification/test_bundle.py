@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from traceability import media
 from traceability.errors import BundleError, OversizeError
+from traceability.ledger import lines
 from traceability.ledger.record import GENESIS
 from traceability.signing import sdjwt
 from traceability.signing.disclosure import Audience
 from traceability.signing.strictjson import json_decode, json_encode
 from traceability.verification import bundle as bundles
 from traceability.verification.bundle import Bundle, Link, Place, Stretch, encode_bundle, parse_bundle
+from traceability.verification.timeline import MAX_LEAVES, Anchor, Timeline
 
 TEXTS = tuple(sorted(("WyJhIl0", "WyJiIl0", "WyJjIl0"), key=sdjwt.digest_of))
 
@@ -53,6 +56,40 @@ def changed(**members: Any) -> bytes:
     raw = json_decode(DATA)
     assert isinstance(raw, dict)
     return json_encode(raw | members)
+
+
+TIMES = {"leaves": ["a leaf"], "anchors": [[0, 1, 2]], "proof": [lines.encode_base64(bytes(32))]}
+
+
+def test_times_are_there_where_there_are_some():
+    timed = replace(BUNDLE, times=Timeline((b"a leaf",), (Anchor(0, 1, 2),), (bytes(32),)))
+    assert encode_bundle(timed) == changed(times=TIMES)
+    assert parse_bundle(changed(times=TIMES)) == timed
+    longest = parse_bundle(changed(times=TIMES | {"leaves": ["a leaf"] * MAX_LEAVES})).times
+    assert longest is not None
+    assert len(longest.leaves) == MAX_LEAVES
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        None,
+        [],
+        {},
+        TIMES | {"leaves": []},
+        TIMES | {"leaves": ["a leaf"] * (MAX_LEAVES + 1)},
+        TIMES | {"anchors": [[0, 1]]},
+        TIMES | {"anchors": [[0, 1, 2, 3]]},
+        TIMES | {"anchors": [[0, 1, -1]]},
+        TIMES | {"anchors": [[0, 1, True]]},
+        TIMES | {"anchors": [{"stream": 0, "seq": 1, "index": 2}]},
+        TIMES | {"proof": ["AAAA"]},
+        TIMES | {"more": 1},
+    ],
+)
+def test_times_in_another_form_are_refused(times: object):
+    with pytest.raises(BundleError, match="times"):
+        parse_bundle(changed(times=times))
 
 
 def record(**members: Any) -> bytes:
