@@ -41,7 +41,7 @@ SIGNED_LIMIT: Final = 1.5
 STAGES: Final = {
     "reading rows from the database": ("report.py:rows",),
     "hashing records again": ("chains.py:_follow",),
-    "reading frames": ("quickread.py:read", "frames.py:_learned"),
+    "reading frames": ("frame.py:parse_statement", "frame.py:columns"),
     "signatures of frames": ("keys.py:verify",),
     "events and other statements": ("chains.py:_audit_row",),
     "derived tables of events": ("projections.py:audit_events",),

@@ -12,7 +12,6 @@ from sqlalchemy import Connection, Select
 
 from traceability.errors import TraceabilityError
 from traceability.operations.node import Node
-from traceability.sensing.quickread import QuickReader
 from traceability.store.engine import AnyRow
 from traceability.verification.signers import Signers
 
@@ -64,9 +63,8 @@ class Report:
 class Run:
     """One audit, or one part of it, under way: where it reads, what it has found.
 
-    ``signatures`` says whether those of frames are checked. ``reader`` knows pieces of frames; all parts
-    that one process does share it. ``texts`` are the disclosures of the events that are being read, and
-    ``reasons`` the parts that were erased of them, by digest.
+    ``signatures`` says whether those of frames are checked. ``texts`` are the disclosures of the events
+    that are being read, and ``reasons`` the parts that were erased of them, by digest.
     """
 
     connection: Connection
@@ -75,7 +73,6 @@ class Run:
     findings: list[Finding] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     signers: Signers = field(default_factory=Signers)
-    reader: QuickReader = field(default_factory=QuickReader)
     texts: Mapping[bytes, Sequence[str]] = field(default_factory=dict)
     reasons: Mapping[bytes, Mapping[str, str]] = field(default_factory=dict)
 
