@@ -104,7 +104,7 @@ def _take(world: World, some: Sequence[tuple[Probe, list[Reading]]]) -> None:
             said = {"device": probe.device, "counter": before, "sha256": probe.prev, "prev": prev}
             said |= {"boot": probe.boot, "outcome": ACCEPTED, "stream": stream_hash(probe.stream)}
             rows.append(said | {"from_ms": readings[0].at_ms, "to_ms": readings[-1].at_ms})
-        records = append(tx, entries)
+        records = append(tx, world.node, entries)
         seqs = [row | {"seq": record.seq} for row, record in zip(rows, records, strict=True)]
         tx.connection.execute(insert(models.DeviceStatement), seqs)
         count(tx, counted)

@@ -91,6 +91,7 @@ def fill(world: World, records: int, streams: int, first: int = 0) -> None:
         with world.store.transaction() as tx:
             append(
                 tx,
+                world.node,
                 [
                     Entry(uris[number % streams], media.FRAME, secrets.token_bytes(BODY_BYTES))
                     for number in range(begin, min(begin + 10_000, records))

@@ -27,6 +27,8 @@ WINDOW: Final = 32
 FIRST_WAIT_S: Final = 10.0
 LONGEST_WAIT_S: Final = 300.0
 """Without a receipt everything under way is sent again, after twice the time at each attempt."""
+PATIENCE_S: Final = 4 * FIRST_WAIT_S
+"""Waiting as long as this, it was all sent twice again: an older receipt is not one that came late."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +143,8 @@ class Device:
             self.flash.report_clone()
             return Verdict.CLONE
         if receipt.counter <= self.flash.memory.settled or self.flash.sha256_at(receipt.counter) is None:
+            if receipt.counter < self.flash.memory.settled and self._wait_s >= PATIENCE_S:
+                self.flash.report_forgotten(receipt.counter)
             return Verdict.STALE
         self.flash.settle(receipt.counter, receipt.sha256, receipt.refused, receipt.beacon, now_ms)
         self._under_way = {counter for counter in self._under_way if counter > receipt.counter}

@@ -7,7 +7,8 @@
 A statement is here, its counter used up and the disk flushed, before anyone can see it: so a
 counter is never used for two statements, whenever the power goes. It stays until a receipt
 settles it. When the flash is full the oldest statements are dropped, and their counters
-remembered until a gap statement that declares them is settled in turn.
+remembered until a gap statement that declares them is settled in turn. So are those that a receipt
+settled once, if the node says later that it does not have them.
 
 One process has the flash at a time; a second one is refused, since it would be a clone.
 """
@@ -30,6 +31,7 @@ from traceability.signing.keys import PrivateKey
 CAPACITY: Final = 4096
 """Statements without receipt; at about 400 bytes each they fit a flash chip of 2 MB (an assumption)."""
 FLASH_FULL: Final = "flash-full"
+RECEIPTED: Final = "receipted"
 
 _TABLES: Final = """
 CREATE TABLE IF NOT EXISTS memory (
@@ -170,6 +172,14 @@ class Flash:
                 self.memory = replace(self.memory, beacon=beacon, heard_ms=heard_ms)
                 self._db.execute("INSERT OR REPLACE INTO beacon VALUES (1, ?, ?)", (beacon, heard_ms))
 
+    def report_forgotten(self, covered: int) -> None:
+        """Remember that the node has nothing behind a counter, and what was settled is not here either."""
+        settled = self.memory.settled
+        known = "SELECT 1 FROM dropped WHERE last = ?"
+        with self._transaction():
+            if self._db.execute(known, (settled,)).fetchone() is None:
+                self._db.execute("INSERT INTO dropped VALUES (?, ?, NULL)", (covered + 1, settled))
+
     def report_clone(self) -> None:
         """Remember, for ever, that somebody else speaks with this key."""
         with self._transaction():
@@ -200,8 +210,9 @@ class Flash:
         gaps: list[Gap] = []
         query = "SELECT first, last FROM dropped WHERE declared_by IS NULL ORDER BY first"
         for first, last in self._db.execute(query):
-            joined = gaps.pop().first if gaps and gaps[-1].last + 1 == first else first
-            gaps.append(Gap(joined, last, FLASH_FULL))
+            reason = RECEIPTED if last <= self.memory.settled else FLASH_FULL
+            joins = gaps and (gaps[-1].last + 1, gaps[-1].reason) == (first, reason)
+            gaps.append(Gap(gaps.pop().first if joins else first, last, reason))
         return tuple(gaps)
 
     def _append(self, body: bytes, *, urgent: bool) -> None:

@@ -22,6 +22,7 @@ from traceability.commands import (
     proof,
     publisher,
     recall,
+    recover,
     running,
     token,
     trace,
@@ -43,6 +44,7 @@ MODULES = (
     disclosure,
     publisher,
     proof,
+    recover,
     witness,
     doctor,
 )

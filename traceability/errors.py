@@ -21,7 +21,8 @@
     │   ├── LeafMismatchError     a leaf of a log that breaks the rules of records or states
     │   ├── SubjectMismatchError  a genuine statement shown on a stream it does not speak about
     │   ├── LabelMismatchError    a chain that is not the one of a label's trace code
-    │   └── LogConflictError      store and lock disagree: signing would fork the log
+    │   ├── LogConflictError      store and lock disagree: signing would fork the log
+    │   └── UnrecoverableError    what would be recovered is not what was signed
     ├── RefusedError              well formed and genuine, but not allowed here and now
     │   ├── UnknownSignerError
     │   ├── KeyNotInForceError    a known key, before its time, rotated away or revoked
@@ -33,6 +34,7 @@
     │   ├── UnsupportedStatementError
     │   ├── UnknownSubjectError   no such batch, asset, party or device
     │   ├── NotPublishedError     recorded, but not yet in the log
+    │   ├── LostStatementError    in the log, but its statement was lost with a database
     │   ├── ProofTooLargeError    in the log, but more than is checked at once
     │   ├── QueryTooLargeError    more events than the query allows, or than this node sorts
     │   ├── QuotaError            more about one batch or asset than one party may record
@@ -225,8 +227,16 @@ class LabelMismatchError(TamperError):
 class LogConflictError(TamperError):
     code = "log-conflict"
     advice = (
-        "Nothing was signed. If the database was restored from a backup, ask a witness for the "
-        "newest checkpoint and restore a copy that reaches it."
+        "Nothing was signed. If the database was restored from a backup, bring it to what was signed: "
+        "traceability recover --help."
+    )
+
+
+class UnrecoverableError(TamperError):
+    code = "not-recoverable"
+    advice = (
+        "Nothing was changed. Restore a backup that nothing was written to since, and take a copy of the "
+        "log from a witness that you trust: docs/recovery.md."
     )
 
 
@@ -283,6 +293,13 @@ class UnknownSubjectError(RefusedError):
 class NotPublishedError(RefusedError):
     code = "not-yet-in-log"
     advice = "Ask again in a few seconds; if that does not help, look whether the publisher runs."
+
+
+class LostStatementError(RefusedError):
+    code = "statement-lost"
+    advice = (
+        "It is no all-clear. Whoever has a bundle or the bytes can bring them: traceability recover --help."
+    )
 
 
 class ProofTooLargeError(RefusedError):

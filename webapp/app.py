@@ -15,6 +15,7 @@ from traceability.broker import answers_mqtt
 from traceability.errors import (
     BrokerUnavailableError,
     IdentifierError,
+    LostStatementError,
     NotPublishedError,
     ProofTooLargeError,
     StoreUnavailableError,
@@ -39,6 +40,7 @@ ERRORS: dict[type[TraceabilityError], tuple[int, str]] = {
     UnknownSubjectError: (404, "unknown"),
     NotPublishedError: (503, "pending"),
     ProofTooLargeError: (503, "too-large"),
+    LostStatementError: (503, "lost"),
     StoreUnavailableError: (503, "down"),
 }
 """HTTP status and page of an error; any other is 500."""

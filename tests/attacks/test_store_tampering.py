@@ -46,7 +46,8 @@ CLASSIFICATION: dict[str, dict[str, str]] = {
     "streams": dict.fromkeys(("hash", "uri", "length", "head", "time_ms"), PROTECTED),
     "statements": dict.fromkeys(("sha256", "body"), PROTECTED),
     "records": dict.fromkeys(
-        ("stream", "seq", "time_ms", "media_type", "statement", "salt", "hash", "log_index"), PROTECTED
+        ("stream", "seq", "time_ms", "media_type", "statement", "salt", "commitment", "hash", "log_index"),
+        PROTECTED,
     ),
     "disclosures": dict.fromkeys(("statement", "texts"), PROTECTED),
     "keys": dict.fromkeys(("kid", "subject", "public", "stream", "from_ms", "until_ms"), PROTECTED),

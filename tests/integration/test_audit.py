@@ -203,7 +203,7 @@ class Chained:
         row = {"device": said.device, "counter": said.counter, "sha256": said.sha256, "prev": said.prev}
         row |= {"boot": said.boot, "outcome": ACCEPTED, "stream": stream_hash(stream)}
         with self.world.store.transaction() as tx:
-            (record,) = append(tx, [Entry(stream, media.FRAME, body)])
+            (record,) = append(tx, self.world.node, [Entry(stream, media.FRAME, body)])
             row |= {"seq": record.seq, "from_ms": min(span), "to_ms": max(span)}
             tx.connection.execute(insert(models.DeviceStatement).values(row))
 

@@ -13,8 +13,8 @@ from traceability.operations.export import export_bundle
 from traceability.operations.keptstate import keep_missing
 from traceability.operations.node import load_node, secret_files
 from traceability.operations.prepare import prepare_node
-from traceability.operations.project import project_missing
 from traceability.operations.publish import publish
+from traceability.operations.reproject import project_missing
 from traceability.settings import NodeSettings, load
 from traceability.store import models
 from traceability.store.engine import Store

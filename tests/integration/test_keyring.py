@@ -207,7 +207,11 @@ def test_an_act_that_a_stranger_signed_is_named_by_the_audit(lone: World):
     rotation = party_rotation(PrivateKey.generate(), stranger, node=node, party=farm, custody="self", iat=1)
     revoking = party_revocation(stranger, node=node, party=farm, kid=kid, reason="x", suspected_s=None, iat=1)
     with lone.store.transaction() as tx:
-        append(tx, [Entry(party_keys_uri(node, farm), media.KEY, body) for body in (rotation, revoking)])
+        append(
+            tx,
+            lone.node,
+            [Entry(party_keys_uri(node, farm), media.KEY, body) for body in (rotation, revoking)],
+        )
     found = [f for f in audit(lone.store, lone.node).findings if f.where.startswith("record")]
     assert [(f.code, f.where.split()[1]) for f in found] == [("key", "1"), ("key", "2")]
     assert "signed by the key in force" in found[0].text

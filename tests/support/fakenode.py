@@ -49,6 +49,12 @@ class FakeNode:
                 self._declared[statement.device].update(range(gap.first, gap.last + 1))
         return self.receipt(statement.device)
 
+    def restore(self, device: str, newest: int) -> None:
+        """Be as it was when it had a device's statements up to this counter."""
+        for counter in [c for c in self.taken[device] if c > newest]:
+            del self.taken[device][counter]
+        self._settled[device], self._newest[device] = newest, self.taken[device][newest]
+
     def receipt(self, device: str) -> bytes | None:
         taken, settled = self.taken[device], self._settled[device]
         while settled + 1 in taken or settled + 1 in self._declared[device]:

@@ -53,6 +53,11 @@ class Postgres:
             self._become_nobody()
 
     @property
+    def programs(self) -> Path:
+        """Where its programs are: ``pg_dump``, ``pg_restore``."""
+        return self._programs / "bin"
+
+    @property
     def url(self) -> str:
         return self.database_url("postgres")
 

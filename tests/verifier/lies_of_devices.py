@@ -191,6 +191,7 @@ def _gaps(counter: int) -> Iterator[Any]:
     yield from (
         [[0, 0, full], [1, 1, full]],
         [[0, 0, full], [1, 1, "corrupt"]],
+        [[0, 1, "receipted"]],
         [[0, 1, full], [1, 1, "corrupt"]],
     )
     yield from ([[1, 1, full], [0, 0, full]], [[0, 0, "other"]], [[0, 0, None]], [[0, 0]], [[0, 0, full, 1]])

@@ -99,7 +99,7 @@ def _audit(args: argparse.Namespace) -> Answer:
     with opened() as here:
         signatures = not args.no_signatures
         report = audit(here.store, here.node, show_share, workers=args.workers, signatures=signatures)
-    return Answer(report.to_json(), tuple(report.lines()), 0 if report.ok else 1)
+    return Answer(report.to_json(), tuple(report.lines()), report.exit_code)
 
 
 def _number(text: str) -> int:

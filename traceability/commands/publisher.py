@@ -44,7 +44,7 @@ def add(verbs: Verbs) -> None:
 
 
 def _publish(args: argparse.Namespace) -> Answer:
-    with opened(checkpoints=True) as here, _alone(here.node):
+    with opened(checkpoints=True) as here, alone(here.node):
         neighbours = cosigners(here.store, here.node, _log, 0 if args.once else PATIENCE_S)
         if args.once:
             extended = extend_recalls(here.store, here.node)
@@ -59,8 +59,12 @@ def _publish(args: argparse.Namespace) -> Answer:
     return Answer({"published": publisher.published}, ())
 
 
-def _alone(node: Node) -> AbstractContextManager[None]:
-    """Two would sign one history too, but each would trip over what the other has staged."""
+def alone(node: Node) -> AbstractContextManager[None]:
+    """Keep publishers away: two would sign one history too, but each would trip over what the other staged.
+
+    Raises:
+        SettingsError: one works here.
+    """
     return holding(
         node.folder / "publisher.lock",
         f"another publisher works in {node.folder}",

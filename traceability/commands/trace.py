@@ -13,6 +13,7 @@ from traceability.commands.verb import Answer, Verbs, add_verb, opened, progress
 from traceability.commands.words import parse_moment
 from traceability.errors import MalformedError
 from traceability.operations.describe import describe
+from traceability.operations.log import streams_with_lost_events
 from traceability.operations.names import Called, called_in
 from traceability.operations.trace import trace
 from traceability.operations.tracerequest import Asked
@@ -67,9 +68,11 @@ def _trace(args: argparse.Namespace) -> Answer:
         progress("tracing")
         with here.store.reading() as connection:
             found = describe(connection, trace(connection, here.node, request))
-            called = called_in(connection, found)
-    data = to_json(found)
+            called, unread = called_in(connection, found), streams_with_lost_events(connection)
+    data = to_json(found) | ({"lost": list(unread)} if unread else {})
     text = _FORMATS[kind](found, called).removesuffix("\n")
+    if unread and kind == "table":
+        text += f"\n! events were lost with a database, of {', '.join(unread)}: what they link is not known"
     if args.out is None:
         return Answer(data, (text,))
     write_file(args.out, text + "\n")

@@ -99,8 +99,13 @@ def parse_last(data: bytes, size: int) -> StateLeaf:
         raise LeafMismatchError(size - 1, what) from error
 
 
+def is_state(data: bytes) -> bool:
+    """Whether a leaf's data are those of a state, with which a checkpoint ends, or begin like them."""
+    return data.startswith(_STATE_LEAF)
+
+
 def _parse(data: bytes) -> Record | StateLeaf:
-    return parse_state_leaf(data) if data.startswith(_STATE_LEAF) else parse_record(data)
+    return parse_state_leaf(data) if is_state(data) else parse_record(data)
 
 
 class _Walk:

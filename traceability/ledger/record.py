@@ -7,6 +7,7 @@ hash of that text: the hash chain of a stream and the log's tree use the same 32
 from __future__ import annotations
 
 import hashlib
+import hmac
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -125,7 +126,7 @@ def commit(statement_sha256: bytes, salt: bytes) -> bytes:
 
     Args:
         statement_sha256: 32 bytes.
-        salt: 16 random bytes, kept beside the record and released with the statement.
+        salt: 16 bytes that nobody can guess, kept beside the record and released with the statement.
 
     Raises:
         MalformedError: a wrong length.
@@ -133,6 +134,20 @@ def commit(statement_sha256: bytes, salt: bytes) -> bytes:
     require_size("the hash of a statement", statement_sha256, merkle.HASH_SIZE)
     require_size("a salt", salt, SALT_SIZE)
     return hashlib.sha256(salt + statement_sha256).digest()
+
+
+def make_salt(key: bytes, stream: str, seq: int) -> bytes:
+    """The salt of a record: what nobody can guess, and a node that kept its key can make again.
+
+    Args:
+        key: 32 bytes that the node alone has.
+        stream: URI of the stream.
+        seq: number in the stream.
+
+    Returns:
+        HMAC-SHA256(key, stream || "\\n" || seq in decimal), the first 16 bytes.
+    """
+    return hmac.digest(key, f"{stream}\n{seq}".encode("ascii"), "sha256")[:SALT_SIZE]
 
 
 def check_chain(

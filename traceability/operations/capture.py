@@ -194,7 +194,7 @@ class _Run:
         if draft.move is None:
             return
         self._flush()
-        follow_move(self.tx, draft.move, self.seqs[draft.sha256])
+        follow_move(self.tx, self.node, draft.move, self.seqs[draft.sha256])
         self.heads = None  # which may have grown the same streams
 
     def _flush(self) -> None:
@@ -202,7 +202,7 @@ class _Run:
         taken, self.waiting = self.waiting, []
         pairs = [(draft, uri) for draft in taken for uri in self._streams(draft)]
         entries = [Entry(uri, media.EVENT, draft.issued.statement) for draft, uri in pairs]
-        records = append(self.tx, entries, self.heads)
+        records = append(self.tx, self.node, entries, self.heads)
         times: dict[bytes, int] = {}
         for (draft, uri), record in zip(pairs, records, strict=True):
             self.seqs.setdefault(draft.sha256, {})[uri] = record.seq

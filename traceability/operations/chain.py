@@ -7,15 +7,15 @@ hashes, so that two writers can neither fork a chain nor wait for one another in
 from __future__ import annotations
 
 import hashlib
-import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from sqlalchemy import func, select
 
-from traceability.ledger.record import GENESIS, SALT_SIZE, Record, commit
+from traceability.ledger.record import GENESIS, Record, commit, make_salt
 from traceability.ledger.state import stream_hash
+from traceability.operations.node import Node
 from traceability.store import models
 from traceability.store.engine import Transaction
 from traceability.store.rows import insert_all, insert_new, update_all
@@ -48,7 +48,9 @@ class Head:
     time_ms: int
 
 
-def append(tx: Transaction, entries: Sequence[Entry], heads: dict[bytes, Head] | None = None) -> list[Record]:
+def append(
+    tx: Transaction, node: Node, entries: Sequence[Entry], heads: dict[bytes, Head] | None = None
+) -> list[Record]:
     """Chain statements onto their streams, in the order given.
 
     Args:
@@ -76,7 +78,7 @@ def append(tx: Transaction, entries: Sequence[Entry], heads: dict[bytes, Head] |
     for entry in entries:
         key = stream_hash(entry.stream)
         head = heads[key]
-        salt = secrets.token_bytes(SALT_SIZE)
+        salt = make_salt(node.salt_key, entry.stream, head.count)
         record = Record(
             stream=entry.stream,
             seq=head.count,

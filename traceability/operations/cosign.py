@@ -78,7 +78,7 @@ def cosign(store: Store, witness: Witness, post: Post | None = None) -> Cosigned
     address = f"{(witness.url or '').rstrip('/')}{protocol.PATH}"
     status, body = post(address, _request(store, latest, old_size))
     if status == CONFLICT:  # it knows better than we do how far it came
-        size = _size_of(witness, body)
+        size = size_in(witness, body)
         if size > latest.size or size == old_size:
             raise LogConflictError(
                 f"witness {witness.name} has signed another history", expected=latest.size, got=size
@@ -138,25 +138,34 @@ def _request(store: Store, latest: AnyRow, old_size: int) -> bytes:
     return protocol.encode_request(old_size, proof, latest.note.encode("utf-8"))
 
 
-def _size_of(witness: Witness, body: bytes) -> int:
+def size_in(witness: Witness, body: bytes) -> int:
+    """The size in the answer of a witness that knows another one; raises WitnessError."""
     try:
         return protocol.parse_size(body)
     except TraceabilityError as error:
         raise WitnessError(f"witness {witness.name} answered with no size: {error}") from error
 
 
-def _keep(store: Store, witness: Witness, latest: AnyRow, body: bytes) -> Cosigned:
-    """Check what came, and keep it in the place of an older one of this checkpoint."""
+def checked_answer(witness: Witness, text: bytes, body: bytes) -> tuple[int, str]:
+    """When a witness signed a checkpoint's text (seconds since 1970), and the line that says so.
+
+    Raises:
+        WitnessError: it did not.
+    """
     try:
         signatures = protocol.parse_cosignatures(body)
-        text = note.parse_note(latest.note.encode("utf-8")).text
         (verified,) = note.verify(note.Note(text, signatures), [witness.key])
         (own,) = (s for s in signatures if (s.name, s.key_id) == (witness.key.name, witness.key.key_id))
     except (TraceabilityError, ValueError) as error:
         raise WitnessError(f"witness {witness.name} answered without its signature: {error}") from error
-    time_s = verified.time_s or 0
-    row = {"size": latest.size, "witness": witness.key.vkey(), "time_s": time_s}
-    row["line"] = own.line().decode("utf-8")
+    return verified.time_s or 0, own.line().decode("utf-8")
+
+
+def _keep(store: Store, witness: Witness, latest: AnyRow, body: bytes) -> Cosigned:
+    """Check what came, and keep it in the place of an older one of this checkpoint."""
+    text = note.parse_note(latest.note.encode("utf-8")).text
+    time_s, line = checked_answer(witness, text, body)
+    row = {"size": latest.size, "witness": witness.key.vkey(), "time_s": time_s, "line": line}
     table = models.Cosignature
     with store.transaction() as tx:
         this = (table.size == latest.size, table.witness == row["witness"])

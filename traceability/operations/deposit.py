@@ -109,7 +109,7 @@ def deposit(store: Store, node: Node, party: str, data: bytes, notice: Notice) -
                 remedy="Put several into one file, or deposit them about another batch.",
             )
         issued = issue_notice(key, party, notice, tx.now_ms // 1000)
-        return _record(tx, party, notice, issued)
+        return _record(tx, node, party, notice, issued)
 
 
 def notices_on(connection: Connection, subject: str) -> Iterator[Deposited]:
@@ -146,9 +146,9 @@ def find_notice(connection: Connection, statement: bytes) -> Notice:
     return read_notice(sdjwt.parse(found, typ=media.NOTICE), disclosures_of(connection, statement))
 
 
-def _record(tx: Transaction, party: str, notice: Notice, issued: sdjwt.Issued) -> Deposited:
+def _record(tx: Transaction, node: Node, party: str, notice: Notice, issued: sdjwt.Issued) -> Deposited:
     entry = Entry(notice.subject, media.NOTICE, issued.statement)
-    (record,) = append(tx, [entry])
+    (record,) = append(tx, node, [entry])
     keep_disclosures(tx, {entry.sha256: issued.disclosures})
     return Deposited(notice, party, entry.sha256, record.seq, known=False)
 

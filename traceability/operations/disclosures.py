@@ -17,6 +17,8 @@ from traceability.store.models import Disclosures
 from traceability.store.rows import insert_new
 
 SEPARATOR: Final = "~"
+LOST: Final = ""
+"""In a row of ``erasures``, the part of what was lost with a database: nobody knows which part it was."""
 
 
 def keep_disclosures(tx: Transaction, made: Mapping[bytes, Sequence[Disclosure]]) -> None:

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, insert, select
 
 from traceability import identifiers, media
-from traceability.errors import ConflictError, UnknownSignerError, UnknownSubjectError
+from traceability.errors import ConflictError, LostStatementError, UnknownSignerError, UnknownSubjectError
 from traceability.ledger.record import Record
 from traceability.ledger.state import stream_hash
 from traceability.operations.chain import Entry, append, lock_heads
+from traceability.operations.log import lost_in
 from traceability.operations.node import Node
 from traceability.operations.prefixes import register
 from traceability.signing import keys, keystatement
@@ -109,8 +110,9 @@ def signing_key(connection: Connection, node: Node, party: str) -> PrivateKey:
 
     Raises:
         UnknownSignerError: no such party, its key is revoked, or it keeps its key itself.
+        LostStatementError: a statement about its keys was lost with a database.
     """
-    query = select(models.Key.public, models.Custody.sealed).join(models.Custody)
+    query = select(models.Key.public, models.Key.stream, models.Custody.sealed).join(models.Custody)
     query = query.where(models.Key.subject == party, models.Key.until_ms.is_(None))
     found = connection.execute(query).one_or_none()
     if found is None:
@@ -118,6 +120,10 @@ def signing_key(connection: Connection, node: Node, party: str) -> PrivateKey:
             f"{party} has no key in force in this node's custody",
             remedy="Enrol it (traceability enrol party --help), or, if it is, look whether its key was "
             f"revoked: traceability key list --party {party}",
+        )
+    if lost_in(connection, found.stream):
+        raise LostStatementError(
+            f"something about the keys of {party} was lost with a database: it may have ended this key"
         )
     return keys.unseal(node.secret, found.sealed, PublicKey(found.public))
 
@@ -141,7 +147,7 @@ def add_key(tx: Transaction, node: Node, body: bytes, private: PrivateKey | None
         private: kept, sealed, if the node is to keep it.
     """
     statement = keystatement.parse_key_statement(body)
-    (record,) = append(tx, [Entry(statement.stream, media.KEY, body)])
+    (record,) = append(tx, node, [Entry(statement.stream, media.KEY, body)])
     row = {
         "kid": statement.key.kid,
         "subject": statement.subject,

@@ -8,7 +8,12 @@ from typing import Any, Final
 from sqlalchemy import Connection, select
 
 from traceability import media
-from traceability.errors import LogConflictError, NotPublishedError, UnknownSubjectError
+from traceability.errors import (
+    LogConflictError,
+    LostStatementError,
+    NotPublishedError,
+    UnknownSubjectError,
+)
 from traceability.identifiers import Kind, parse_stream, stream_of
 from traceability.ledger.record import GENESIS
 from traceability.ledger.state import Presence, stream_hash
@@ -16,7 +21,7 @@ from traceability.ledger.stay import StayOpen, parse_stay_amend, parse_stay_clos
 from traceability.operations.cosign import checkpoint_note
 from traceability.operations.disclosures import all_disclosures
 from traceability.operations.keptstate import kept_state
-from traceability.operations.log import latest_checkpoint, read_tiles
+from traceability.operations.log import latest_checkpoint, lost_in, read_tiles, require_statement
 from traceability.operations.node import Node
 from traceability.operations.policies import released_all
 from traceability.operations.timeline import prove_times
@@ -47,6 +52,7 @@ def export_bundle(
 
     Raises:
         UnknownSubjectError: no such batch on this node.
+        LostStatementError: a statement that belongs in it was lost with a database.
         NotPublishedError: it is recorded, but no published checkpoint covers it yet.
         LogConflictError: the kept state is not the one that was signed, or holds a batch of which the
             store knows nothing: a batch that was taken out is not one that never was.
@@ -54,6 +60,8 @@ def export_bundle(
     latest = as_of or latest_checkpoint(connection)
     key = stream_hash(batch)
     known = connection.execute(select(models.Batch.stream).where(models.Batch.stream == key)).first()
+    if known is None and lost_in(connection, key):
+        raise LostStatementError(f"what was recorded of {batch} was lost with a database")
     exporter = _Exporter(connection, node, batch, latest, audience) if latest is not None else None
     if exporter is None or not isinstance(exporter.tree.prove(key), Presence):
         if known is None:
@@ -113,11 +121,13 @@ class _Exporter:
         """Records ``first`` to ``end``; up to the state, with its place there, where ``end`` is None."""
         name = stream_hash(uri)
         record = models.Record
-        query = select(record, models.Statement.body).join(models.Statement)
+        query = select(record, models.Statement.body).outerjoin(models.Statement)
         query = query.where(record.stream == name, record.seq >= first, record.log_index < self.latest.size)
         if end is not None:
             query = query.where(record.seq < end)
         rows = self.connection.execute(query.order_by(record.seq)).all()
+        for row in rows:
+            require_statement(row, uri)
         self._disclose([row for row in rows if row.media_type == media.EVENT])
         self._disclose_notices([row for row in rows if row.media_type == media.NOTICE])
         links = tuple(self._link(row) for row in rows)

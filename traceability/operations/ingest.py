@@ -37,6 +37,7 @@ from traceability.operations.chain import Entry, append
 from traceability.operations.log import newest_beacon
 from traceability.operations.node import Node
 from traceability.operations.receipts import make_receipts, settle
+from traceability.operations.returned import take_back
 from traceability.operations.tally import ACCEPTED, REJECTED, UNKNOWN, Counted, count
 from traceability.sensing import frame, receipt, topics
 from traceability.signing.keys import PublicKey, receipt_key
@@ -139,7 +140,7 @@ class Ingest:
             for work in works:
                 if work.statement:
                     work.admission = decide(work.statement, known[work.source], tx.now_ms)
-            _store(tx, works)
+            _store(tx, self.node, works)
             answers = self._settle(tx, known, works)
         ends = [w.admission.span[1] for w in works if w.admission and w.admission.span and w.word == ACCEPTED]
         return Ingested(tuple(map(_outcome, works)), tuple(answers), max(ends, default=None))
@@ -154,7 +155,7 @@ class Ingest:
         work.source = work.device if work.device in self._keys else UNKNOWN
         work.rejection = TraceabilityError(f"its handling failed: {type(error).__name__}")
         with self.store.transaction() as tx:
-            _store(tx, [work])
+            _store(tx, self.node, [work])
         return Ingested((_outcome(work),), ())
 
     def _meet(self, devices: Iterable[str]) -> None:
@@ -248,11 +249,14 @@ def _device_key(device: str, raw: bytes) -> PublicKey | KeyRefusedError:
     return key
 
 
-def _store(tx: Transaction, works: Sequence[_Work]) -> None:
+def _store(tx: Transaction, node: Node, works: Sequence[_Work]) -> None:
     decided = [(w.statement, w.admission) for w in works if w.statement and w.admission]
     accepted = [(s, a) for s, a in decided if a.word == ACCEPTED]
-    records = append(tx, [Entry(s.stream, s.media_type, s.message) for s, _ in accepted])
-    seqs = {s.sha256: record.seq for (s, _), record in zip(accepted, records, strict=True)}
+    sent = [(Entry(s.stream, s.media_type, s.message), a.span[0] if a.span else 0) for s, a in accepted]
+    back = take_back(tx, node, sent)
+    new = [entry for entry, _ in sent if entry.sha256 not in back]
+    records = append(tx, node, new)
+    seqs = back | {entry.sha256: record.seq for entry, record in zip(new, records, strict=True)}
     rows = [_device_row(s, a, seqs.get(s.sha256)) for s, a in decided if a.settles]
     insert_all(tx, models.DeviceStatement, rows)
     gaps: list[dict[str, object]] = [

@@ -59,14 +59,15 @@ def keep_pages(tx: Transaction, pages: Mapping[Page, bytes], size: int) -> None:
         known = _bodies(tx.connection, level, numbers)
         before += ({"level": level, "number": n, "size": size, "body": known.get(n, b"")} for n in numbers)
     insert_all(tx, models.PastStatePage, before)
-    _put(tx, pages)
+    put_pages(tx, pages)
     table, past = models.Checkpoint, models.PastStatePage
     newest = select(table.size).where(table.published).order_by(table.size.desc())
     oldest = newest.offset(RECENT - 1).limit(1).scalar_subquery()
     tx.connection.execute(delete(past).where(past.size <= oldest))
 
 
-def _put(tx: Transaction, pages: Mapping[Page, bytes]) -> None:
+def put_pages(tx: Transaction, pages: Mapping[Page, bytes]) -> None:
+    """Write pages; what they were before is not kept."""
     rows = ({"level": level, "number": number, "body": body} for (level, number), body in pages.items())
     put_all(tx, models.StatePage, rows)
 
@@ -115,5 +116,5 @@ def keep_missing(store: Store, say: Callable[[str], None] = lambda _: None) -> i
         if heads:
             say(f"building the state of {len(heads)} streams")
         pages = StateTree(heads).pages
-        _put(tx, pages)
+        put_pages(tx, pages)
         return len(pages)

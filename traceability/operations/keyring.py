@@ -103,7 +103,7 @@ def revoke_key(store: Store, node: Node, kid: bytes, suspected_s: int | None, re
             suspected_s=suspected_s,
             iat=tx.now_ms // 1000,
         )
-        (record,) = append(tx, [Entry(held.stream, media.KEY, statement)])
+        (record,) = append(tx, node, [Entry(held.stream, media.KEY, statement)])
         if held.until_ms is None:
             _end_key(tx, kid, record.time_ms)
         return find_key(tx.connection, kid)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, and_, select
+from sqlalchemy import Connection, and_, func, select
 from sqlalchemy.orm import aliased
 
-from traceability.errors import LogConflictError
+from traceability import media
+from traceability.errors import LogConflictError, LostStatementError
 from traceability.ledger.record import GENESIS, Record, commit
 from traceability.ledger.tiles import Tiles
 from traceability.store import models
@@ -67,10 +68,40 @@ def stored_records(connection: Connection, first: int, end: int) -> list[tuple[i
     return [
         (
             r.log_index,
-            Record(r.uri, r.seq, r.prev or GENESIS, r.time_ms, r.media_type, commit(r.statement, r.salt)),
+            Record(r.uri, r.seq, r.prev or GENESIS, r.time_ms, r.media_type, commitment_of(r)),
         )
         for r in connection.execute(query)
     ]
+
+
+def commitment_of(row: AnyRow) -> bytes:
+    """The commitment of a record's row; of one whose statement was lost, as the log has it."""
+    if row.statement is None or row.salt is None:
+        return bytes(row.commitment or b"")
+    return commit(row.statement, row.salt)
+
+
+def require_statement(row: AnyRow, stream: str) -> None:
+    """Refuse (LostStatementError) a record whose statement was lost."""
+    if row.statement is None:
+        raise LostStatementError(
+            f"record {row.seq} of {stream} was lost with a database; of it there is only what the log says"
+        )
+
+
+def lost_in(connection: Connection, stream: bytes) -> int:
+    """How many records of a stream (by its hash) have lost their statements."""
+    record = models.Record
+    query = select(func.count()).where(record.statement.is_(None), record.stream == stream)
+    return int(connection.execute(query.select_from(record)).scalar_one())
+
+
+def streams_with_lost_events(connection: Connection) -> tuple[str, ...]:
+    """URIs of what events were recorded of that were lost: what they say of other things is not known."""
+    record, stream = models.Record, models.Stream
+    query = select(stream.uri).join(record, record.stream == stream.hash).distinct()
+    query = query.where(record.statement.is_(None), record.media_type == media.EVENT)
+    return tuple(sorted(connection.execute(query).scalars()))
 
 
 def _state_leaves(connection: Connection, first: int, end: int) -> Sequence[AnyRow]:

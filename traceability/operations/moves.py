@@ -74,13 +74,13 @@ def check_move(tx: Transaction, node: Node, party: str, move: Move) -> None:
         _check_stay(tx, move, batch)
 
 
-def follow_move(tx: Transaction, move: Move, seqs: Mapping[str, int]) -> None:
+def follow_move(tx: Transaction, node: Node, move: Move, seqs: Mapping[str, int]) -> None:
     """Bring installations and stays along, once the event stands at ``seqs`` in its streams."""
     for device in move.devices:
         _install(tx, move, device)
     for batch in move.batches:
         if move.adds:
-            open_stay(tx, batch, str(move.asset), seqs[batch], move.at_ms)
+            open_stay(tx, node, batch, str(move.asset), seqs[batch], move.at_ms)
         else:
             stay = models.Stay
             leaving = update(stay).where(stay.batch == stream_hash(batch), stay.left_ms.is_(None))

@@ -4,7 +4,7 @@ node.json        name and format version
 policy           what verifiers pin: log key and registrar key (docs/formats.md, Policy)
 keys/log.pem         signs checkpoints
 keys/registrar.pem   signs the key statements of parties
-keys/secret          32 bytes: receipts to devices and custody of parties' keys are derived from it
+keys/secret          32 bytes: from it come receipts to devices, custody of parties' keys, salts of records
 lock.sqlite      the newest signed checkpoint; never restored from a backup
 """
 
@@ -21,7 +21,7 @@ from traceability import identifiers
 from traceability.errors import ConflictError, SettingsError
 from traceability.ledger import note
 from traceability.secretfiles import read_secret, write_new
-from traceability.signing.keys import PrivateKey
+from traceability.signing.keys import PrivateKey, salt_key
 from traceability.verification.policy import Policy, format_policy, parse_policy
 
 FORMAT: Final = 1
@@ -56,8 +56,13 @@ class Node:
 
     @cached_property
     def secret(self) -> bytes:
-        """32 bytes from which receipt keys and the custody key are derived."""
+        """32 bytes from which receipt keys, the custody key and the salts of records are derived."""
         return bytes.fromhex(read_secret(self.folder / "keys" / "secret").decode("ascii"))
+
+    @cached_property
+    def salt_key(self) -> bytes:
+        """32 bytes from which the salts of records are made."""
+        return salt_key(self.secret)
 
     @cached_property
     def policy_text(self) -> str:

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from traceability.errors import ConflictError
 from traceability.operations.keptstate import keep_missing
 from traceability.operations.node import Node, init_node, load_node
-from traceability.operations.project import project_missing
 from traceability.operations.publish import publish
+from traceability.operations.reproject import project_missing
 from traceability.settings import NodeSettings
 from traceability.store.engine import Store
 

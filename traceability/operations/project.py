@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from sqlalchemy import Connection, delete, exists, func, or_, select
+from sqlalchemy import Connection, delete, exists, or_, select
 
-from traceability import media
 from traceability.errors import ChainMismatchError, IdentifierError
 from traceability.identifiers import canonical, parse_party
 from traceability.operations.events import View, load_event, view_events
 from traceability.operations.recalled import Said, insert_recalls, mark_stale
 from traceability.signing.disclosure import Audience
 from traceability.signing.strictjson import json_encode
-from traceability.store import models, projections
-from traceability.store.engine import Store, Transaction
+from traceability.store import projections
+from traceability.store.engine import Transaction
 from traceability.store.rows import insert_all, insert_new
 from traceability.supply.epcis.context import Context, read_context
 from traceability.supply.epcis.eventhash import event_hash
@@ -291,25 +290,3 @@ def _project_view(view: View, node: str, statement: bytes, recorded_ms: int) -> 
         content=content,
         recorded_ms=recorded_ms,
     )
-
-
-def project_missing(store: Store, node: str, say: Callable[[str], None] = lambda _: None) -> int:
-    """Project the events that were recorded before there were these tables; returns how many."""
-    record, done = models.Record, 0
-    query = (
-        select(record.statement, func.min(record.time_ms).label("time_ms"))
-        .outerjoin(projections.Event, projections.Event.statement == record.statement)
-        .where(record.media_type == media.EVENT, projections.Event.id.is_(None))
-        .group_by(record.statement)
-        .order_by(func.min(record.time_ms), record.statement)
-        .limit(CHUNK)
-    )
-    while True:
-        with store.transaction() as tx:
-            rows = tx.connection.execute(query).all()
-            found = [projection_of(tx.connection, node, r.statement, r.time_ms) for r in rows]
-            insert_projections(tx, node, found)
-        done += len(rows)
-        if len(rows) < CHUNK:
-            return done
-        say(f"reading the events again: {done} so far")

@@ -74,7 +74,7 @@ def publish(store: Store, node: Node) -> Published | None:
             return None
         latest = latest_checkpoint(tx.connection)
         _agree(lock, latest)
-        settle_stays(tx)
+        settle_stays(tx, node)
         staged = _stage(tx, node, latest)
     if staged is None:
         return None

@@ -19,6 +19,7 @@ from sqlalchemy import Connection
 from traceability.errors import EventError, IdentifierError, MalformedError, Problem, QueryTooLargeError
 from traceability.identifiers import Kind, parse_stream, stream_of
 from traceability.operations.describe import describe
+from traceability.operations.log import streams_with_lost_events
 from traceability.operations.node import Node
 from traceability.operations.trace import Request, trace
 from traceability.signing.strictjson import json_encode
@@ -46,6 +47,7 @@ class Lost(StrEnum):
     NOT_RECEIVED = "shipped, and never received"
     NO_ORIGIN = "nothing says where it came from"
     NO_QUANTITY = "how much was made is not known"
+    STATEMENT = "recorded, and lost with a database: what it became part of is not known"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +73,14 @@ class Holder:
 class Scope:
     """What a recall reaches. What is said of holders and quantities is there once it was described.
 
-    ``things`` are to be named by the recall, sorted; more may be affected that has no name.
+    ``things`` are to be named by the recall, sorted; more may be affected that has no name. Of
+    ``unread`` events were lost, whatever they have to do with these.
     """
 
     origins: tuple[str, ...]
     things: tuple[str, ...]
     trace: Trace
+    unread: tuple[str, ...] = ()
 
     def digest(self, notice: Notice, state: State) -> str:
         """SHA-256 over what is done, named and said: who confirms a hold has not confirmed a recall."""
@@ -131,6 +135,8 @@ class Scope:
         found: dict[Lost, list[str]] = {}
         if self.trace.walked.cut is not None:
             found[Lost.CUT] = [self.trace.walked.cut]
+        if self.unread:
+            found[Lost.STATEMENT] = list(self.unread)
         for uri, detail in self._details():
             for why in _lost(detail):
                 found.setdefault(why, []).append(uri)
@@ -196,7 +202,7 @@ def scope(
             f"{len(things):,} things are affected; one recall names at most {MAX_THINGS:,}",
             remedy="Recall fewer of the lots at a time.",
         )
-    return Scope(found, tuple(sorted(things)), traced)
+    return Scope(found, tuple(sorted(things)), traced, streams_with_lost_events(connection))
 
 
 def origins_of(uris: Iterable[str], node: str) -> tuple[str, ...]:

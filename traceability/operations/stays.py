@@ -26,6 +26,7 @@ from traceability.ledger.stay import (
 )
 from traceability.operations.chain import Entry, append
 from traceability.operations.events import batch_event, load_event
+from traceability.operations.node import Node
 from traceability.sensing.coldchain import Limits
 from traceability.sensing.frame import DeviceStatement, parse_statement
 from traceability.store import models
@@ -37,7 +38,7 @@ SILENT_MS: Final = 30 * 60 * 1000
 """How long after the leaving time a missing device is waited for."""
 
 
-def open_stay(tx: Transaction, batch: str, asset: str, entered_seq: int, entered_ms: int) -> None:
+def open_stay(tx: Transaction, node: Node, batch: str, asset: str, entered_seq: int, entered_ms: int) -> None:
     """Chain a stay-open onto a batch, behind the event that entered it."""
     connection, key = tx.connection, stream_hash(asset)
     devices = installed_devices(connection, key, entered_ms, entered_ms)
@@ -51,7 +52,7 @@ def open_stay(tx: Transaction, batch: str, asset: str, entered_seq: int, entered
         asset_head=_head_at(connection, key, first),
         devices=tuple(StayDevice(d, _next_counter(connection, key, d, first)) for d in devices),
     )
-    (record,) = append(tx, [Entry(batch, media.STAY_OPEN, text.encode())])
+    (record,) = append(tx, node, [Entry(batch, media.STAY_OPEN, text.encode())])
     row = {
         "batch": stream_hash(batch),
         "open_seq": record.seq,
@@ -62,8 +63,11 @@ def open_stay(tx: Transaction, batch: str, asset: str, entered_seq: int, entered
     connection.execute(insert(models.Stay).values(row))
 
 
-def settle_stays(tx: Transaction) -> int:
-    """Close and amend what can be; returns how many texts were chained."""
+def settle_stays(tx: Transaction, node: Node) -> int:
+    """Close and amend what can be; returns how many texts were chained.
+
+    Where statements were lost with a database nothing is summed up: they may be given back.
+    """
     stay, written = models.Stay, 0
     late = (
         select(models.DeviceStatement.seq)
@@ -75,13 +79,18 @@ def settle_stays(tx: Transaction) -> int:
         )
         .exists()
     )
+    record = models.Record
+    lost = select(record.seq).where(record.statement.is_(None))
+    in_asset = lost.where(record.stream == stay.asset, record.seq >= stay.asset_from).exists()
+    in_batch = lost.where(record.stream == stay.batch, record.seq > stay.open_seq).exists()
     query = select(stay).where(stay.left_ms.is_not(None), or_(stay.close_seq.is_(None), late))
+    query = query.where(~in_asset, ~in_batch)
     for row in tx.connection.execute(query.order_by(stay.batch, stay.open_seq)).all():
-        written += _close(tx, row)
+        written += _close(tx, node, row)
     return written
 
 
-def _close(tx: Transaction, stay: AnyRow) -> bool:
+def _close(tx: Transaction, node: Node, stay: AnyRow) -> bool:
     connection = tx.connection
     left_ms = stay.left_ms or 0
     devices = installed_devices(connection, stay.asset, stay.entered_ms, left_ms)
@@ -112,7 +121,7 @@ def _close(tx: Transaction, stay: AnyRow) -> bool:
         ),
         series=tuple(series_of(c) for c in found),
     )
-    (record,) = append(tx, [Entry(batch, kind.MEDIA_TYPE, text.encode())])
+    (record,) = append(tx, node, [Entry(batch, kind.MEDIA_TYPE, text.encode())])
     closed = update(models.Stay).where(models.Stay.batch == stay.batch, models.Stay.open_seq == stay.open_seq)
     connection.execute(closed.values(close_seq=record.seq, asset_to=asset_to))
     return True
@@ -182,7 +191,8 @@ def _installed_by(connection: Connection, asset: bytes, devices: set[str]) -> li
     if not devices:
         return []
     table, found, missing = models.Record, [], set(devices)
-    query = select(table.seq, table.statement).where(table.stream == asset, table.media_type == media.EVENT)
+    query = select(table.seq, models.Statement.sha256).join(models.Statement)
+    query = query.where(table.stream == asset, table.media_type == media.EVENT)
     for seq, statement in connection.execute(query.order_by(table.seq.desc())).all():
         event = load_event(connection, statement)
         named = set(devices_of(event))

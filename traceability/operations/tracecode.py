@@ -10,6 +10,7 @@ from traceability.ledger.state import Presence, stream_hash
 from traceability.ledger.tracecode import TraceCode, trace_code
 from traceability.operations.cosign import shown_checkpoint
 from traceability.operations.keptstate import kept_state
+from traceability.operations.log import require_statement
 from traceability.operations.node import Node
 from traceability.store import models
 
@@ -28,6 +29,7 @@ def read_trace_code(
     Raises:
         UnknownSubjectError: no such batch on this node, or its chain has no record of that number.
         NotPublishedError: it is recorded, but no published checkpoint covers it yet.
+        LostStatementError: a statement of it was lost with a database.
         ChainMismatchError: the stored records do not lead to the head that was signed.
     """
     name, table = stream_hash(batch), models.Record
@@ -39,11 +41,14 @@ def read_trace_code(
     if shown is None or not isinstance(place, Presence):
         raise NotPublishedError(f"{batch} is recorded, but not yet in the log")
     links = (
-        select(table.time_ms, table.media_type, table.statement, table.salt)
+        select(table.seq, table.time_ms, table.media_type, table.statement, table.salt)
         .where(table.stream == name, table.log_index < shown.size)
         .order_by(table.seq)
     )
-    rows = [(r.time_ms, r.media_type, r.statement, r.salt) for r in connection.execute(links)]
+    found = connection.execute(links).all()
+    for row in found:
+        require_statement(row, batch)
+    rows = [(r.time_ms, r.media_type, r.statement, r.salt) for r in found]
     heads = list(chain_hashes(batch, 0, GENESIS, rows))
     if (len(heads), heads[-1:]) != (place.count, [place.head]):
         raise ChainMismatchError(f"head of {batch}", expected=place.head, got=heads[-1] if heads else None)

@@ -209,7 +209,8 @@ class Journey:
         named = next((event[name] for name in _NAMED.values() if name in event), None)
         stream = named[0]["epcClass"] if named else event["parentID"]
         table, key = models.Record, stream_hash(stream)
-        query = select(table.statement).where(table.stream == key, table.media_type == media.EVENT)
+        query = select(models.Statement.sha256).join(table)
+        query = query.where(table.stream == key, table.media_type == media.EVENT)
         with self._store.reading() as connection:
             for statement in connection.execute(query).scalars().all():
                 yield _what(load_event(connection, statement))

@@ -48,7 +48,7 @@ from traceability.signing import cbor, cose
 from traceability.signing.keys import PrivateKey, PublicKey
 
 NO_PREVIOUS: Final = bytes(32)
-GAP_REASONS: Final = frozenset({"flash-full", "flash-worn", "corrupt"})
+GAP_REASONS: Final = frozenset({"flash-full", "flash-worn", "corrupt", "receipted"})
 U32, U64 = 2**32, 2**64
 
 COUNTER, BOOT, PREV, UPTIME, CLOCK, BEACON = range(-65537, -65543, -1)

@@ -70,6 +70,7 @@ SMALL_ORDER: Final = frozenset(
 
 _CUSTODY_INFO: Final = b"food-traceability/custody/v1"
 _RECEIPT_INFO: Final = b"food-traceability/receipt/v1/"
+_SALT_INFO: Final = b"food-traceability/salt/v1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +233,11 @@ def hkdf(secret: bytes, info: bytes, length: int = 32) -> bytes:
 def receipt_key(node_secret: bytes, device_id: str) -> bytes:
     """The 32-byte key under which a node authenticates receipts and configuration to one device."""
     return hkdf(node_secret, _RECEIPT_INFO + device_id.encode())
+
+
+def salt_key(node_secret: bytes) -> bytes:
+    """The 32-byte key from which a node makes the salts of its records."""
+    return hkdf(node_secret, _SALT_INFO)
 
 
 def check_library() -> None:

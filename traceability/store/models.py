@@ -44,7 +44,11 @@ class Statement(Base):
 
 
 class Record(Base):
-    """One link of a stream's chain; previous hash and commitment follow from the other columns."""
+    """One link of a stream's chain; previous hash and commitment follow from the other columns.
+
+    Of a record whose statement was lost with a database (``operations.recover``) there are no
+    ``statement`` and ``salt``, and ``commitment`` says what the log says; everywhere else it is NULL.
+    """
 
     __tablename__ = "records"
     __table_args__ = (Index("records_by_statement", "statement", "stream", unique=True),)
@@ -52,8 +56,9 @@ class Record(Base):
     seq: Mapped[int] = mapped_column(primary_key=True)
     time_ms: Mapped[int]
     media_type: Mapped[str] = mapped_column(String(128))
-    statement: Mapped[bytes] = mapped_column(ForeignKey("statements.sha256"))
-    salt: Mapped[bytes] = mapped_column(LargeBinary(16))
+    statement: Mapped[bytes | None] = mapped_column(ForeignKey("statements.sha256"))
+    salt: Mapped[bytes | None] = mapped_column(LargeBinary(16))
+    commitment: Mapped[bytes | None] = mapped_column(LargeBinary(32))
     hash: Mapped[bytes] = mapped_column(LargeBinary(32))
     log_index: Mapped[int | None] = mapped_column(unique=True)
 

@@ -20,7 +20,7 @@ from traceability.signing.keys import PrivateKey
 from traceability.witness import memory
 
 _KEY: Final = "witness.pem"
-_MEMORY: Final = "witness.sqlite"
+MEMORY: Final = "witness.sqlite"
 _LOCK: Final = "witness.lock"
 
 
@@ -38,11 +38,11 @@ def init_witness(folder: Path, name: str, *, full: bool = False) -> VerifierKey:
     """
     key = PrivateKey.generate()
     verifier = VerifierKey(name, COSIGNATURE_V1, key.public)
-    if left := [path for path in (folder / _KEY, folder / _MEMORY) if path.exists()]:
+    if left := [path for path in (folder / _KEY, folder / MEMORY) if path.exists()]:
         raise ConflictError(f"{left[0]} is there already", remedy="Choose another folder for a new witness.")
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     write_new(folder / _KEY, key.to_pem(None), 0o600)
-    memory.create(folder / _MEMORY, name, full=full)
+    memory.create(folder / MEMORY, name, full=full)
     return verifier
 
 
@@ -66,7 +66,7 @@ def open_memory(folder: Path, *, checkpoints: bool = False) -> Iterator[memory.M
     Raises:
         SettingsError: it is missing, or of another version.
     """
-    opened = memory.Memory(folder / _MEMORY, checkpoints=checkpoints)
+    opened = memory.Memory(folder / MEMORY, checkpoints=checkpoints)
     try:
         yield opened
     finally:

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Final
 
 from traceability.errors import (
+    LostStatementError,
     MalformedError,
     NotPublishedError,
     ProofTooLargeError,
@@ -37,10 +38,11 @@ class State(StrEnum):
     UNKNOWN = "unknown"
     PENDING = "pending"
     TOO_LARGE = "too-large"
+    LOST = "lost"
     MISMATCH = "mismatch"
 
 
-UNSURE: Final = frozenset({State.UNKNOWN, State.PENDING, State.TOO_LARGE, State.MISMATCH})
+UNSURE: Final = frozenset({State.UNKNOWN, State.PENDING, State.TOO_LARGE, State.LOST, State.MISMATCH})
 """What could not be checked."""
 
 
@@ -158,6 +160,8 @@ class _Gathering:
             return State.PENDING
         except ProofTooLargeError:
             return State.TOO_LARGE
+        except LostStatementError:
+            return State.LOST
         except (TamperError, MalformedError):
             return State.MISMATCH
         self.used.append(checked)

@@ -97,7 +97,7 @@ class Journeys:
         """The checked journey of a batch, from one snapshot; of several callers one does the work.
 
         Raises:
-            UnknownSubjectError, NotPublishedError: see ``export_bundle``.
+            UnknownSubjectError, NotPublishedError, LostStatementError: see ``export_bundle``.
             ProofTooLargeError: its bundle is larger than is read.
             TamperError, MalformedError: what is stored does not even make a bundle that can be read.
         """

@@ -189,6 +189,54 @@ def test_repeated_and_older_receipts_are_stale(make_device, node):
     assert not device.cloned
 
 
+def restored(make_device, node) -> Device:
+    """Four statements have their receipts; then the node has two of them; a fifth was measured."""
+    device: Device = make_device(measured=4)
+    for body in device.due(0):
+        device.receive(node.take(body) or b"", 0)
+    node.restore(device.enrolment.device, 1)
+    device.measure([pack(4)])
+    return device
+
+
+def answered(device: Device, node: FakeNode, now_s: float) -> Verdict:
+    return [device.receive(node.take(body) or b"", now_s) for body in device.due(now_s)][-1]
+
+
+def test_what_a_restored_node_lost_is_declared_after_two_rounds_and_all_else_is_settled(make_device, node):
+    device = restored(make_device, node)
+    for now_s in (0, FIRST_WAIT_S, 3 * FIRST_WAIT_S):
+        assert device.flash.undeclared() == ()
+        assert answered(device, node, now_s) is Verdict.STALE
+    assert device.flash.undeclared() == (Gap(2, 3, "receipted"),)
+    assert answered(device, node, 3 * FIRST_WAIT_S) is Verdict.SETTLED
+    assert (waiting(device), device.flash.undeclared()) == ([], ())
+    (gap,) = (s for s in node.received if s.media_type == media.GAP)
+    assert gap.gaps() == (Gap(2, 3, "receipted"),)
+
+
+def test_it_is_declared_once_however_often_the_node_says_so(make_device, node):
+    device = restored(make_device, node)
+    old = node.receipt(device.enrolment.device)
+    for now_s in (0, FIRST_WAIT_S, 3 * FIRST_WAIT_S):
+        device.due(now_s)
+        device.receive(old, now_s)
+    for _ in range(3):
+        device.due(4 * FIRST_WAIT_S)
+        device.receive(old, 4 * FIRST_WAIT_S)
+    kept = [parse_statement(each.body) for each in device.flash.next_to_send(10)]
+    assert [s.counter for s in kept if s.media_type == media.GAP] == [5]
+
+
+def test_an_older_receipt_that_comes_late_declares_nothing(make_device, node):
+    device = restored(make_device, node)
+    old = node.receipt(device.enrolment.device)
+    device.due(0)
+    for _ in range(3):
+        assert device.receive(old, 1) is Verdict.STALE
+    assert device.flash.undeclared() == ()
+
+
 @pytest.mark.parametrize(
     "change",
     [{"sha256": bytes(32)}, {"device": "0" * 32}, {"counter": 2}, {"counter": 2**63}],

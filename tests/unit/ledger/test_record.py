@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -20,6 +21,7 @@ from traceability.ledger.record import (
     check_chain,
     commit,
     format_time,
+    make_salt,
     parse_record,
     parse_time,
 )
@@ -215,3 +217,10 @@ def test_time_in_another_form_is_refused(text: str) -> None:
 def test_time_outside_the_calendar_is_refused(time_ms: int) -> None:
     with pytest.raises(TraceabilityError):
         format_time(time_ms)
+
+
+def test_a_salt_is_made_from_the_key_the_stream_and_the_number_as_documented():
+    salt = make_salt(bytes(32), STREAM, 7)
+    assert salt == hmac.new(bytes(32), f"{STREAM}\n7".encode(), hashlib.sha256).digest()[:16]
+    others = [(b"\1" * 32, STREAM, 7), (bytes(32), STREAM + "8", 7), (bytes(32), STREAM, 8)]
+    assert len({salt, *(make_salt(*other) for other in others)}) == 4

@@ -367,6 +367,7 @@ def test_a_statement_has_at_most_sixteen_kibibytes() -> None:
 GOOD_GAPS = [
     [Gap(0, 0, "corrupt")],
     [Gap(1, 6, "flash-worn")],
+    [Gap(1, 6, "receipted")],
     [Gap(1, 2, "flash-full"), Gap(3, 3, "corrupt")],
     [Gap(1, 2, "flash-full"), Gap(4, 6, "flash-full")],
 ]

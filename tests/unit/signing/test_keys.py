@@ -27,7 +27,7 @@ from traceability.errors import (
     SurroundingsError,
 )
 from traceability.signing import keys
-from traceability.signing.keys import PrivateKey, PublicKey, hkdf, receipt_key, seal, unseal
+from traceability.signing.keys import PrivateKey, PublicKey, hkdf, receipt_key, salt_key, seal, unseal
 
 VECTORS = Path(textbook.__file__).with_name("ed25519.json")
 CASES = [textbook.Case(**case) for case in json.loads(VECTORS.read_text("ascii"))]
@@ -264,3 +264,9 @@ def test_receipt_keys_differ_by_device_and_node_and_from_custody_keys() -> None:
         hkdf(b"n" * 32, b"food-traceability/custody/v1"),
     }
     assert len({first, *others}) == 4
+
+
+def test_the_key_of_salts_is_the_nodes_own_and_no_other_one() -> None:
+    assert salt_key(bytes(32)) == hkdf(bytes(32), b"food-traceability/salt/v1")
+    assert salt_key(bytes(32)) != salt_key(b"\1" * 32)
+    assert salt_key(bytes(32)) != receipt_key(bytes(32), "")

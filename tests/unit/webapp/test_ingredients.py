@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from traceability.errors import (
+    LostStatementError,
     MalformedError,
     NotPublishedError,
     ProofTooLargeError,
@@ -76,6 +77,7 @@ def test_each_is_told_once_under_the_batch_nearest_to_the_pages_own():
         (UnknownSubjectError("no"), State.UNKNOWN),
         (NotPublishedError("soon"), State.PENDING),
         (ProofTooLargeError("large"), State.TOO_LARGE),
+        (LostStatementError("lost"), State.LOST),
         (TamperError("no"), State.MISMATCH),
         (MalformedError("no"), State.MISMATCH),
         (None, State.MISMATCH),

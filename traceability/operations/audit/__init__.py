@@ -134,6 +134,7 @@ def _values(run: Run, done: Sequence[Done]) -> list[Any]:
     """Note what parts found and counted; returns what they say."""
     for each in done:
         run.findings += each.findings
+        run.lost += each.lost
         run.counts.update(each.counts)
     return [each.value for each in done]
 

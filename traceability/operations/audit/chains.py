@@ -16,12 +16,13 @@ from sqlalchemy.orm import aliased
 
 from traceability import media
 from traceability.errors import ChainMismatchError, TraceabilityError
-from traceability.ledger.record import GENESIS, Record, chain_hashes, commit
+from traceability.ledger.record import GENESIS, Record, chain_hashes
 from traceability.operations.audit.disclosures import audit_disclosures, read_disclosures
 from traceability.operations.audit.frames import takes_frame
 from traceability.operations.audit.report import CHUNK, Run
 from traceability.operations.audit.tasks import Task
 from traceability.operations.audit.told import Said, Told
+from traceability.operations.log import commitment_of
 from traceability.store import models
 from traceability.store.engine import AnyRow
 from traceability.verification.statements import Content, open_statement
@@ -57,7 +58,8 @@ def audit_range(run: Run, first: Edge | None, end: Edge | None) -> Said:
     name: bytes | None = None
     for chunk in _chunks(run, first, end):
         told.expect(chunk)
-        read_disclosures(run, {row.statement for row in chunk if row.media_type in media.PARTY_STATEMENTS})
+        disclosing = (row.statement for row in chunk if row.media_type in media.PARTY_STATEMENTS)
+        read_disclosures(run, {statement for statement in disclosing if statement is not None})
         for stream, own in groupby(chunk, key=lambda row: row.stream):
             if stream != name:
                 _end_stream(told, name)
@@ -122,6 +124,8 @@ def _audit_rows(run: Run, told: Told, last: AnyRow | None, rows: Sequence[AnyRow
 def _follow(last: AnyRow | None, rows: Sequence[AnyRow]) -> bool:
     """Whether records follow one another from a record on, each as it is stored."""
     seq, head, time_ms, published = _end(last)
+    if any(row.statement is None or row.salt is None or row.commitment is not None for row in rows):
+        return False
     links = ((row.time_ms, row.media_type, row.statement, row.salt) for row in rows)
     try:
         made = list(chain_hashes(rows[0].uri or "", seq, head, links))
@@ -167,13 +171,19 @@ def _made(row: AnyRow, head: bytes) -> Record:
     """The record that the columns give; raises ChainMismatchError, MalformedError where it is not there."""
     if row.uri is None:
         raise ChainMismatchError("its stream has no row")
-    record = Record(row.uri, row.seq, head, row.time_ms, row.media_type, commit(row.statement, row.salt))
+    record = Record(row.uri, row.seq, head, row.time_ms, row.media_type, commitment_of(row))
     if record.hash != row.hash:
         raise ChainMismatchError("it does not hash to what is stored", expected=record.hash, got=row.hash)
     return record
 
 
 def _audit_statement(run: Run, told: Told, row: AnyRow, record: Record, where: str) -> None:
+    if row.statement is None and row.salt is None and row.log_index is not None:
+        run.lost.append(where)
+        return
+    if row.statement is None or row.salt is None or row.commitment is not None:
+        run.found("record", where, "it is neither whole nor a lost one that the log has")
+        return
     if row.body is None:
         run.found("statement", where, f"its statement {row.statement.hex()} is missing")
         return

@@ -8,7 +8,7 @@ from typing import Final
 from sqlalchemy import select
 
 from traceability.operations.audit.report import Run
-from traceability.operations.disclosures import all_disclosures
+from traceability.operations.disclosures import LOST, all_disclosures
 from traceability.signing import sdjwt
 from traceability.signing.disclosure import EVENT_CLAIM
 from traceability.signing.kept import KEPT_CLAIM, kept_members
@@ -51,16 +51,20 @@ def audit_disclosures(run: Run, statement: bytes, body: bytes, where: str) -> No
     if list(texts) != sorted(texts) or len(texts) != len(given):
         run.found("disclosure", f"disclosures of {where}", "they do not stand once each, by their digests")
     payload = sdjwt.parse(body).payload
-    named = list(_digests(dict(payload)))
+    named = list(digests_in(dict(payload)))
     for text in texts.values():
-        named += _digests(json_decode(b64url_decode(text)))
+        named += digests_in(json_decode(b64url_decode(text)))
     signed = {digest for digest, _ in named}
     for digest in sorted(texts.keys() - signed):
         run.found("disclosure", f"disclosure {digest} of {where}", "the statement does not name it")
+    reasons = run.reasons.get(statement, {})
+    lost = {digest for digest, part in reasons.items() if part == LOST}
+    if lost:
+        run.lost.append(f"{len(lost)} parts of {where}")
     erased = signed - texts.keys()
-    for digest in sorted(erased & {digest for digest, is_element in named if is_element}):
+    for digest in sorted(erased & {digest for digest, is_element in named if is_element} - lost):
         run.found("disclosure", f"disclosure {digest} of {where}", "it names a batch, and was erased")
-    parts = _audit_reasons(run, statement, erased, texts.keys(), where)
+    parts = _audit_reasons(run, reasons, erased, texts.keys(), where)
     run.counts["erased"] += parts
     run.counts["disclosures"] += len(texts) + parts
     claims = sdjwt.reveal(payload, [texts[d] for d in sorted(signed & texts.keys())]).claims
@@ -68,18 +72,17 @@ def audit_disclosures(run: Run, statement: bytes, body: bytes, where: str) -> No
         _audit_kept(run, claims, where)
 
 
-def _audit_reasons(run: Run, statement: bytes, erased: Set[str], there: Set[str], where: str) -> int:
+def _audit_reasons(run: Run, parts: Mapping[str, str], erased: Set[str], there: Set[str], where: str) -> int:
     """Each erased disclosure has a row that says why, of a part that may be erased; no other has one.
 
     Returns:
         How many rows there are.
     """
-    parts = run.reasons.get(statement, {})
     for digest in sorted(erased - parts.keys()):
         run.found("disclosure", f"disclosure {digest} of {where}", "it is gone, and no row says why")
     for digest in sorted(parts.keys() & there if erased else parts.keys() - erased):
         run.found("disclosure", f"disclosure {digest} of {where}", "it is said to be erased")
-    for digest in sorted(parts):
+    for digest in sorted(digest for digest, part in parts.items() if part != LOST):
         with run.noting("disclosure", f"disclosure {digest} of {where}"):
             require_erasable(parse_part(parts[digest]))
     return len(parts)
@@ -94,7 +97,7 @@ def _audit_kept(run: Run, claims: Mapping[str, Json], where: str) -> None:
         run.found("disclosure", f"{name} of {where}", "it must be kept, and was erased")
 
 
-def _digests(value: Json) -> Iterator[tuple[str, bool]]:
+def digests_in(value: Json) -> Iterator[tuple[str, bool]]:
     """Every digest in a payload or in a disclosure, and whether it stands for an element of a list."""
     if isinstance(value, dict):
         for name, item in value.items():
@@ -103,7 +106,7 @@ def _digests(value: Json) -> Iterator[tuple[str, bool]]:
             elif name == "_sd" and isinstance(item, list):
                 yield from ((str(digest), False) for digest in item)
             else:
-                yield from _digests(item)
+                yield from digests_in(item)
     elif isinstance(value, list):
         for item in value:
-            yield from _digests(item)
+            yield from digests_in(item)

@@ -34,29 +34,40 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Everything that is wrong, how much was read, and what was left out because it was not asked for."""
+    """Everything that is wrong, how much was read, and what was left out because it was not asked for.
+
+    ``lost`` are the records that were recovered as text only: the log has them, and nobody their statements.
+    """
 
     findings: tuple[Finding, ...]
     counts: Mapping[str, int]
     unchecked: tuple[str, ...] = ()
+    lost: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
         """Whether nothing is wrong."""
         return not self.findings
 
+    @property
+    def exit_code(self) -> int:
+        """1 if something is wrong; 2 if nothing is, and what was lost is not known."""
+        return 1 if self.findings else 2 if self.lost else 0
+
     def to_json(self) -> dict[str, Any]:
         """The report for programs."""
         found = [{"code": f.code, "where": f.where, "text": f.text} for f in self.findings]
+        told = {"ok": self.ok, "counts": dict(self.counts), "findings": found}
         left_out = {"unchecked": list(self.unchecked)} if self.unchecked else {}
-        return {"ok": self.ok, "counts": dict(self.counts), "findings": found} | left_out
+        return told | left_out | ({"lost": list(self.lost)} if self.lost else {})
 
     def lines(self) -> list[str]:
         """The report for people: what is wrong, a line each, and what was read."""
         read = ", ".join(f"{count} {name}" for name, count in self.counts.items())
         result = "everything matches" if self.ok else f"{len(self.findings)} things do not match"
-        lines = [*(f"{f.code}: {f.where}: {f.text}" for f in self.findings), f"{result}: read {read}"]
-        return lines + [f"not checked: {what}" for what in self.unchecked]
+        lines = [f"{f.code}: {f.where}: {f.text}" for f in self.findings]
+        lines += [f"lost: {where}: recovered as text only, its statement is not known" for where in self.lost]
+        return [*lines, f"{result}: read {read}", *(f"not checked: {what}" for what in self.unchecked)]
 
 
 @dataclass(slots=True)
@@ -75,10 +86,11 @@ class Run:
     signers: Signers = field(default_factory=Signers)
     texts: Mapping[bytes, Sequence[str]] = field(default_factory=dict)
     reasons: Mapping[bytes, Mapping[str, str]] = field(default_factory=dict)
+    lost: list[str] = field(default_factory=list)
 
     def part(self) -> Run:
         """The same audit, with nothing found yet."""
-        return replace(self, findings=[], counts=Counter())
+        return replace(self, findings=[], counts=Counter(), lost=[])
 
     def found(self, code: str, where: str, text: str) -> None:
         """Note that something is wrong."""
@@ -104,7 +116,8 @@ class Run:
 
     def report(self) -> Report:
         """What was found so far."""
-        return Report(tuple(self.findings), dict(self.counts), () if self.signatures else (UNCHECKED,))
+        unchecked = () if self.signatures else (UNCHECKED,)
+        return Report(tuple(self.findings), dict(self.counts), unchecked, tuple(self.lost))
 
 
 def shown(value: object) -> str:

@@ -8,12 +8,13 @@ from typing import Final
 from sqlalchemy import func, select
 
 from traceability import media
-from traceability.errors import TraceabilityError
+from traceability.errors import LostStatementError, TraceabilityError
 from traceability.ledger.record import GENESIS, Record, commit
 from traceability.ledger.stay import StayClose, StayOpen
 from traceability.operations.audit.report import Run
 from traceability.operations.audit.tasks import Task
 from traceability.operations.disclosures import disclosures_of
+from traceability.operations.log import require_statement
 from traceability.sensing.frame import parse_statement
 from traceability.store import models
 from traceability.store.engine import AnyRow
@@ -43,7 +44,10 @@ def audit_stays(run: Run, batches: Sequence[tuple[str, bytes]], as_of_ms: int) -
     """Check the stays of some batches; the first wrong one of each is named."""
     for uri, name in batches:
         with run.noting("stay", f"stays of {uri}"):
-            _audit_batch(run, uri, name, as_of_ms)
+            try:
+                _audit_batch(run, uri, name, as_of_ms)
+            except LostStatementError:  # which is named already
+                run.counts["batches with lost records"] += 1
 
 
 def _audit_batch(run: Run, uri: str, name: bytes, as_of_ms: int) -> None:
@@ -62,7 +66,7 @@ def _read(run: Run, uri: str, name: bytes | None, first: int, end: int | None) -
     """A stretch of a stream, parsed; that its records chain was checked before."""
     record, stream = models.Record, models.Stream
     key = select(stream.hash).where(stream.uri == uri).scalar_subquery() if name is None else name
-    query = select(record, models.Statement.body).join(models.Statement)
+    query = select(record, models.Statement.body).outerjoin(models.Statement)
     query = query.where(record.stream == key, record.seq >= first).order_by(record.seq)
     if end is not None:
         query = query.where(record.seq < end)
@@ -70,6 +74,7 @@ def _read(run: Run, uri: str, name: bytes | None, first: int, end: int | None) -
     head = prev = run.connection.execute(before).scalar_one_or_none() or GENESIS
     records, links, contents = [], [], []
     for row in run.rows(query):
+        require_statement(row, uri)
         made = Record(uri, row.seq, head, row.time_ms, row.media_type, commit(row.statement, row.salt))
         records.append(made)
         links.append(Link(row.time_ms, row.media_type, row.salt, row.statement, None))
@@ -80,7 +85,9 @@ def _read(run: Run, uri: str, name: bytes | None, first: int, end: int | None) -
 
 
 def _content(run: Run, row: AnyRow, record: Record) -> Content:
-    """What a record says; one that is not genuine was named before, and says nothing here."""
+    """What a record says; one that is missing or not genuine was named before, and says nothing here."""
+    if row.body is None:
+        return None
     try:
         if row.media_type in media.DEVICE_STATEMENTS:
             return parse_statement(row.body)

@@ -28,9 +28,10 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What came of a part: everything that is wrong there, how much was read, what others need of it."""
+    """What came of a part: what is wrong or lost there, how much was read, what others need of it."""
 
     findings: Sequence[Finding]
+    lost: Sequence[str]
     counts: Counter[str]
     value: Any
 
@@ -50,7 +51,7 @@ def perform(run: Run, task: Task) -> Done:
     """Do one part."""
     part = run.part()
     value = task.work(part, *task.arguments)
-    return Done(part.findings, part.counts, value)
+    return Done(part.findings, part.lost, part.counts, value)
 
 
 def perform_here(run: Run, tasks: Sequence[Task], progress: Progress | None) -> list[Done]:

@@ -19,7 +19,7 @@ const REQUIRED = new Set([
 ]);
 const ISSUER_FORM = /^https:\/\/[a-z0-9.-]{1,253}(?::[0-9]{1,5})?\/device\/[0-9a-f]{32}$/;
 const STREAM_FORM = /^https:\/\/[!-~]{1,504}$/;
-const REASON_FORM = /^(?:corrupt|flash-full|flash-worn)$/;
+const REASON_FORM = /^(?:corrupt|flash-full|flash-worn|receipted)$/;
 
 /** A device's statement as parsed; none of it is genuine before `verify` returns. */
 export class DeviceStatement {
