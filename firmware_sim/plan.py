@@ -174,7 +174,7 @@ class Plan:
             SettingsError: something else.
         """
         try:
-            told = json.loads(text)
+            told = {"faults": []} | json.loads(text)
             lists = {name: tuple(_entry(kind, row) for row in told[name]) for name, kind in _LISTS.items()}
             return cls(told["seed"], told["node"], told["start_ms"], told["now_ms"], **lists)
         except (ValueError, KeyError, TypeError) as error:

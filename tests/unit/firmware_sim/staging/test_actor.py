@@ -194,10 +194,12 @@ def test_every_time_is_one_that_a_node_reads():
 
 
 def test_folder_has_frames_in_the_order_of_sending_and_a_plan(tmp_path):
-    scenario = loaded(tmp_path, faults=[fault("link-loss", "1h", "3h", device="logger")])
+    devices = {name: {"profile": "logger", "asset": "room"} for name in ("logger", "other")}
+    faults = [fault("link-loss", "1h", "3h", device="logger")]
+    scenario = loaded(tmp_path, faults=faults, devices=devices)
     done = write_folder(scenario, tmp_path / "out", TruthFile(None))
     rows = [json.loads(line) for line in (tmp_path / "out/frames.jsonl").read_text().splitlines()]
-    assert done.frames == len(rows) == 24
+    assert done.frames == len(rows) == 48
     assert [row["sends_ms"] for row in rows] == sorted(row["sends_ms"] for row in rows)
     assert rows[0]["topic"] == f"ft/v1/demo/{rows[0]['device']}/frame"
     assert json.loads((tmp_path / "out/plan.json").read_text())["batches"][0]["key"] == "pork"

@@ -8,17 +8,19 @@ from queue import SimpleQueue
 
 import pytest
 
+from firmware_sim.demo import Demo, load_or_make_plan
 from firmware_sim.device import Device
 from firmware_sim.flash import Flash
 from firmware_sim.link import Arrival, Happened
 from firmware_sim.player import Player
 from firmware_sim.staging.actor import Actor
-from firmware_sim.staging.online import AT_ONCE, Stage, Staged, clock, moved
+from firmware_sim.staging.online import AT_ONCE, Stage, Staged, clock, moved, speak
 from firmware_sim.staging.planned import asset_of, plan_of
 from firmware_sim.staging.truth import TruthFile
 from tests.support.fakenode import NODE, FakeNode
 from tests.support.scenarios import loaded
 from traceability import media
+from traceability.errors import SettingsError
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
@@ -176,6 +178,29 @@ def test_clock_at_once_stands_at_the_end_and_a_fast_one_stops_there(tmp_path):
     assert clock(scenario, scenario.start_ms, AT_ONCE)() == scenario.end_ms
     assert scenario.start_ms <= clock(scenario, scenario.start_ms, 60.0)() <= scenario.start_ms + HOUR_MS
     assert clock(scenario, scenario.end_ms + 1, 60.0)() == scenario.end_ms
+
+
+def test_folder_of_another_scenario_or_of_the_journey_is_refused(tmp_path):
+    scenario, data = loaded(tmp_path), tmp_path / "data"
+    demo = Demo(data / "demo")
+    demo.folder.mkdir(parents=True)
+    (data / "node.json").write_text(json.dumps({"format": 1, "name": NODE}))
+    demo.plan_path.write_text(plan_of(replace(scenario, seed=8), NODE).to_json())
+    arrivals: SimpleQueue[Arrival] = SimpleQueue()
+    arrivals.put(Arrival("", Happened.STOP))
+    with pytest.raises(SettingsError, match="take another FT_DATA"):
+        speak(scenario, data, "mqtt://127.0.0.1:1", AT_ONCE, TruthFile(None), arrivals)
+    with pytest.raises(SettingsError, match="set FT_DEMO=0"):
+        load_or_make_plan(demo, NODE, NOW_MS)
+    assert not (demo.folder / "devices").exists(), "nothing is half made"
+
+
+def test_stop_before_there_is_a_node_ends_it(tmp_path, capsys):
+    arrivals: SimpleQueue[Arrival] = SimpleQueue()
+    arrivals.put(Arrival("", Happened.STOP))
+    path = tmp_path / "none"
+    assert speak(loaded(tmp_path), path, "mqtt://127.0.0.1:1", 1.0, TruthFile(None), arrivals) is None
+    assert "waiting for a node" in capsys.readouterr().out
 
 
 def test_plan_tells_people_the_whole_way_in_order(tmp_path):
