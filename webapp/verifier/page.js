@@ -108,7 +108,7 @@ async function growthBetween(first, second, isOurs) {
   }
 }
 
-function show({ parts, told, label, documents, recall, exitCode: found, code: failure }, seen) {
+function show({ parts, told, label, documents, times, recall, exitCode: found, code: failure }, seen) {
   const code = seen?.code ?? null;
   const alarm = ALARMS.has(code) ? tell(seen) : null;
   for (const { name, status, text } of parts) {
@@ -117,6 +117,9 @@ function show({ parts, told, label, documents, recall, exitCode: found, code: fa
   }
   if (label) fill("label", label.status, told.get("label"), label.text);
   rowOf("label").hidden = !label;
+  const timed = statusAfter(code, "times", "holds");
+  fill("times", timed, timed === "holds" ? told.get("times") : [words.tell("doubted")], times ?? "");
+  rowOf("times").hidden = times === null;
   const named = statusAfter(code, "documents", "holds");
   fill("documents", named, named === "holds" ? told.get("documents") : [words.tell("doubted")], documents);
   rowOf("documents").hidden = !documents.length;

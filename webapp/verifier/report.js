@@ -13,7 +13,7 @@ import { check } from "./verify.js";
  * @param {object} asked {bundle, policy, nowMs, code} as `check` takes them; the page's texts, `table`, and its `lang`
  * @param {function} progress as `check` calls it
  * @returns {Promise<object>} either {refused} or {failed}, a text; or parts, told (by name), label {status, text} or null,
- *     documents (texts, a line each), recall {answer, text}, exitCode, code (of the failure, or null), accepted (null if there is nothing to remember)
+ *     documents (texts, a line each), times (a text, or null), recall {answer, text}, exitCode, code (of the failure, or null), accepted (null if there is nothing to remember)
  */
 export async function report({ bundle, policy, nowMs, code, table, lang }, progress, helpers = []) {
   try {
@@ -23,6 +23,7 @@ export async function report({ bundle, policy, nowMs, code, table, lang }, progr
       told: sentences(verdict, new Words(table, lang)),
       label: label && { status: label.status, text: label.text },
       documents: (journey?.documents ?? []).map((document) => documentWords(document, journey.names)),
+      times: verdict.times?.text ?? null,
       recall: { answer: standing.answer ?? "unknown", text: standing.words(journey?.names ?? new Map())[1] },
       exitCode: verdict.exitCode,
       code: verdict.failure?.code ?? null,

@@ -63,6 +63,7 @@ export function sentences(verdict, words) {
     told.set("complete", [complete(verdict, words, time)]);
     told.set("fresh", [fresh(verdict.freshness, words, time)]);
   }
+  if (verdict.times !== null) told.set("times", times(verdict.times, words));
   told.set("documents", journey.documents.map((document) => named(document, journey, words)));
   told.set("unchanged", [words.tell("records", { n: journey.records.length })]);
   return told.set("recall", recall(verdict, words, time));
@@ -96,6 +97,23 @@ function named({ notice, party, recordedMs, suspected }, journey, words) {
   const by = words.name(journey.names.get(party), party), time = words.showTime(recordedMs);
   const said = words.tell("document", { name, party: by, time, hash: notice.sha256 });
   return suspected ? `${said} ${words.tell("suspected")}` : said;
+}
+
+/** Between which times the sensors' messages were signed. */
+function times({ frames, bracketed, unknown, disagreeing, afterMs, beforeMs, widestMs }, words) {
+  const before = words.showTime(beforeMs), after = words.showTime(afterMs);
+  const values = { n: frames, k: bracketed, after, before, span: span(widestMs, words) };
+  const said = [words.tell(!bracketed ? "timesbefore" : bracketed === frames ? "timeseach" : "timessome", values)];
+  if (unknown) said.push(words.tell("timesunproven", { n: unknown }));
+  if (disagreeing) said.push(words.tell("timesdisagree", { n: disagreeing }));
+  return [...said, words.tell("timesclock")];
+}
+
+/** A length of time in its two largest units from minutes on; what is begun counts as whole. */
+function span(ms, words) {
+  const m = Math.ceil(ms / 60_000), h = Math.floor(m / 60);
+  if (m < 60) return words.tell("minutes", { m });
+  return m < 48 * 60 ? words.tell("hours", { h, m: m % 60 }) : words.tell("days", { d: Math.floor(h / 24), h: h % 24 });
 }
 
 function complete({ parts, journey, freshness, signed: text }, words, time) {
