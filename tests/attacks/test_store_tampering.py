@@ -73,7 +73,8 @@ CLASSIFICATION: dict[str, dict[str, str]] = {
             "asset_to",
         ),
         PROTECTED,
-    ),
+    )
+    | {"settled": "not evidence: whether the publisher looks again; a stay that is not closed is open to all"},
     "cosignatures": dict.fromkeys(
         ("size", "witness", "time_s", "line"),
         "not evidence: another machine's word, which whoever reads it checks against a key of their own",

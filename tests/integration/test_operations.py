@@ -230,6 +230,10 @@ def test_a_silent_device_is_named_and_its_late_data_amend_the_stay(world: World)
     world.publish()
     assert texts_of(world, batch)[-1] == "stay-close"
     accepted(world, batch)
+    world.measure(probe, 4.0)
+    world.publish()
+    with world.store.reading() as connection:
+        assert connection.execute(select(models.Stay.settled)).scalars().all() == [True]
     world.take(probe, late)
     world.publish()
     assert texts_of(world, batch)[-1] == "stay-amend"

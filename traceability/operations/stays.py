@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from sqlalchemy import Connection, and_, func, insert, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, false, func, insert, or_, select, true, update
 
 from traceability import media
 from traceability.ledger.record import GENESIS
@@ -66,8 +66,10 @@ def open_stay(tx: Transaction, node: Node, batch: str, asset: str, entered_seq: 
 def settle_stays(tx: Transaction, node: Node) -> int:
     """Close and amend what can be; returns how many texts were chained.
 
+    What was closed is looked at again only when new records of its asset reach back into it.
     Where statements were lost with a database nothing is summed up: they may be given back.
     """
+    _unsettle(tx)
     stay, written = models.Stay, 0
     late = (
         select(models.DeviceStatement.seq)
@@ -83,11 +85,33 @@ def settle_stays(tx: Transaction, node: Node) -> int:
     lost = select(record.seq).where(record.statement.is_(None))
     in_asset = lost.where(record.stream == stay.asset, record.seq >= stay.asset_from).exists()
     in_batch = lost.where(record.stream == stay.batch, record.seq > stay.open_seq).exists()
-    query = select(stay).where(stay.left_ms.is_not(None), or_(stay.close_seq.is_(None), late))
-    query = query.where(~in_asset, ~in_batch)
+    query = select(stay.__table__, or_(stay.close_seq.is_(None), late).label("due"))
+    query = query.where(stay.settled == false(), stay.left_ms.is_not(None), ~in_asset, ~in_batch)
     for row in tx.connection.execute(query.order_by(stay.batch, stay.open_seq)).all():
-        written += _close(tx, node, row)
+        if row.due:
+            written += _close(tx, node, row)
+        else:
+            _set(tx, row, settled=True)
     return written
+
+
+def _unsettle(tx: Transaction) -> None:
+    """Find the closed stays that records reach back into which are not in the log yet."""
+    said, record, stay = models.DeviceStatement, models.Record, models.Stay
+    new = select(said.stream, func.min(said.from_ms).label("from_ms"))
+    new = new.join(record, and_(record.stream == said.stream, record.seq == said.seq))
+    new = new.where(record.log_index.is_(None), said.from_ms.is_not(None)).group_by(said.stream)
+    late = update(stay).where(
+        stay.asset == bindparam("of"), stay.left_ms >= bindparam("since"), stay.settled == true()
+    )
+    found = [{"of": row.stream, "since": row.from_ms} for row in tx.connection.execute(new)]
+    if found:
+        tx.connection.execute(late.values(settled=False), found)
+
+
+def _set(tx: Transaction, stay: AnyRow, **columns: object) -> None:
+    this = (models.Stay.batch == stay.batch, models.Stay.open_seq == stay.open_seq)
+    tx.connection.execute(update(models.Stay).where(*this).values(columns))
 
 
 def _close(tx: Transaction, node: Node, stay: AnyRow) -> bool:
@@ -122,8 +146,7 @@ def _close(tx: Transaction, node: Node, stay: AnyRow) -> bool:
         series=tuple(series_of(c) for c in found),
     )
     (record,) = append(tx, node, [Entry(batch, kind.MEDIA_TYPE, text.encode())])
-    closed = update(models.Stay).where(models.Stay.batch == stay.batch, models.Stay.open_seq == stay.open_seq)
-    connection.execute(closed.values(close_seq=record.seq, asset_to=asset_to))
+    _set(tx, stay, close_seq=record.seq, asset_to=asset_to, settled=True)
     return True
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Final
 
-from sqlalchemy import BigInteger, ForeignKey, Index, Integer, LargeBinary, String, Text, text
+from sqlalchemy import BigInteger, ForeignKey, Index, Integer, LargeBinary, String, Text, false, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 _BIG = BigInteger().with_variant(Integer, "sqlite")
@@ -158,18 +158,33 @@ class Batch(Base):
 
 
 class Stay(Base):
-    """A batch's time in a monitored asset; rebuilt from the records that open and close it."""
+    """A batch's time in a monitored asset; rebuilt from the records that open and close it.
+
+    ``settled`` is no evidence: it says that the publisher need not look at the stay, because it is
+    closed and nothing came late since.
+    """
 
     __tablename__ = "stays"
+    __table_args__ = (
+        Index("stays_by_leaving", "asset", "left_ms"),
+        Index(
+            "stays_unsettled",
+            "batch",
+            "open_seq",
+            sqlite_where=text("settled = 0"),
+            postgresql_where=text("settled = false"),
+        ),
+    )
     batch: Mapped[bytes] = mapped_column(ForeignKey("streams.hash"), primary_key=True)
     open_seq: Mapped[int] = mapped_column(primary_key=True)
-    asset: Mapped[bytes] = mapped_column(ForeignKey("streams.hash"), index=True)
+    asset: Mapped[bytes] = mapped_column(ForeignKey("streams.hash"))
     asset_from: Mapped[int]
     entered_ms: Mapped[int]
     left_ms: Mapped[int | None]
     leave_seq: Mapped[int | None]
     close_seq: Mapped[int | None]
     asset_to: Mapped[int | None]
+    settled: Mapped[bool] = mapped_column(server_default=false())
 
 
 class Checkpoint(Base):
