@@ -85,6 +85,8 @@ def _serving(world: World, application: str) -> Iterator[str]:
         host=HOST,
         port=port,
         demo=False,
+        mqtt_tls=None,
+        sites=(),
     )
     (web,) = [program for program in programs(settings) if program.name == "web"]
     kept = {name: value for name, value in os.environ.items() if not name.startswith("FT_")}

@@ -12,6 +12,7 @@ import hmac
 import json
 import os
 import queue
+import socket
 import subprocess
 import sys
 import time
@@ -50,9 +51,9 @@ except (IndexError, ValueError):
 if not party.startswith("https://") or not batch.startswith("https://"):
     sys.exit(__doc__)
 broker = urllib.parse.urlsplit(os.environ.get("FT_MQTT_URL") or "mqtt://127.0.0.1:1883")
-client = mqtt.Client(CallbackAPIVersion.VERSION2)
+address = broker.hostname, broker.port or 1883
 try:
-    client.connect(broker.hostname, broker.port or 1883)
+    socket.create_connection(address, timeout=5).close()
 except OSError as error:
     sys.exit(f"no broker at {broker.netloc}: {error}. Start the node, or set FT_MQTT_URL to its broker.")
 node, now = traceability("init")["node"], int(time.time())
@@ -82,8 +83,11 @@ protected = cbor2.dumps({1: -19, 4: kid, 15: {1: device, 2: batch, 6: now}} | ty
 signature = key.sign(cbor2.dumps(["Signature1", protected, b"", pack]))
 frame = cbor2.dumps(cbor2.CBORTag(18, [protected, {}, pack, signature]))
 
-# 4. Send it, and check the receipt (COSE_Mac0), which only the node can have made.
+# 4. Send it, as whom the broker knows, and check the receipt (COSE_Mac0): only the node can have made it.
 receipts = queue.Queue()
+client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=kid.hex())
+client.username_pw_set(enrolled["username"], enrolled["password"])
+client.connect(*address)
 client.on_message = lambda _client, _data, message: receipts.put(message.payload)
 client.subscribe(enrolled["topic"].replace("/frame", "/receipt"), qos=1)
 client.publish(enrolled["topic"], frame, qos=1)

@@ -1,7 +1,7 @@
 """``python -m firmware_sim``: the devices of the journey, or of a scenario, as one process.
 
-Settings: ``FT_DATA`` (the node's data folder) and ``FT_MQTT_URL``. Ends on SIGTERM or SIGINT,
-with 0; with 1 and a message if something is wrong that waiting would not cure.
+Settings: ``FT_DATA`` (the node's data folder), ``FT_MQTT_URL`` and ``FT_MQTT_TLS``. Ends on SIGTERM or
+SIGINT, with 0; with 1 and a message if something is wrong that waiting would not cure.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import os
 import signal
 import sys
 import time
-from pathlib import Path
 from queue import SimpleQueue
 
 from firmware_sim.demo import Demo, load_enrolment, load_or_make_plan, node_name, open_flashes
@@ -35,38 +34,43 @@ def main() -> int:
             stage(wanted, arrivals)
             return 0
         settings = load(SimulatorSettings, os.environ)
-        simulate(settings.data, settings.mqtt_url, arrivals)
+        simulate(settings, arrivals)
     except TraceabilityError as error:
         print(f"firmware_sim: {error}\n{error.remedy()}", file=sys.stderr)
         return 1
     return 0
 
 
-def simulate(data: Path, mqtt_url: str, arrivals: SimpleQueue[Arrival]) -> None:
+def simulate(settings: SimulatorSettings, arrivals: SimpleQueue[Arrival]) -> None:
     """Plan, ask to be enrolled, wait, play; returns when a STOP arrives.
 
     Raises:
         SettingsError: the folder holds something that does not belong there.
         ConflictError: another process plays these devices.
     """
+    data = settings.data
     demo = Demo(data / "demo")
     if not wait_for(lambda: node_name(data) is not None, "a node", arrivals):
         return
     planned = load_or_make_plan(demo, node_name(data) or "", _now_ms())
     with open_flashes(demo, planned, _now_ms()) as flashes:
         if wait_for(lambda: demo.is_answered(planned), "the parties", arrivals):
-            _play(demo, planned, flashes, mqtt_url, arrivals)
+            _play(demo, planned, flashes, settings, arrivals)
 
 
 def _play(
-    demo: Demo, planned: Plan, flashes: dict[str, Flash], mqtt_url: str, arrivals: SimpleQueue[Arrival]
+    demo: Demo,
+    planned: Plan,
+    flashes: dict[str, Flash],
+    settings: SimulatorSettings,
+    arrivals: SimpleQueue[Arrival],
 ) -> None:
     playing = []
     for name, flash in flashes.items():
         enrolment = load_enrolment(demo, name, flash)
         flash.start(flash.memory.measured_ms or planned.device(name).from_ms)
         device = Device(flash, enrolment, planned.asset(planned.device(name).asset).uri)
-        radio = Link(name, enrolment, mqtt_url, arrivals)
+        radio = Link(name, enrolment, settings.mqtt_url, arrivals, settings.mqtt_tls)
         playing.append(Playing(planned, name, device, radio, _now_ms()))
     Player(playing, arrivals).run()
 

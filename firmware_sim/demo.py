@@ -56,8 +56,15 @@ class Demo:
         return self.device(name) / "enrolled.json"
 
     def is_answered(self, planned: Plan) -> bool:
-        """Whether every device is enrolled and installed."""
-        return self.is_ready and all(self.enrolled(device.key).exists() for device in planned.devices)
+        """Whether every device is enrolled and installed, and knows what to show the broker.
+
+        Answers of a version before there were passwords are given again.
+        """
+        return self.is_ready and all(self._is_answered(device.key) for device in planned.devices)
+
+    def _is_answered(self, name: str) -> bool:
+        path = self.enrolled(name)
+        return path.exists() and bool(read_enrolment(path).password)
 
 
 def node_name(data: Path) -> str | None:

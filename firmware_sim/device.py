@@ -41,13 +41,18 @@ class Pack:
 
 @dataclass(frozen=True, slots=True)
 class Enrolment:
-    """What a device is told when it is enrolled; ``receipt_key`` has 32 bytes."""
+    """What a device is told when it is enrolled; ``receipt_key`` has 32 bytes.
+
+    The broker knows it by ``username`` and ``password``; without, the broker lets everybody in.
+    """
 
     device: str
     uri: str
     node: str
     site: str
     receipt_key: bytes
+    username: str = ""
+    password: str = ""
 
 
 class Verdict(Enum):
@@ -191,7 +196,8 @@ def status(state: str, **more: Any) -> bytes:
 def read_enrolment(path: Path) -> Enrolment:
     """The file that whoever enrolled the device put beside its request.
 
-    JSON: ``{"device", "uri", "node", "site", "receipt_key"}``, the key in hexadecimal.
+    JSON: ``{"device", "uri", "node", "site", "receipt_key"}``, the key in hexadecimal, and, if the
+    broker asks for them, ``"username"`` and ``"password"``.
 
     Raises:
         SettingsError: not such a file.
@@ -201,11 +207,12 @@ def read_enrolment(path: Path) -> Enrolment:
         device, node = parse_device_id(told["device"]), parse_node_name(told["node"])
         secret = bytes.fromhex(told["receipt_key"])
         topics.frame_topic(told["site"], device)
+        user = str(told.get("username", "")), str(told.get("password", ""))
         if told["uri"] != device_uri(node, device) or len(secret) != KEY_BYTES:
             raise ValueError("uri or receipt_key does not fit the device")
     except (ValueError, KeyError, TypeError, MalformedError, ForeignTopicError) as error:
         raise SettingsError(f"{path} is not the answer to an enrolment: {error}") from error
-    return Enrolment(device, told["uri"], node, told["site"], secret)
+    return Enrolment(device, told["uri"], node, told["site"], secret, *user)
 
 
 def _head(issuer: str, stream: str, memory: Memory, at_ms: int) -> frame.Head:

@@ -7,9 +7,12 @@ and end the network thread unseen.
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
+from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -19,6 +22,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from firmware_sim.device import WINDOW, Enrolment, status
 from traceability.sensing import topics
+from traceability.settings import tls_context
 
 KEEPALIVE_S: Final = 30
 LONGEST_RECONNECT_S: Final = 8
@@ -64,9 +68,17 @@ class Link:
     Args:
         url: ``mqtt://host:port`` or ``mqtts://host:port``.
         arrivals: where everything that happens is put.
+        tls: folder of certificates for mqtts; the machine's own authorities if not given.
     """
 
-    def __init__(self, name: str, enrolment: Enrolment, url: str, arrivals: SimpleQueue[Arrival]) -> None:
+    def __init__(
+        self,
+        name: str,
+        enrolment: Enrolment,
+        url: str,
+        arrivals: SimpleQueue[Arrival],
+        tls: Path | None = None,
+    ) -> None:
         self._name, self._url, self._arrivals = name, urlsplit(url), arrivals
         site, device = enrolment.site, enrolment.device
         self._frames, self._receipts = topics.frame_topic(site, device), topics.receipt_topic(site, device)
@@ -76,9 +88,11 @@ class Link:
         client.reconnect_delay_set(1, LONGEST_RECONNECT_S)
         client.will_set(self._status, status("offline"), qos=1, retain=True)
         client.on_connect, client.on_disconnect = self._on_connect, self._on_disconnect
-        client.on_message = self._on_message
+        client.on_message, client.on_subscribe = self._on_message, self._on_subscribe
+        if enrolment.username:
+            client.username_pw_set(enrolment.username, enrolment.password)
         if self._url.scheme == "mqtts":
-            client.tls_set()
+            client.tls_set_context(tls_context(tls))
         self._client = client
 
     def open(self) -> None:
@@ -107,6 +121,13 @@ class Link:
             return  # paho tries again
         client.subscribe(self._receipts, qos=1)
         self._arrivals.put(Arrival(self._name, Happened.CONNECTED))
+
+    def _on_subscribe(self, client: mqtt.Client, _data: Any, _mid: int, reasons: Any, _more: Any) -> None:
+        """Connect anew, after a while, if receipts would not be heard: a cluster may have no leader now."""
+        connection = client.socket()
+        if any(reason.is_failure for reason in reasons) and isinstance(connection, socket.socket):
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
     def _on_disconnect(self, *_: Any) -> None:
         self._arrivals.put(Arrival(self._name, Happened.DISCONNECTED))

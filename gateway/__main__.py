@@ -3,27 +3,36 @@
 from __future__ import annotations
 
 import gc
-import hashlib
 import logging
 import os
 import signal
 import sys
 import threading
+from functools import partial
 
 from gateway.link import Link
 from gateway.log import log_to_stderr
 from gateway.service import Gateway
 from traceability.errors import TraceabilityError
+from traceability.operations.credentials import GATEWAY, own_credential
 from traceability.operations.ingest import Ingest
 from traceability.operations.node import Node, load_node
 from traceability.secretfiles import check_mode
-from traceability.settings import GatewaySettings, load
+from traceability.sensing import topics
+from traceability.settings import GatewaySettings, load, tls_context
 from traceability.store.engine import Store
 
 
-def client_id(node: Node) -> str:
-    """The gateway's name at the broker: the same at every start, so that its session waits for it."""
-    return f"gateway-{hashlib.sha256(node.name.encode()).hexdigest()[:12]}"
+def make_link(settings: GatewaySettings, node: Node) -> Link:
+    """The gateway's connection, to be opened."""
+    shown = own_credential(node, GATEWAY)
+    return Link(
+        settings.mqtt_url,
+        topics.gateway_client(node.name, settings.sites),
+        topics.frame_filters(settings.sites),
+        user=(shown.username, shown.password),
+        tls=partial(tls_context, settings.mqtt_tls),
+    )
 
 
 def spare_the_collector() -> None:
@@ -49,7 +58,7 @@ def main() -> int:
         logging.getLogger(__name__).error(str(error), extra={"data": data})
         return 1
     spare_the_collector()
-    Gateway(Ingest(store, node), Link(settings.mqtt_url, client_id(node))).run(stop.is_set)
+    Gateway(Ingest(store, node), make_link(settings, node)).run(stop.is_set)
     store.close()
     return 0
 

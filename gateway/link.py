@@ -15,7 +15,7 @@ import socket
 import ssl
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -26,7 +26,6 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from traceability.errors import BrokerUnavailableError
 from traceability.operations.ingest import Message
-from traceability.sensing import topics
 
 KEEPALIVE_S: Final = 15
 CONNECT_TIMEOUT_S: Final = 5.0
@@ -56,13 +55,29 @@ class Delivery:
 class Link:
     """One MQTT 3.1.1 client with a persistent session and manual acknowledgement.
 
+    Args:
+        url: ``mqtt://host:port`` or ``mqtts://host:port``.
+        client_id: names the session.
+        filters: what it subscribes to.
+        user: name and password for the broker.
+        tls: makes the context for mqtts.
+
     Attributes:
         waiting: deliveries of the present connection that nobody has taken yet.
         subscribed: whether messages can arrive at this moment.
         generation: number of the present connection or attempt.
     """
 
-    def __init__(self, url: str, client_id: str) -> None:
+    def __init__(
+        self,
+        url: str,
+        client_id: str,
+        filters: Sequence[str],
+        *,
+        user: tuple[str, str] | None = None,
+        tls: Callable[[], ssl.SSLContext] = ssl.create_default_context,
+    ) -> None:
+        self._filters = [(topic, 1) for topic in filters]
         parts = urlsplit(url)
         self.waiting: deque[Delivery] = deque()
         self.subscribed, self.generation = False, 0
@@ -77,8 +92,10 @@ class Link:
         )
         self._client.connect_timeout = CONNECT_TIMEOUT_S
         self._client.max_inflight_messages_set(0)
+        if user is not None:
+            self._client.username_pw_set(*user)
         if parts.scheme == "mqtts":
-            self._client.tls_set()
+            self._client.tls_set_context(tls())
         self._client.on_connect, self._client.on_subscribe = self._on_connect, self._on_subscribe
         self._client.on_message, self._client.on_disconnect = self._on_message, self._on_disconnect
         self._client.connect_async(parts.hostname or "", parts.port or PORTS[parts.scheme], KEEPALIVE_S)
@@ -167,7 +184,7 @@ class Link:
 
     def _on_connect(self, client: mqtt.Client, _: Any, flags: Any, reason: ReasonCode, *__: Any) -> None:
         if not reason.is_failure:
-            client.subscribe(topics.FRAME_FILTER, qos=1)
+            client.subscribe(self._filters)
 
     def _on_subscribe(
         self, client: mqtt.Client, _: Any, mid: int, reasons: list[ReasonCode], *__: Any

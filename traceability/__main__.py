@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 from traceability.commands import (
     batches,
+    broker,
     deposit,
     disclosure,
     doctor,
@@ -34,6 +35,7 @@ from traceability.errors import TraceabilityError
 MODULES = (
     running,
     node,
+    broker,
     keys,
     prefix,
     token,

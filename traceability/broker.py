@@ -7,10 +7,9 @@ supervisor in a running node, a fixture in the tests.
 What the configuration holds to:
 
 - Only MQTT serves anybody. NATS cannot run without its own client port, so that
-  port is bound to loopback on a free number and no user may log in through it.
-- MQTT clients need no password (frames carry signatures, the transport none), but
-  JetStream's control subjects are closed to them: otherwise one publish to
-  ``$JS/API/STREAM/PURGE/...`` would empty the queue of every other client.
+  port is bound to loopback on a free number, and the doorkeeper alone may log in through it.
+- Who connects is asked of the doorkeeper (``traceability.doorkeeper``), which allows each
+  client its own topics. Without one, as in tests and measurements, everybody may do anything.
 - No monitoring port; messages over 64 KiB end the connection that sent them.
 
 Source: docs.nats.io, "MQTT" and "Server configuration"; OASIS MQTT 3.1.1, sections 3.1 and 3.2.
@@ -19,14 +18,18 @@ Source: docs.nats.io, "MQTT" and "Server configuration"; OASIS MQTT 3.1.1, secti
 from __future__ import annotations
 
 import json
+import secrets
 import shutil
 import socket
+import ssl
 import sys
 import sysconfig
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from traceability.errors import BrokerUnavailableError
 
@@ -36,12 +39,17 @@ DEFAULT_MAX_STORE_BYTES: Final = 4 * 1024**3
 # How many messages a client may hold without acknowledging them; NATS's own default is 1,024.
 MAX_UNACKNOWLEDGED: Final = 4096
 
+_PORTS: Final = "*.ports"
 _PROGRAM: Final = "nats-server"
 _POLL_S: Final = 0.02
 _EXCHANGE_TIMEOUT_S: Final = 1.0
-# CONNECT, MQTT 3.1.1, clean session, keep-alive 10 s, empty client identifier.
-_CONNECT: Final = bytes.fromhex("100c00044d5154540402000a0000")
-_CONNACK_ACCEPTED: Final = bytes.fromhex("20020000")
+# The variable header of CONNECT up to its flags: MQTT 3.1.1. Then keep-alive, 10 s.
+_PROTOCOL: Final = bytes.fromhex("00044d51545404")
+_KEEPALIVE: Final = bytes.fromhex("000a")
+_CLEAN: Final = 0x02
+_CLEAN_WITH_PASSWORD: Final = 0xC2
+_CONNACK: Final = bytes.fromhex("2002")
+_CONNACK_BYTES: Final = 4
 _DISCONNECT: Final = bytes.fromhex("e000")
 
 _TEMPLATE: Final = """\
@@ -49,33 +57,20 @@ _TEMPLATE: Final = """\
 server_name: "food-traceability"
 host: "127.0.0.1"
 port: -1
+ports_file_dir: {data}
 max_payload: {max_payload}
 
 jetstream {{
-  store_dir: {store_dir}
+  store_dir: {data}
   max_memory_store: {max_memory}
   max_file_store: {max_store}
   sync_interval: {sync_interval}
 }}
 
-authorization {{
-  users: [
-    {{
-      user: "mqtt"
-      password: ""
-      allowed_connection_types: ["MQTT"]
-      permissions: {{
-        publish: {{ deny: ["$JS.>", "$SYS.>", "$MQTT.>"] }}
-        subscribe: {{ deny: ["$JS.>", "$SYS.>"] }}
-      }}
-    }}
-  ]
-}}
-
+{admission}
 mqtt {{
   host: {host}
   port: {port}
-  no_auth_user: "mqtt"
   ack_wait: "{ack_wait}s"
   max_ack_pending: {max_ack_pending}
 }}
@@ -103,6 +98,7 @@ def render_config(
     host: str,
     port: int,
     *,
+    admission: str = "",
     ack_wait_s: int = DEFAULT_ACK_WAIT_S,
     max_store_bytes: int = DEFAULT_MAX_STORE_BYTES,
     sync_always: bool = False,
@@ -113,6 +109,7 @@ def render_config(
         data: folder of the broker's own; streams and sessions lie below it.
         host: address that MQTT listens on, and nothing else does.
         port: MQTT's port, 1 to 65535.
+        admission: who is let in (``doorkeeper.config``); everybody if not given.
         ack_wait_s: seconds until an unacknowledged message is sent again, at least 1.
         max_store_bytes: disk that waiting messages may take.
         sync_always: flush each message to the disk before acknowledging it (a third
@@ -125,68 +122,125 @@ def render_config(
         raise ValueError(f"ack_wait_s {ack_wait_s} is under 1")
     return _TEMPLATE.format(
         max_payload=MAX_PAYLOAD_BYTES,
-        store_dir=_quoted(str(data.resolve())),
+        data=_quoted(str(data.resolve())),
         max_memory=64 * 1024**2,
         max_store=max_store_bytes,
         sync_interval='"always"' if sync_always else '"2s"',
         host=_quoted(host),
         port=port,
+        admission=admission,
         ack_wait=ack_wait_s,
         max_ack_pending=MAX_UNACKNOWLEDGED,
     )
 
 
-def prepare_broker(data: Path, host: str, port: int, *, sync_always: bool = False) -> list[str]:
+def prepare_broker(
+    data: Path, host: str, port: int, *, admission: str = "", sync_always: bool = False
+) -> list[str]:
     """Make the data folder and its configuration file; return the command that starts the broker."""
     program = find_broker()
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
     config = data / "broker.conf"
-    config.write_text(render_config(data, host, port, sync_always=sync_always), encoding="utf-8")
+    text = render_config(data, host, port, admission=admission, sync_always=sync_always)
+    config.write_text(text, encoding="utf-8")
+    for stale in data.glob(_PORTS):
+        stale.unlink()
     return [str(program), "-c", str(config)]
 
 
-def answers_mqtt(host: str, port: int, timeout_s: float = _EXCHANGE_TIMEOUT_S) -> bool:
-    """Whether a broker accepts an MQTT 3.1.1 connection there, by one CONNECT and its CONNACK."""
+def nats_url(data: Path) -> str:
+    """Where the broker of a data folder speaks NATS' own protocol, as it noted itself when it was ready.
+
+    Raises:
+        BrokerUnavailableError: none is ready there.
+    """
+    noted = sorted(data.glob(_PORTS), key=lambda path: path.stat().st_mtime)
     try:
-        with socket.create_connection((host, port), timeout=timeout_s) as connection:
+        return str(json.loads(noted[-1].read_text("utf-8"))["nats"][0])
+    except (IndexError, FileNotFoundError, ValueError):
+        raise BrokerUnavailableError(f"no broker is ready in {data}") from None
+
+
+def answers_at(
+    url: str,
+    timeout_s: float = _EXCHANGE_TIMEOUT_S,
+    user: tuple[str, str] | None = None,
+    tls: Callable[[], ssl.SSLContext] = ssl.create_default_context,
+) -> bool:
+    """As ``answers_mqtt``, for ``mqtt://host:port`` or ``mqtts://host:port``.
+
+    Args:
+        user: name and password to show.
+        tls: makes the context for mqtts.
+    """
+    parts = urlsplit(url)
+    context = tls() if parts.scheme == "mqtts" else None
+    port = parts.port or (8883 if context else 1883)
+    return answers_mqtt(parts.hostname or "", port, timeout_s, user, context)
+
+
+def answers_mqtt(
+    host: str,
+    port: int,
+    timeout_s: float = _EXCHANGE_TIMEOUT_S,
+    user: tuple[str, str] | None = None,
+    context: ssl.SSLContext | None = None,
+) -> bool:
+    """Whether a broker speaks MQTT 3.1.1 there: it answers a CONNECT with a CONNACK, even to refuse it."""
+    try:
+        with ExitStack() as stack:
+            connection = stack.enter_context(socket.create_connection((host, port), timeout=timeout_s))
+            if context is not None:
+                connection = stack.enter_context(context.wrap_socket(connection, server_hostname=host))
             connection.settimeout(timeout_s)
-            connection.sendall(_CONNECT)
+            connection.sendall(_connect(user))
             answer = b""
-            while len(answer) < len(_CONNACK_ACCEPTED):
-                part = connection.recv(len(_CONNACK_ACCEPTED) - len(answer))
+            while len(answer) < _CONNACK_BYTES:
+                part = connection.recv(_CONNACK_BYTES - len(answer))
                 if not part:
                     return False
                 answer += part
             connection.sendall(_DISCONNECT)
     except OSError:
         return False
-    return answer == _CONNACK_ACCEPTED
+    return answer.startswith(_CONNACK)
 
 
-def wait_for_mqtt(
-    host: str, port: int, deadline: float, *, still_running: Callable[[], bool] = lambda: True
-) -> None:
-    """Return once the broker accepts MQTT connections.
+def wait_until_ready(data: Path, deadline: float, still_running: Callable[[], bool]) -> None:
+    """Return once the broker of a data folder is ready.
 
     Args:
-        host: address that the broker listens on.
-        port: its MQTT port.
+        data: its folder, as for ``prepare_broker``.
         deadline: the moment to give up, on the clock of ``time.monotonic``.
         still_running: asked between attempts, so that a broker that ended is not waited for.
 
     Raises:
-        BrokerUnavailableError: no answer until the deadline, or the broker ended.
+        BrokerUnavailableError: it was not ready until the deadline, or it ended.
     """
     while True:
-        # First the process, then the answer: another broker on a taken port must not count as ours.
         if not still_running():
-            raise BrokerUnavailableError(f"the broker ended before it answered on {host}:{port}")
-        left_s = deadline - time.monotonic()
-        if left_s <= 0:
-            raise BrokerUnavailableError(f"no MQTT broker answers on {host}:{port}")
-        if answers_mqtt(host, port, min(_EXCHANGE_TIMEOUT_S, left_s)):
+            raise BrokerUnavailableError(f"the broker of {data} ended before it was ready")
+        if _is_ready(data):
             return
+        if time.monotonic() >= deadline:
+            raise BrokerUnavailableError(f"the broker of {data} does not get ready")
         time.sleep(_POLL_S)
+
+
+def _is_ready(data: Path) -> bool:
+    try:
+        return bool(nats_url(data))
+    except BrokerUnavailableError:
+        return False
+
+
+def _connect(user: tuple[str, str] | None) -> bytes:
+    """A CONNECT (MQTT 3.1.1 section 3.1) with a client identifier that nobody else has."""
+    flags = _CLEAN if user is None else _CLEAN_WITH_PASSWORD
+    texts = [f"probe-{secrets.token_hex(8)}", *(user or ())]
+    payload = b"".join(len(text.encode()).to_bytes(2, "big") + text.encode() for text in texts)
+    body = _PROTOCOL + bytes([flags]) + _KEEPALIVE + payload
+    return bytes([0x10, len(body)]) + body
 
 
 def _quoted(text: str) -> str:

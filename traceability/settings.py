@@ -8,16 +8,23 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
-from traceability.errors import SettingsError
+from traceability.errors import ForeignTopicError, SettingsError
+from traceability.sensing.topics import parse_site
 
 EMBEDDED: Final = "embedded://"
 """``FT_MQTT_URL=embedded://127.0.0.1:1884``: the node's own broker, on another port than 1883."""
+
+TLS_AUTHORITY: Final = "ca.pem"
+TLS_CERTIFICATE: Final = "client.pem"
+TLS_KEY: Final = "client.key"
+"""What ``FT_MQTT_TLS`` holds: who signs the broker's certificate; this client's own, if it has one."""
 
 Settings = TypeVar("Settings", bound="NodeSettings | SimulatorSettings")
 
@@ -32,9 +39,11 @@ class NodeSettings:
 
 @dataclass(frozen=True, slots=True)
 class GatewaySettings(NodeSettings):
-    """The gateway."""
+    """The gateway. ``sites``: whose devices it takes from; of all if none is named."""
 
     mqtt_url: str
+    mqtt_tls: Path | None
+    sites: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +52,7 @@ class WebSettings(NodeSettings):
 
     base_url: str
     mqtt_url: str
+    mqtt_tls: Path | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +61,7 @@ class SimulatorSettings:
 
     data: Path
     mqtt_url: str
+    mqtt_tls: Path | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +71,7 @@ class RunSettings(WebSettings):
     host: str
     port: int
     demo: bool
+    sites: tuple[str, ...]
 
 
 def _port(text: str) -> int:
@@ -88,6 +100,39 @@ def _url(*schemes: str) -> Callable[[str], str]:
 def _mqtt(text: str) -> str:
     address = f"mqtt://{text.removeprefix(EMBEDDED)}" if text.startswith(EMBEDDED) else text
     return _url("mqtt", "mqtts")(address)
+
+
+def _folder(text: str) -> Path | None:
+    if text and not (Path(text) / TLS_AUTHORITY).is_file():
+        raise ValueError(f"a folder with {TLS_AUTHORITY} is needed")
+    return Path(text).absolute() if text else None
+
+
+def _sites(text: str) -> tuple[str, ...]:
+    names = [name.strip() for name in text.split(",")] if text else []
+    try:
+        return tuple(sorted({parse_site(name) for name in names}))
+    except ForeignTopicError as error:
+        raise ValueError(f"sites with commas between are needed: {error}") from error
+
+
+def tls_context(folder: Path | None) -> ssl.SSLContext:
+    """How to speak TLS with the broker whose ``mqtt_tls`` this is.
+
+    Without a folder the machine's own authorities count, and no certificate is shown.
+
+    Raises:
+        SettingsError: something in it is no certificate, or no key.
+    """
+    if folder is None:
+        return ssl.create_default_context()
+    try:
+        context = ssl.create_default_context(cafile=folder / TLS_AUTHORITY)
+        if (folder / TLS_CERTIFICATE).exists():
+            context.load_cert_chain(folder / TLS_CERTIFICATE, folder / TLS_KEY)
+    except OSError as error:
+        raise SettingsError(f"the certificates in {folder} cannot be used: {error}") from error
+    return context
 
 
 def runs_own_broker(environ: Mapping[str, str]) -> bool:
@@ -147,6 +192,10 @@ SETTINGS: Final[Mapping[str, Setting]] = {
     "mqtt_url": Setting(
         "mqtt://127.0.0.1:1883", _mqtt, "broker; the embedded one if not set, or if embedded://"
     ),
+    "mqtt_tls": Setting(
+        "", _folder, "for mqtts://, a folder with ca.pem, and client.pem, client.key if asked"
+    ),
+    "sites": Setting("", _sites, "sites that the gateway takes from, with commas between; all if not set"),
     "demo": Setting("1", _switch, "1: play the strawberry journey; 0: start empty"),
 }
 
@@ -176,4 +225,13 @@ def load(cls: type[Settings], environ: Mapping[str, str]) -> Settings:
 def environment(settings: Any) -> dict[str, str]:
     """The environment that gives a child process the same settings."""
     values = {f.name: getattr(settings, f.name) for f in fields(settings)}
-    return {f"FT_{k.upper()}": str(int(v) if isinstance(v, bool) else v) for k, v in values.items()}
+    return {f"FT_{name.upper()}": _written(value) for name, value in values.items()}
+
+
+def _written(value: Any) -> str:
+    """A value as it stands in the environment."""
+    if isinstance(value, tuple):
+        return ",".join(value)
+    if value is None:
+        return ""
+    return str(int(value) if isinstance(value, bool) else value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from functools import partial
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, abort, render_template, request
@@ -11,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
 from traceability import settings as configuration
-from traceability.broker import answers_mqtt
+from traceability.broker import answers_at
 from traceability.errors import (
     BrokerUnavailableError,
     IdentifierError,
@@ -22,8 +23,9 @@ from traceability.errors import (
     TraceabilityError,
     UnknownSubjectError,
 )
-from traceability.operations.node import load_node
-from traceability.settings import WebSettings
+from traceability.operations.credentials import PROBE, own_credential
+from traceability.operations.node import Node, load_node
+from traceability.settings import WebSettings, tls_context
 from traceability.store.engine import Store
 from webapp import database, http, i18n
 from webapp.api import epcis, problems
@@ -69,7 +71,7 @@ def create_app(settings: WebSettings | None = None) -> Flask:
     node = load_node(chosen.data)
     app.extensions["node"] = node
     app.extensions["journeys"] = Journeys(node)
-    app.extensions["ping_broker"] = lambda: _ping(chosen.mqtt_url)
+    app.extensions["ping_broker"] = lambda: _ping(chosen, node)
     _refuse_other_hosts(app, chosen.base_url)
     database.install(app, chosen.database_url)
     i18n.install(app)
@@ -82,9 +84,10 @@ def create_app(settings: WebSettings | None = None) -> Flask:
     return app
 
 
-def _ping(url: str) -> None:
-    parts = urlsplit(url)
-    if not answers_mqtt(parts.hostname or "", parts.port or 1883, 2.0):
+def _ping(settings: WebSettings, node: Node) -> None:
+    shown = own_credential(node, PROBE)
+    user = shown.username, shown.password
+    if not answers_at(settings.mqtt_url, 2.0, user, partial(tls_context, settings.mqtt_tls)):
         raise BrokerUnavailableError("the broker does not answer")
 
 

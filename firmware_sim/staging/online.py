@@ -12,7 +12,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from pathlib import Path
 from queue import SimpleQueue
 from typing import Final
 
@@ -27,6 +26,7 @@ from firmware_sim.staging.model import Scenario
 from firmware_sim.staging.planned import plan_of
 from firmware_sim.staging.truth import Records
 from traceability.errors import SettingsError
+from traceability.settings import SimulatorSettings
 
 DAY_MS: Final = 86_400_000
 MINUTE_MS: Final = 60_000
@@ -125,8 +125,7 @@ class Staged:
 
 def speak(
     scenario: Scenario,
-    data: Path,
-    mqtt_url: str,
+    settings: SimulatorSettings,
     speed: float,
     records: Records,
     arrivals: SimpleQueue[Arrival],
@@ -140,6 +139,7 @@ def speak(
         SettingsError: the folder holds the devices of something else.
         ConflictError: another process plays these devices.
     """
+    data = settings.data
     demo = Demo(data / "demo")
     if not wait_for(lambda: node_name(data) is not None, "a node", arrivals):
         return None
@@ -153,7 +153,7 @@ def speak(
     with open_flashes(demo, planned, now_ms) as flashes:
         if not wait_for(lambda: demo.is_answered(planned), "the parties (traceability demo)", arrivals):
             return None
-        _play(scenario, demo, planned, flashes, mqtt_url, speed, records, arrivals)
+        _play(scenario, demo, planned, flashes, settings, speed, records, arrivals)
     return scenario
 
 
@@ -181,7 +181,7 @@ def _play(
     demo: Demo,
     planned: Plan,
     flashes: dict[str, Flash],
-    mqtt_url: str,
+    settings: SimulatorSettings,
     speed: float,
     records: Records,
     arrivals: SimpleQueue[Arrival],
@@ -192,7 +192,7 @@ def _play(
         enrolment = load_enrolment(demo, name, flash)
         flash.start(flash.memory.measured_ms or planned.device(name).from_ms)
         device = Device(flash, enrolment, planned.asset(planned.device(name).asset).uri)
-        radio = Link(name, enrolment, mqtt_url, arrivals)
+        radio = Link(name, enrolment, settings.mqtt_url, arrivals, settings.mqtt_tls)
         actor = Actor(scenario, name)
         staged.append(Staged(stage, actor, device, radio, records, at_once=speed == AT_ONCE))
     pace = 1.0 if speed == AT_ONCE else speed

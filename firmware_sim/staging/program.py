@@ -65,7 +65,7 @@ def stage(wanted: argparse.Namespace, arrivals: SimpleQueue[Arrival]) -> None:
         else:
             settings = load(SimulatorSettings, os.environ)
             speed = wanted.speed or 1.0
-            played = speak(scenario, settings.data, settings.mqtt_url, speed, records, arrivals)
+            played = speak(scenario, settings, speed, records, arrivals)
     finally:
         truth.close()
     if wanted.plot is not None and played is not None:

@@ -74,7 +74,7 @@ CLASSIFICATION: dict[str, dict[str, str]] = {
         ),
         PROTECTED,
     )
-    | {"settled": "not evidence: whether the publisher looks again; a stay that is not closed is open to all"},
+    | {"settled": "not evidence: whether the publisher looks again; all see what is not closed"},
     "cosignatures": dict.fromkeys(
         ("size", "witness", "time_s", "line"),
         "not evidence: another machine's word, which whoever reads it checks against a key of their own",

@@ -95,7 +95,10 @@ def test_a_node_a_batch_and_a_device_from_nothing_to_a_verdict(cli, tmp_path):
     assert code == 0
     assert stat.S_IMODE((tmp_path / "enrolled.json").stat().st_mode) == 0o600
     enrolled = json.loads((tmp_path / "enrolled.json").read_text())
-    assert set(enrolled) == {"device", "uri", "node", "site", "receipt_key", "topic"}
+    assert set(enrolled) == {
+        "device", "uri", "node", "site", "receipt_key", "topic", "username", "password",
+    }  # fmt: skip
+    assert enrolled["username"] == f"farm-1/{enrolled['device']}"
     assert enrolled["topic"] == f"ft/v1/farm-1/{enrolled['device']}/frame"
     secret = bytes.fromhex((tmp_path / "node" / "keys" / "secret").read_text())
     assert bytes.fromhex(enrolled["receipt_key"]) == receipt_key(secret, enrolled["device"])

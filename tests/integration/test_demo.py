@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import Any
 
@@ -9,7 +10,9 @@ import pytest
 
 from firmware_sim.demo import Demo, load_or_make_plan, open_flashes
 from tests.support.world import make_world
+from traceability.errors import TokenError
 from traceability.operations.audit import audit
+from traceability.operations.credentials import Credential, admit
 from traceability.operations.events import Reader
 from traceability.operations.prefixes import list_prefixes
 from traceability.operations.publish import publish
@@ -65,6 +68,28 @@ def test_the_packer_deposits_one_report_about_the_strawberries(played):
         found[batch.key] = [(d.party, d.notice.purpose) for d in journey.documents]
     assert found.pop("packed-a") == [(plan.party("packer").uri, Purpose.ANALYSIS)]
     assert set(map(tuple, found.values())) == {()}
+
+
+def test_a_device_from_before_there_were_passwords_gets_one_and_the_others_keep_theirs(played, monkeypatch):
+    monkeypatch.setattr(demo, "PATIENCE_S", 0)
+    world, plan, _ = played
+    place = Demo(demo.folder(world.node.folder))
+    old, other = (place.enrolled(device.key) for device in plan.devices[:2])
+    told, kept = json.loads(old.read_text("utf-8")), other.read_bytes()
+    without = {name: value for name, value in told.items() if name not in {"username", "password"}}
+    old.write_text(json.dumps(without), "utf-8")
+    assert not place.is_answered(plan)
+    assert demo.play(world.store, world.node) == 0
+    assert place.is_answered(plan)
+    assert other.read_bytes() == kept
+    again = json.loads(old.read_text("utf-8"))
+    assert again.keys() == told.keys()
+    shown = Credential(again["username"], again["password"])
+    earlier = Credential(told["username"], told["password"])
+    with world.store.reading() as connection:
+        assert admit(connection, world.node, shown, told["device"], world.now_ms).site == demo.SITE
+        with pytest.raises(TokenError):
+            admit(connection, world.node, earlier, told["device"], world.now_ms)
 
 
 def test_every_firm_holds_its_company_prefix_and_all_that_it_makes_bears_it(played):

@@ -34,6 +34,7 @@ from traceability.operations.record import make_event, record_event
 from traceability.sensing.frame import parse_statement
 from traceability.sensing.receipt import open_receipt
 from traceability.sensing.senml import Reading
+from traceability.sensing.topics import frame_filters
 from traceability.verification.bundle import encode_bundle
 from traceability.verification.verdict import check
 
@@ -65,7 +66,7 @@ class RecordingLink(Link):
     """Remembers what was acknowledged."""
 
     def __init__(self, url: str, client_id: str) -> None:
-        super().__init__(url, client_id)
+        super().__init__(url, client_id, frame_filters(()))
         self.acknowledged: list[int] = []
 
     def acknowledge(self, deliveries: Iterable[Delivery]) -> None:
@@ -346,7 +347,7 @@ def peer() -> Iterator[ScriptedBroker]:
 
 @pytest.fixture
 def link(peer: ScriptedBroker) -> Iterator[Link]:
-    made = Link(peer.url, "scripted")
+    made = Link(peer.url, "scripted", frame_filters(()))
     made.turn(0.1, 1)
     peer.accept()
     turns(made, lambda: made.subscribed)

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="children are tied to their parent on Linux only"
 )
 
-PARTS = ("nats-server", "traceability publish", "-m gateway", "gunicorn")
+PARTS = ("nats-server", "broker admit", "traceability publish", "-m gateway", "gunicorn")
 
 
 def read_qr(lines):

@@ -239,7 +239,7 @@ def test_program_asks_waits_catches_up_over_a_kill_and_goes_on_live(broker, gate
             request = parse_key_statement((demo.device(device.key) / "request.json").read_bytes())
             told = gateway.enrol(request.key)
             answer = {"device": told.device, "uri": told.uri, "node": told.node, "site": told.site}
-            text = json.dumps(answer | {"receipt_key": told.receipt_key.hex()})
+            text = json.dumps(answer | {"receipt_key": told.receipt_key.hex(), "password": "open"})
             demo.enrolled(device.key).write_text(text)
         (demo.folder / "ready").touch()
         await_true(lambda: len(gateway.node.received) >= 25, gateway)

@@ -13,6 +13,7 @@ from tests.integration.test_command_line import cli as cli
 from tests.integration.test_command_line import refuses
 from tests.support.world import World, make_world
 from traceability.errors import ConflictError, ForbiddenError, MalformedError, TokenError, UnknownSubjectError
+from traceability.operations.credentials import add_credential
 from traceability.operations.events import Reader
 from traceability.operations.tokens import (
     Access,
@@ -24,6 +25,7 @@ from traceability.operations.tokens import (
 )
 from traceability.store import access
 
+DEVICE = "0123456789abcdef0123456789abcdef"
 DAY_MS = 86_400_000
 BOTH = frozenset({Scope.CAPTURE, Scope.QUERY})
 
@@ -150,3 +152,18 @@ def test_tokens_are_made_listed_and_ended_on_the_command_line(cli):
     assert "regulator: recall" in shown
     with pytest.raises(SystemExit):
         cli(*new[:-3], "capture,everything", "--name", "x")
+
+
+def test_the_passwords_of_devices_are_none_of_the_apis_tokens(world):
+    world.party("Farm", "9520000000028")
+    text = make(world)
+    with world.store.transaction() as tx:
+        shown = add_credential(tx, DEVICE, "https://party.example", "farm")
+    with world.store.reading() as connection:
+        assert [token.access.name for token in list_tokens(connection)] == ["erp"]
+    with pytest.raises(UnknownSubjectError):
+        revoke_token(world.store, f"{DEVICE}.0")
+    for stolen in (shown.password, f"ft_{shown.password}"):
+        with pytest.raises(TokenError):
+            find(world, stolen)
+    assert find(world, text).name == "erp"

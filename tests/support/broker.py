@@ -9,7 +9,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from traceability.broker import prepare_broker, wait_for_mqtt
+from traceability.broker import nats_url, prepare_broker, wait_until_ready
+from traceability.doorkeeper.config import admission_config
+from traceability.operations.node import Node
 
 HOST = "127.0.0.1"
 START_TIMEOUT_S = 15.0
@@ -32,7 +34,12 @@ class Broker:
         data: the folder that outlives ``stop`` and ``kill``.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, node: Node | None = None) -> None:
+        """
+        Args:
+            node: whose doorkeeper says who may connect; everybody may if not given.
+        """
+        self.node = node
         self.port = free_port()
         self.data = Path(tempfile.mkdtemp(prefix="ft-broker-"))
         self._process: subprocess.Popen[bytes] | None = None
@@ -40,6 +47,10 @@ class Broker:
     @property
     def url(self) -> str:
         return f"mqtt://{HOST}:{self.port}"
+
+    @property
+    def nats_url(self) -> str:
+        return nats_url(self.data)
 
     @property
     def host(self) -> str:
@@ -55,17 +66,14 @@ class Broker:
         """Start the process and return once it answers MQTT."""
         if self._process is not None:
             raise RuntimeError("the broker is running already")
-        command = prepare_broker(self.data, HOST, self.port)
+        admission = "" if self.node is None else admission_config(self.node)
+        command = prepare_broker(self.data, HOST, self.port, admission=admission)
         with (self.data / "broker.log").open("ab") as log:
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         self._process = process
         try:
-            wait_for_mqtt(
-                HOST,
-                self.port,
-                time.monotonic() + START_TIMEOUT_S,
-                still_running=lambda: process.poll() is None,
-            )
+            deadline = time.monotonic() + START_TIMEOUT_S
+            wait_until_ready(self.data, deadline, lambda: process.poll() is None)
         except BaseException:
             self.kill()
             raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import ssl
 import subprocess
 import sys
 import threading
@@ -17,7 +18,8 @@ from urllib.parse import urlsplit
 from paho.mqtt import client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
-from tests.support.sensor import SITE, World
+from tests.support.sensor import World
+from traceability.operations.credentials import Credential
 
 DEADLINE_S = 30.0
 REAL = "import sys, gateway.__main__ as program; sys.stdin.readline(); sys.exit(program.main())"
@@ -35,18 +37,25 @@ def wait_until(condition: Callable[[], Any], what: str, deadline_s: float = DEAD
 class GatewayProcess:
     """One gateway process; it connects when ``go`` is called."""
 
-    def __init__(self, world: World, mqtt_url: str, folder: Path, program: str = REAL) -> None:
+    def __init__(self, world: World, mqtt_url: str, folder: Path, program: str = REAL, **more: str) -> None:
         settings = {
             "FT_DATA": str(world.node.folder),
             "FT_DATABASE_URL": world.store.url,
             "FT_MQTT_URL": mqtt_url,
-        }
+        } | more
         kept = {name: value for name, value in os.environ.items() if not name.startswith("FT_")}
         self.log_path = folder / f"gateway-{time.monotonic_ns()}.log"
         with self.log_path.open("wb") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-c", program], stdin=subprocess.PIPE, stderr=log, env=kept | settings
             )
+
+    def __enter__(self) -> GatewayProcess:
+        self.go()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
 
     @property
     def log(self) -> str:
@@ -78,17 +87,20 @@ class GatewayProcess:
 class Publisher:
     """One connection that speaks for several devices."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, shown: Credential | None = None, tls: ssl.SSLContext | None = None) -> None:
         parts = urlsplit(url)
+        self.answers: list[str] = []
         self.receipts: dict[str, list[bytes]] = defaultdict(list)
         self._ready = threading.Event()
         self._client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv311)
         self._client.max_inflight_messages_set(0)
         self._client.on_connect = self._subscribe
         self._client.on_subscribe = lambda *_: self._ready.set()
-        self._client.on_message = lambda _, __, m: self.receipts[m.topic.split("/")[3]].append(
-            bytes(m.payload)
-        )
+        self._client.on_message = self._hear
+        if shown is not None:
+            self._client.username_pw_set(shown.username, shown.password)
+        if tls is not None:
+            self._client.tls_set_context(tls)
         assert parts.hostname is not None
         assert parts.port is not None
         self._client.connect(parts.hostname, parts.port)
@@ -100,7 +112,11 @@ class Publisher:
         return self._client.publish(topic, payload, qos=1)
 
     def _subscribe(self, client: mqtt.Client, *_: Any) -> None:
-        client.subscribe(f"ft/v1/{SITE}/+/receipt", qos=1)
+        client.subscribe("ft/v1/+/+/receipt", qos=1)
+
+    def _hear(self, _: mqtt.Client, __: Any, message: mqtt.MQTTMessage) -> None:
+        self.answers.append(message.topic)
+        self.receipts[message.topic.split("/")[3]].append(bytes(message.payload))
 
     def close(self) -> None:
         self._client.disconnect()
@@ -108,9 +124,9 @@ class Publisher:
 
 
 @contextmanager
-def publishing(url: str) -> Iterator[Publisher]:
+def publishing(url: str, **options: Any) -> Iterator[Publisher]:
     """A connected publisher, closed at the end."""
-    publisher = Publisher(url)
+    publisher = Publisher(url, **options)
     try:
         yield publisher
     finally:

@@ -34,7 +34,11 @@ class _Client(FlaskClient):
 def site_of(world: World, *, base_url: str = BASE_URL, mqtt_url: str = NOBODY) -> Iterator[Flask]:
     """The application of a world's node; its connections are closed at the end."""
     settings = WebSettings(
-        data=world.node.folder, database_url=world.store.url, base_url=base_url, mqtt_url=mqtt_url
+        data=world.node.folder,
+        database_url=world.store.url,
+        base_url=base_url,
+        mqtt_url=mqtt_url,
+        mqtt_tls=None,
     )
     app = create_app(settings)
     app.test_client_class = _Client

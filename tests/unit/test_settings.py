@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from dataclasses import FrozenInstanceError
 from pathlib import Path
@@ -37,6 +38,8 @@ def test_without_any_setting_everything_has_its_default():
         host="127.0.0.1",
         port=8000,
         demo=True,
+        mqtt_tls=None,
+        sites=(),
     )
 
 
@@ -72,8 +75,29 @@ def test_links_begin_with_an_address_that_leads_here(monkeypatch, host, base_url
     assert load(RunSettings, {"FT_HOST": host}).base_url == base_url
 
 
+def test_sites_are_a_set_and_certificates_a_folder_that_is_there(tmp_path):
+    (tmp_path / "ca.pem").touch()
+    here = load(RunSettings, {"FT_SITES": "b, a,b", "FT_MQTT_TLS": str(tmp_path)})
+    assert (here.sites, here.mqtt_tls) == (("a", "b"), tmp_path)
+    assert load(RunSettings, environment(here)) == here
+    with pytest.raises(SettingsError, match="certificates"):
+        settings.tls_context(tmp_path)
+
+
 def test_an_empty_value_is_as_good_as_none():
     assert load(RunSettings, {"FT_PORT": "", "FT_DATA": ""}) == load(RunSettings, {})
+
+
+def test_the_table_of_the_operations_page_is_that_of_the_program():
+    page = (Path(__file__).parents[2] / "docs" / "operations.md").read_text("utf-8")
+    rows = re.findall(r"^\| `FT_(\w+)` \| (.+?) \| .+ \|$", page, re.MULTILINE)
+    assert [name.lower() for name, _ in rows] == list(SETTINGS)
+    for name, default in rows:
+        known = SETTINGS[name.lower()].default
+        if isinstance(known, str) and known:
+            assert default == f"`{known}`", name
+        else:
+            assert "`" not in default.replace("`FT_DATA`", ""), name
 
 
 @pytest.mark.parametrize("name", ["FT_DATABASE", "FT_", "FT_port", "FT_HOSTS"])
@@ -108,6 +132,9 @@ def test_a_misspelt_setting_is_named_with_those_that_exist(name):
         ("FT_MQTT_URL", "http://127.0.0.1:1883"),
         ("FT_MQTT_URL", "embedded://"),
         ("FT_MQTT_URL", "embedded://127.0.0.1:x"),
+        ("FT_MQTT_TLS", "/nowhere"),
+        ("FT_SITES", "Farm"),
+        ("FT_SITES", "a,,b"),
     ],
 )
 def test_a_value_that_does_not_parse_is_refused_with_its_name(name, value):

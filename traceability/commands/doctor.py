@@ -12,21 +12,21 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
 
 from sqlalchemy import Connection, func, select, text
 
-from traceability.broker import answers_mqtt
+from traceability.broker import answers_at
 from traceability.commands.verb import Answer, Verbs, add_verb
 from traceability.errors import SettingsError, TraceabilityError
 from traceability.ledger.record import format_time
+from traceability.operations.credentials import PROBE, own_credential
 from traceability.operations.ingest import MAX_AHEAD_MS
 from traceability.operations.node import Node, load_node, secret_files
 from traceability.operations.verifierfile import Standing, look_up
 from traceability.running.address import with_address
 from traceability.running.verifierfile import served_verifier
 from traceability.secretfiles import check_mode
-from traceability.settings import GatewaySettings, load
+from traceability.settings import GatewaySettings, load, tls_context
 from traceability.signing.keys import check_library
 from traceability.store import models
 from traceability.store.engine import Store, system_clock
@@ -89,7 +89,7 @@ def examine(environ: Mapping[str, str]) -> list[Finding]:
         _ask("libsodium", check_library, "judges Ed25519 keys strictly"),
         check_sqlite(sqlite3.sqlite_version_info),
         *_node(settings),
-        _broker(settings.mqtt_url),
+        _broker(settings),
         *_verifier(),
     ]
 
@@ -187,14 +187,21 @@ def check_flag(name: str, got: str, wanted: str) -> Finding:
     return Finding(name, FAIL, f"{got}, but {wanted} is needed", advice)
 
 
-def _broker(url: str) -> Finding:
-    parts = urlsplit(url)
-    if parts.scheme == "mqtts":
-        return Finding("broker", WARN, f"{url} is not tried: it speaks TLS", "Look at the gateway's log.")
-    if answers_mqtt(parts.hostname or "", parts.port or 1883):
+def _broker(settings: GatewaySettings) -> Finding:
+    url = settings.mqtt_url
+    if answers_at(url, user=_probe(settings), tls=partial(tls_context, settings.mqtt_tls)):
         return Finding("broker", OK, f"{url} answers MQTT")
     advice = "Start it: traceability run, or the broker that FT_MQTT_URL names."
     return Finding("broker", WARN, f"{url} does not answer MQTT", advice)
+
+
+def _probe(settings: GatewaySettings) -> tuple[str, str] | None:
+    """What to show the broker; nothing if there is no node that has a password there."""
+    try:
+        shown = own_credential(load_node(settings.data), PROBE)
+    except TraceabilityError:
+        return None
+    return shown.username, shown.password
 
 
 def _verifier() -> list[Finding]:

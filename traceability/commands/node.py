@@ -12,7 +12,7 @@ from traceability.commands.verb import Answer, Verbs, add_group, add_verb, opene
 from traceability.commands.words import parse_moment, read_party, read_target
 from traceability.errors import FileError
 from traceability.identifiers import device_uri, parse_device_id
-from traceability.operations.enrol import device_owner, enrol_device, enrol_party
+from traceability.operations.enrol import MAIN_SITE, device_owner, enrol_device, enrol_party
 from traceability.operations.handover import device_answer, write_private
 from traceability.operations.prepare import prepare_node
 from traceability.operations.record import make_event, record_event
@@ -71,7 +71,9 @@ def _add_device(enrol: Verbs) -> None:
         example="traceability enrol device request.json --out enrolled.json",
     )
     verb.add_argument("request", metavar="REQUEST.json", type=Path, help="its key statement; - for stdin")
-    verb.add_argument("--site", default="main", help="the site in its topic: a-z, 0-9 and - (default: main)")
+    verb.add_argument(
+        "--site", default=MAIN_SITE, help="the site in its topic: a-z, 0-9 and - (default: main)"
+    )
     verb.add_argument("--out", metavar="FILE", type=Path, help="write the answer there, for its owner alone")
 
 
@@ -127,7 +129,7 @@ def _enrol_device(args: argparse.Namespace) -> Answer:
     if args.out is not None and not os.access(args.out.absolute().parent, os.W_OK):
         raise FileError(f"{args.out} cannot be written: no such folder, or not allowed")
     with opened() as here:
-        enrolled = enrol_device(here.store, here.node, request)
+        enrolled = enrol_device(here.store, here.node, request, args.site)
         data = device_answer(here.node, enrolled, args.site)
     text = json.dumps(data, indent=2)
     if args.out is None:
@@ -137,7 +139,7 @@ def _enrol_device(args: argparse.Namespace) -> Answer:
         data,
         (
             f"enrolled {enrolled.uri} of {enrolled.owner}",
-            f"wrote {args.out}: hand it to the device alone, it holds the key of its receipts",
+            f"wrote {args.out}: hand it to the device alone: it holds what proves both to each other",
             f"next: traceability install --device {enrolled.device} --on ASSET",
         ),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from sqlalchemy import Connection, insert, select
 
@@ -13,6 +14,7 @@ from traceability.errors import ConflictError, LostStatementError, UnknownSigner
 from traceability.ledger.record import Record
 from traceability.ledger.state import stream_hash
 from traceability.operations.chain import Entry, append, lock_heads
+from traceability.operations.credentials import Credential, add_credential
 from traceability.operations.log import lost_in
 from traceability.operations.node import Node
 from traceability.operations.prefixes import register
@@ -20,6 +22,8 @@ from traceability.signing import keys, keystatement
 from traceability.signing.keys import PrivateKey, PublicKey
 from traceability.store import models
 from traceability.store.engine import Store, Transaction
+
+MAIN_SITE: Final = "main"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +39,14 @@ class EnrolledDevice:
     """A device that is known from now on.
 
     ``receipt_key`` (32 bytes) authenticates what the node tells the device; it is handed
-    over now, to the device alone.
+    over now, to the device alone; so is ``credential``, which opens its topics at the broker.
     """
 
     device: str
     uri: str
     owner: str
     receipt_key: bytes
+    credential: Credential
 
 
 def enrol_party(
@@ -76,17 +81,19 @@ def enrol_party(
     return EnrolledParty(party, key.public.kid)
 
 
-def enrol_device(store: Store, node: Node, request: bytes) -> EnrolledDevice:
+def enrol_device(store: Store, node: Node, request: bytes, site: str = MAIN_SITE) -> EnrolledDevice:
     """Countersign a device's request with its owner's key and put it on the log.
 
     Args:
         request: a key statement signed by the device's own key (``keystatement.device_request``).
+        site: the one in the device's topics.
 
     Raises:
         MalformedError, KeyRefusedError: not such a request.
         SignatureMismatchError: not signed by the key that it names.
         UnknownSignerError: the owner is not a party of this node.
         ConflictError: the device is enrolled already, or the request is countersigned.
+        ForeignTopicError: no such site.
     """
     asked = keystatement.parse_key_statement(request)
     if asked.owner is None or asked.voucher is not None:
@@ -102,7 +109,9 @@ def enrol_device(store: Store, node: Node, request: bytes) -> EnrolledDevice:
         device = asked.key.device_id
         row = {"id": device, "kid": asked.key.kid, "settled": -1}
         tx.connection.execute(insert(models.Device).values(row))
-    return EnrolledDevice(device, asked.subject, asked.owner, keys.receipt_key(node.secret, device))
+        credential = add_credential(tx, device, asked.owner, site)
+    key = keys.receipt_key(node.secret, device)
+    return EnrolledDevice(device, asked.subject, asked.owner, key, credential)
 
 
 def signing_key(connection: Connection, node: Node, party: str) -> PrivateKey:

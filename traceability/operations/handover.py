@@ -1,4 +1,4 @@
-"""What an enrolled device is handed: its address, and the key of its receipts, for it alone."""
+"""What an enrolled device is handed: its address, its password and the key of its receipts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from traceability.sensing.topics import frame_topic
 
 
 def device_answer(node: Node, enrolled: EnrolledDevice, site: str) -> dict[str, Any]:
-    """What a device is told once it is enrolled; ``receipt_key`` is for it alone."""
+    """What a device is told once it is enrolled; ``receipt_key`` and ``password`` are for it alone.
+
+    At the broker its client identifier is its id.
+    """
     return {
         "device": enrolled.device,
         "uri": enrolled.uri,
@@ -21,6 +24,8 @@ def device_answer(node: Node, enrolled: EnrolledDevice, site: str) -> dict[str, 
         "site": site,
         "receipt_key": enrolled.receipt_key.hex(),
         "topic": frame_topic(site, enrolled.device),
+        "username": enrolled.credential.username,
+        "password": enrolled.credential.password,
     }
 
 

@@ -18,6 +18,7 @@ from typing import Final
 from sqlalchemy import Connection, select, update
 
 from traceability.errors import ConflictError, ForbiddenError, MalformedError, TokenError, UnknownSubjectError
+from traceability.operations.credentials import SCOPE
 from traceability.operations.enrol import find_party
 from traceability.operations.events import Reader
 from traceability.operations.node import Node
@@ -31,6 +32,8 @@ MAX_DAYS: Final = 3650
 _DAY_MS: Final = 86_400_000
 _TOKEN: Final = re.compile(r"ft_[A-Za-z0-9_-]{43}")
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_OF_API: Final = access.Token.scopes != SCOPE
+"""Beside them stand the credentials of devices (``operations.credentials``)."""
 
 
 class Scope(StrEnum):
@@ -148,7 +151,8 @@ def is_regulator(connection: Connection, party: str, now_ms: int) -> bool:
 
 def list_tokens(connection: Connection) -> Sequence[TokenInfo]:
     """All tokens that were ever made, by name."""
-    rows = connection.execute(select(access.Token).order_by(access.Token.name))
+    table = access.Token
+    rows = connection.execute(select(table).where(_OF_API).order_by(table.name))
     return [_info(row) for row in rows]
 
 
@@ -160,9 +164,9 @@ def revoke_token(store: Store, name: str) -> TokenInfo:
     """
     table = access.Token
     with store.transaction() as tx:
-        ending = update(table).where(table.name == name, table.revoked_ms.is_(None))
+        ending = update(table).where(table.name == name, _OF_API, table.revoked_ms.is_(None))
         tx.connection.execute(ending.values(revoked_ms=tx.now_ms))
-        row = tx.connection.execute(select(table).where(table.name == name)).one_or_none()
+        row = tx.connection.execute(select(table).where(table.name == name, _OF_API)).one_or_none()
     if row is None:
         raise UnknownSubjectError(
             f"no token is named {name[:64]!r}", remedy="traceability token list shows the names."

@@ -22,6 +22,7 @@ from traceability import media
 from traceability.errors import SettingsError
 from traceability.identifiers import device_uri
 from traceability.ledger.state import stream_hash
+from traceability.operations.credentials import Credential, renew_credential
 from traceability.operations.deposit import deposit, describe
 from traceability.operations.enrol import EnrolledDevice, enrol_device, enrol_party
 from traceability.operations.events import load_event
@@ -123,8 +124,7 @@ class Journey:
 
     def enrol(self, device: Entry, place: Path) -> None:
         """Make a device known and install it; only then it hears that it may begin."""
-        request = (place / "request.json").read_bytes()
-        enrolled = self._enrolled(request)
+        enrolled = self._enrolled(place)
         self._ids[device["key"]] = enrolled.device
         self._on_asset[device["asset"]] = enrolled.device
         self.record(self._installs[device["key"]])
@@ -149,12 +149,24 @@ class Journey:
         notice = describe(data, f"{batch['lot']} 检验报告.txt", batch["uri"], Purpose.ANALYSIS)
         deposit(self._store, self._node, party, data, notice)
 
-    def _enrolled(self, request: bytes) -> EnrolledDevice:
+    def _enrolled(self, place: Path) -> EnrolledDevice:
+        request = (place / "request.json").read_bytes()
         asked = parse_key_statement(request)
         if asked.subject not in self._subjects():
-            return enrol_device(self._store, self._node, request)
-        device = asked.key.device_id
-        return EnrolledDevice(device, asked.subject, str(asked.owner), receipt_key(self._node.secret, device))
+            return enrol_device(self._store, self._node, request, SITE)
+        device, owner = asked.key.device_id, str(asked.owner)
+        credential = self._told(place) or renew_credential(self._store, device, owner, SITE)
+        key = receipt_key(self._node.secret, device)
+        return EnrolledDevice(device, asked.subject, owner, key, credential)
+
+    @staticmethod
+    def _told(place: Path) -> Credential | None:
+        """The credential that a device was handed already."""
+        try:
+            told = json.loads((place / "enrolled.json").read_text("utf-8"))
+            return Credential(told["username"], told["password"])
+        except (FileNotFoundError, KeyError):
+            return None
 
     def _subjects(self) -> set[str]:
         """Everybody who is enrolled here."""

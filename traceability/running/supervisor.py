@@ -1,6 +1,7 @@
 """``traceability run``: a whole node under one supervisor.
 
     broker     nats-server, unless FT_MQTT_URL names another broker
+    doorkeeper tells that broker who may connect, and to which topics
     publisher  signs checkpoints
     gateway    takes in what devices send
     web        the web site
@@ -28,7 +29,8 @@ from types import FrameType
 from typing import Final, TextIO
 from urllib.parse import urlsplit
 
-from traceability.broker import prepare_broker, wait_for_mqtt
+from traceability.broker import prepare_broker, wait_until_ready
+from traceability.doorkeeper.config import admission_config
 from traceability.errors import SettingsError
 from traceability.holding import holding
 from traceability.operations.node import Node
@@ -92,9 +94,9 @@ class Supervisor:
     def start(self, embedded_broker: bool) -> None:
         """Start all children, the broker first, and make the node if there is none."""
         self._say(f"starting a node in {self._settings.data}")
-        if embedded_broker:
-            self._start_broker()
         node, new = prepare_node(self._settings)
+        if embedded_broker:
+            self._start_broker(node)
         node = prepare_neighbours(self._settings, node)
         keep_address(self._settings.data, os.environ)
         self._say(f"{'made' if new else 'opened'} node {node.name}")
@@ -145,12 +147,13 @@ class Supervisor:
         while self._later:
             self._add(self._later.pop(0))
 
-    def _start_broker(self) -> None:
+    def _start_broker(self, node: Node) -> None:
         host, port = _mqtt_address(self._settings)
-        command = prepare_broker(self._settings.data / "broker", host, port)
+        data = self._settings.data / "broker"
+        command = prepare_broker(data, host, port, admission=admission_config(node))
         child = self._add(Program("broker", tuple(command)))
-        deadline = time.monotonic() + BROKER_START_S
-        wait_for_mqtt(host, port, deadline, still_running=child.runs)
+        wait_until_ready(data, time.monotonic() + BROKER_START_S, child.runs)
+        self._add(Program("doorkeeper", (*PYTHON, "traceability", "broker", "admit")))
         self._say(f"broker answers at {self._settings.mqtt_url}")
 
     def _add(self, program: Program) -> Child:

@@ -21,10 +21,11 @@ def demo(tmp_path):
     return Demo(tmp_path / "demo")
 
 
-def answer(demo: Demo, name: str, flash) -> None:
+def answer(demo: Demo, name: str, flash, **more: str) -> None:
     device = flash.key.public.device_id
     told = {"device": device, "uri": f"https://{NODE}/device/{device}", "node": NODE, "site": SITE}
-    demo.enrolled(name).write_text(json.dumps(told | {"receipt_key": "ab" * 32}))
+    whole = {"receipt_key": "ab" * 32, "username": f"{SITE}/{device}", "password": "x"} | more
+    demo.enrolled(name).write_text(json.dumps(told | whole))
 
 
 def test_node_name_is_none_until_there_is_a_node(tmp_path):
@@ -75,6 +76,9 @@ def test_devices_wait_until_all_are_answered_and_the_parties_are_ready(demo):
         assert not demo.is_answered(planned)
         (demo.folder / "ready").touch()
         assert demo.is_answered(planned)
+        name, flash = next(iter(flashes.items()))
+        answer(demo, name, flash, password="")  # of a version before there were passwords
+        assert not demo.is_answered(planned)
 
 
 def test_answer_for_another_device_is_refused(demo):

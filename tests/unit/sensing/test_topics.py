@@ -6,9 +6,11 @@ import pytest
 
 from traceability.errors import ForeignTopicError
 from traceability.sensing.topics import (
-    FRAME_FILTER,
+    frame_filters,
     frame_topic,
+    gateway_client,
     parse_frame_topic,
+    parse_site,
     receipt_topic,
     status_topic,
 )
@@ -22,12 +24,29 @@ def test_topics_name_site_device_and_kind() -> None:
     assert status_topic("cold-store-1", DEVICE) == f"ft/v1/cold-store-1/{DEVICE}/status"
 
 
-def test_a_frame_topic_gives_back_site_and_device_and_matches_the_subscription() -> None:
+@pytest.mark.parametrize(("sites", "matches"), [((), [True]), (("farm", "barn"), [False, True])])
+def test_a_frame_topic_gives_back_site_and_device_and_matches_the_subscription(
+    sites: tuple[str, ...], matches: list[bool]
+) -> None:
     topic = frame_topic("farm", DEVICE)
     assert parse_frame_topic(topic) == ("farm", DEVICE)
-    assert [
-        want in ("+", have) for want, have in zip(FRAME_FILTER.split("/"), topic.split("/"), strict=True)
-    ] == [True] * 5
+    wanted = [zip(each.split("/"), topic.split("/"), strict=True) for each in frame_filters(sites)]
+    assert [all(want in ("+", have) for want, have in each) for each in wanted] == matches
+
+
+def test_gateways_for_other_sites_have_other_sessions_and_begin_alike() -> None:
+    names = [gateway_client("n.example", sites) for sites in ((), ("a",), ("a", "b"))]
+    assert len(set(names)) == 3
+    assert all(name.startswith(names[0]) and len(name) <= 32 for name in names)
+    assert gateway_client("n.example", ("b", "a")) == names[2]
+    assert gateway_client("m.example") != names[0]
+
+
+def test_a_site_is_what_can_stand_in_a_topic() -> None:
+    assert parse_site("cold-store-1") == "cold-store-1"
+    for text in ("", "+", "Farm", "a/b", "s" * 33, "a b"):
+        with pytest.raises(ForeignTopicError):
+            parse_site(text)
 
 
 @pytest.mark.parametrize(

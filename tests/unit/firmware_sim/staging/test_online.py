@@ -21,11 +21,14 @@ from tests.support.fakenode import NODE, FakeNode
 from tests.support.scenarios import loaded
 from traceability import media
 from traceability.errors import SettingsError
+from traceability.settings import SimulatorSettings
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 NOW_MS = 1_900_000_000_000 // 60_000 * 60_000 + 12_345
 WINDOW = 4
+
+BROKER = "mqtt://127.0.0.1:1"
 
 
 class Radio:
@@ -189,7 +192,7 @@ def test_folder_of_another_scenario_or_of_the_journey_is_refused(tmp_path):
     arrivals: SimpleQueue[Arrival] = SimpleQueue()
     arrivals.put(Arrival("", Happened.STOP))
     with pytest.raises(SettingsError, match="take another FT_DATA"):
-        speak(scenario, data, "mqtt://127.0.0.1:1", AT_ONCE, TruthFile(None), arrivals)
+        speak(scenario, SimulatorSettings(data, BROKER, None), AT_ONCE, TruthFile(None), arrivals)
     with pytest.raises(SettingsError, match="set FT_DEMO=0"):
         load_or_make_plan(demo, NODE, NOW_MS)
     assert not (demo.folder / "devices").exists(), "nothing is half made"
@@ -199,7 +202,9 @@ def test_stop_before_there_is_a_node_ends_it(tmp_path, capsys):
     arrivals: SimpleQueue[Arrival] = SimpleQueue()
     arrivals.put(Arrival("", Happened.STOP))
     path = tmp_path / "none"
-    assert speak(loaded(tmp_path), path, "mqtt://127.0.0.1:1", 1.0, TruthFile(None), arrivals) is None
+    assert (
+        speak(loaded(tmp_path), SimulatorSettings(path, BROKER, None), 1.0, TruthFile(None), arrivals) is None
+    )
     assert "waiting for a node" in capsys.readouterr().out
 
 
