@@ -1,7 +1,8 @@
 """``python -m firmware_sim``: the devices of the journey, or of a scenario, as one process.
 
 Settings: ``FT_DATA`` (the node's data folder), ``FT_MQTT_URL`` and ``FT_MQTT_TLS``. Ends on SIGTERM or
-SIGINT, with 0; with 1 and a message if something is wrong that waiting would not cure.
+SIGINT, with 0; with 1 and a message if something is wrong that waiting would not cure. On SIGUSR1
+every device goes on with a new key.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ def main() -> int:
     arrivals: SimpleQueue[Arrival] = SimpleQueue()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: arrivals.put(Arrival("", Happened.STOP)))
+    signal.signal(signal.SIGUSR1, lambda *_: arrivals.put(Arrival("", Happened.ROTATE)))
     try:
         if wanted.scenario is not None:
             stage(wanted, arrivals)

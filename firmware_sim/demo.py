@@ -136,6 +136,6 @@ def load_enrolment(demo: Demo, name: str, flash: Flash) -> Enrolment:
         SettingsError: the answer was for another key.
     """
     enrolment = read_enrolment(demo.enrolled(name))
-    if enrolment.device != flash.key.public.device_id:
-        raise SettingsError(f"{demo.enrolled(name)} is for another device than {flash.key.public.device_id}")
+    if enrolment.device != flash.device:
+        raise SettingsError(f"{demo.enrolled(name)} is for another device than {flash.device}")
     return enrolment

@@ -16,9 +16,10 @@ from typing import Any, Final
 
 from firmware_sim.flash import Flash, Memory
 from traceability.errors import ForeignTopicError, MalformedError, SettingsError, SignatureMismatchError
-from traceability.identifiers import device_uri, parse_device_id, parse_node_name
+from traceability.identifiers import device_keys, device_uri, parse_device_id, parse_node_name
 from traceability.sensing import frame, topics
 from traceability.sensing.receipt import Receipt, open_receipt
+from traceability.sensing.rotation import encode_rotation
 from traceability.sensing.senml import Reading
 from traceability.signing.keys import KEY_BYTES, PrivateKey
 
@@ -105,6 +106,14 @@ class Device:
                 statements.append(signed)
                 memory = following(memory, signed)
         self.flash.append(statements, measured_ms=packs[-1].to_ms)
+
+    def rotate(self) -> None:
+        """Go on with a new key; the old one is gone once its last statement, the rotation, is kept."""
+        following, memory = PrivateKey.generate(), self.flash.memory
+        stream = device_keys(self.enrolment.node, self.enrolment.device)
+        at_ms = max(memory.measured_ms, memory.booted_ms)
+        head = _head(self.enrolment.uri, stream, memory, at_ms)
+        self.flash.rotate(following, encode_rotation(self.flash.key, following, **head))
 
     def connected(self, now_s: float) -> None:
         """A new connection: nothing is known of what was under way, so it is sent again."""

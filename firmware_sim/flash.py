@@ -1,14 +1,18 @@
 """A device's flash: what must outlive a restart, a crash and a pulled battery.
 
-    key             32 bytes, mode 0600: the device's private key, made once
-    flash.sqlite    counter, boot, hash of the previous statement, the newest beacon, and the
-                    statements themselves
+    key             32 bytes, mode 0600: the device's private key
+    key.next        the next one, while it is being rotated in; of no use once it is not
+    flash.sqlite    which key signs, counter, boot, hash of the previous statement, the newest beacon,
+                    and the statements themselves
 
 A statement is here, its counter used up and the disk flushed, before anyone can see it: so a
 counter is never used for two statements, whenever the power goes. It stays until a receipt
 settles it. When the flash is full the oldest statements are dropped, and their counters
 remembered until a gap statement that declares them is settled in turn. So are those that a receipt
 settled once, if the node says later that it does not have them.
+
+A rotation is one transaction: the statement is kept, its counter used up and the next key the one that
+signs, or nothing of it. Whenever the power goes, exactly one of the two files is the key.
 
 One process has the flash at a time; a second one is refused, since it would be a clone.
 """
@@ -32,6 +36,7 @@ CAPACITY: Final = 4096
 """Statements without receipt; at about 400 bytes each they fit a flash chip of 2 MB (an assumption)."""
 FLASH_FULL: Final = "flash-full"
 RECEIPTED: Final = "receipted"
+NEXT_KEY: Final = "key.next"
 
 _TABLES: Final = """
 CREATE TABLE IF NOT EXISTS memory (
@@ -51,6 +56,9 @@ CREATE TABLE IF NOT EXISTS aside (
 ) STRICT;
 CREATE TABLE IF NOT EXISTS dropped (
     first INTEGER PRIMARY KEY, last INTEGER NOT NULL, declared_by INTEGER
+) STRICT;
+CREATE TABLE IF NOT EXISTS signing (
+    one INTEGER PRIMARY KEY CHECK (one = 1), kid BLOB NOT NULL, device TEXT NOT NULL
 ) STRICT;
 """
 _MOVE_ASIDE: Final = """
@@ -112,7 +120,7 @@ class Flash:
         self._db = _open(folder / "flash.sqlite")
         try:
             self.memory = self._read_memory()
-            self.key = _load_key(folder / "key", key, fresh=self.memory == Memory())
+            self.key = _load_key(folder / "key", key, self._signing_kid(), fresh=self.memory == Memory())
         except BaseException:
             self._db.close()
             raise
@@ -120,6 +128,12 @@ class Flash:
     def close(self) -> None:
         """Let another process have it."""
         self._db.close()
+
+    @property
+    def device(self) -> str:
+        """The device's id, which is made from its first key and stays."""
+        row = self._db.execute("SELECT device FROM signing").fetchone()
+        return self.key.public.device_id if row is None else str(row[0])
 
     def start(self, booted_ms: int) -> None:
         """Count a boot. ``booted_ms``: when, on the device's own clock."""
@@ -133,6 +147,21 @@ class Flash:
                 self._append(body, urgent=False)
             self._set(measured_ms=measured_ms)
             self._make_room(0)
+
+    def rotate(self, following: PrivateKey, statement: bytes) -> None:
+        """Keep the rotation that goes on to the key ``following``, which signs from here on.
+
+        Args:
+            statement: signed by the key that signs now, with the next counter.
+        """
+        write_file(self.folder / NEXT_KEY, following.seed, mode=0o600)
+        with self._transaction():
+            self._append(statement, urgent=False)
+            row = (following.public.kid, self.device)
+            self._db.execute("INSERT OR REPLACE INTO signing VALUES (1, ?, ?)", row)
+            self._make_room(0)
+        self.key = following
+        (self.folder / NEXT_KEY).replace(self.folder / "key")
 
     def append_gap(self, statement: bytes) -> None:
         """Keep a gap statement that declares all of ``undeclared``; it is sent before the backlog."""
@@ -235,6 +264,11 @@ class Flash:
         self._db.execute(_MOVE_ASIDE, (code, first, last))
         self._db.execute("DELETE FROM waiting WHERE counter BETWEEN ? AND ?", (first, last))
 
+    def _signing_kid(self) -> bytes | None:
+        """The key that signs, where a rotation has brought it in."""
+        row = self._db.execute("SELECT kid FROM signing").fetchone()
+        return None if row is None else bytes(row[0])
+
     def _read_memory(self) -> Memory:
         row = self._db.execute("SELECT * FROM memory").fetchone()
         if row is None:
@@ -279,14 +313,21 @@ def _open(path: Path) -> sqlite3.Connection:
     return db
 
 
-def _load_key(path: Path, key: PrivateKey | None, *, fresh: bool) -> PrivateKey:
+def _load_key(path: Path, key: PrivateKey | None, kid: bytes | None, *, fresh: bool) -> PrivateKey:
+    following = path.with_name(NEXT_KEY)
+    if following.exists() and PrivateKey.from_seed(following.read_bytes()).public.kid == kid:
+        following.replace(path)
+    following.unlink(missing_ok=True)
     if not path.exists():
         if not fresh:
             raise SettingsError(f"{path} is missing, but the flash beside it has been used: restore the key")
         write_file(path, (key or PrivateKey.generate()).seed, mode=0o600)
     if path.stat().st_mode & 0o077:
         raise SettingsError(f"others can read {path}; run chmod 600 {path}")
-    return PrivateKey.from_seed(path.read_bytes())
+    found = PrivateKey.from_seed(path.read_bytes())
+    if kid is not None and found.public.kid != kid:
+        raise SettingsError(f"{path} is not the key that the flash beside it signs with: restore the newest")
+    return found
 
 
 def write_file(path: Path, data: bytes, *, mode: int = 0o644) -> None:

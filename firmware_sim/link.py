@@ -31,11 +31,12 @@ _PORTS: Final = {"mqtt": 1883, "mqtts": 8883}
 
 
 class Happened(Enum):
-    """What a link, or whoever wants the program to end, reports."""
+    """What a link reports, or what whoever runs the program wants of it."""
 
     CONNECTED = "connected"
     DISCONNECTED = "disconnected"
     RECEIPT = "receipt"
+    ROTATE = "rotate"
     STOP = "stop"
 
 

@@ -155,8 +155,16 @@ class Player:
                 return True
             if arrival.happened is Happened.STOP:
                 return False
+            if arrival.happened is Happened.ROTATE:
+                self._rotate()
+                continue
             self._take(self._devices[arrival.name], arrival)
             wait_s = 0.0  # whatever else has come is taken before the next round
+
+    def _rotate(self) -> None:
+        for playing in self._devices.values():
+            playing.device.rotate()
+        self._say(f"{len(self._devices)} devices go on with new keys")
 
     def _take(self, playing: Played, arrival: Arrival) -> None:
         now_s, was_cloned = time.monotonic(), playing.device.cloned

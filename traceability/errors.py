@@ -39,6 +39,8 @@
     │   ├── QueryTooLargeError    more events than the query allows, or than this node sorts
     │   ├── QuotaError            more about one batch or asset than one party may record
     │   ├── TokenError            a bearer token that is unknown, expired or revoked
+    │   ├── EnrolCodeError        a code of a device that is unknown, expired, used or another's
+    │   ├── TooOftenError         too many requests that were refused
     │   ├── ForbiddenError        a token without the scope that this needs
     │   │   └── ForeignPrefixError  what is made or packed bears another firm's company prefix
     │   └── ConflictError         it exists already, or its state forbids it
@@ -323,7 +325,20 @@ class QuotaError(RefusedError):
 
 class TokenError(RefusedError):
     code = "bad-token"
-    advice = "Ask the node's operator for a new one: traceability token new --help."
+    advice = (
+        "Ask the node's operator for a new one: traceability token new --help. One that traceability token "
+        "list shows as unsealed is older than this version, or was not made here."
+    )
+
+
+class EnrolCodeError(RefusedError):
+    code = "bad-enrol-code"
+    advice = "Ask the node's operator for a new one: traceability enrol code --help."
+
+
+class TooOftenError(RefusedError):
+    code = "too-often"
+    advice = "Wait a minute, and send what is right."
 
 
 class ForbiddenError(RefusedError):

@@ -16,6 +16,7 @@ RESUME: Final = _VENDOR + "resume+cose"
 ROTATION: Final = _VENDOR + "rotation+cose"
 RECEIPT: Final = _VENDOR + "receipt+cose"
 CONFIG: Final = _VENDOR + "config+cose"
+POSSESSION: Final = _VENDOR + "possession+cose"
 
 EVENT: Final = _VENDOR + "event+sd-jwt"
 NOTICE: Final = _VENDOR + "notice+sd-jwt"
@@ -30,11 +31,16 @@ SENML_CBOR: Final = "application/senml+cbor"
 CBOR: Final = "application/cbor"
 
 DEVICE_STATEMENTS: Final = frozenset({FRAME, GAP, RESUME, ROTATION})
+MEASURED: Final = frozenset({FRAME, GAP})
+"""What devices say about an asset or a batch."""
 PARTY_STATEMENTS: Final = frozenset({EVENT, NOTICE})
 """What has disclosures beside it."""
 STAY_TEXTS: Final = frozenset({STAY_OPEN, STAY_CLOSE, STAY_AMEND})
 
-RECORDED: Final = frozenset({FRAME, GAP, ROTATION, KEY}) | PARTY_STATEMENTS | STAY_TEXTS
+KEY_ACTS: Final = frozenset({KEY, ROTATION})
+"""What stands on a key stream."""
+
+RECORDED: Final = MEASURED | KEY_ACTS | PARTY_STATEMENTS | STAY_TEXTS
 """What a record may commit to; any other line 6 is refused."""
 
 

@@ -29,6 +29,7 @@ from traceability.settings import WebSettings, tls_context
 from traceability.store.engine import Store
 from webapp import database, http, i18n
 from webapp.api import epcis, problems
+from webapp.api.enrol import Patience, enrol
 from webapp.api.health import health
 from webapp.api.log import log
 from webapp.consumer.checking import checking
@@ -72,11 +73,12 @@ def create_app(settings: WebSettings | None = None) -> Flask:
     app.extensions["node"] = node
     app.extensions["journeys"] = Journeys(node)
     app.extensions["ping_broker"] = lambda: _ping(chosen, node)
+    app.extensions["patience"] = Patience()
     _refuse_other_hosts(app, chosen.base_url)
     database.install(app, chosen.database_url)
     i18n.install(app)
     app.extensions["store"] = Store(database.existing(chosen.database_url))
-    for blueprint in (pages, checking, documents, regulator, log, health):
+    for blueprint in (pages, checking, documents, regulator, log, health, enrol):
         app.register_blueprint(blueprint)
     epcis.install(app)
     _install_errors(app)

@@ -165,7 +165,7 @@ QUARANTINED: tuple[tuple[Attack, str], ...] = (
     (not_installed, "not-installed"),
     (before_installation, "not-installed"),
     (another_first, "broken-device-chain"),
-    (rotation, "unsupported-statement"),
+    (rotation, "bad-statement"),
     (resume, "unsupported-statement"),
     (implausible_reading, "bad-readings"),
 )

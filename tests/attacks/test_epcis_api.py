@@ -121,7 +121,7 @@ def test_a_token_that_is_none_makes_nobody_of_its_bearer_not_even_a_reader(api, 
 def test_a_token_that_was_revoked_or_ran_out_is_none(api, party):
     ended = api.token(party, name="ended")
     assert api.ask("GET", "/epcis/queries", ended).status_code == 200
-    revoke_token(api.world.store, "ended")
+    revoke_token(api.world.store, api.world.node, "ended")
     refused(api.ask("GET", "/epcis/queries", ended), 401, "SecurityException")
     old = api.token(party, days=1)
     now = api.world.now[0]

@@ -50,7 +50,10 @@ CLASSIFICATION: dict[str, dict[str, str]] = {
         PROTECTED,
     ),
     "disclosures": dict.fromkeys(("statement", "texts"), PROTECTED),
-    "keys": dict.fromkeys(("kid", "subject", "public", "stream", "from_ms", "until_ms"), PROTECTED),
+    "keys": dict.fromkeys(
+        ("kid", "subject", "public", "stream", "from_ms", "until_ms", "first_counter", "last_counter"),
+        PROTECTED,
+    ),
     "custody": dict.fromkeys(("kid", "sealed"), PROTECTED),
     "devices": dict.fromkeys(("id", "kid", "settled"), PROTECTED),
     "device_statements": dict.fromkeys(
@@ -123,8 +126,12 @@ CLASSIFICATION: dict[str, dict[str, str]] = {
         "not evidence: how much more a party may record",
     ),
     "tokens": dict.fromkeys(
-        ("sha256", "name", "party", "scopes", "regulator", "created_ms", "expires_ms", "revoked_ms"),
-        "not evidence: who may ask",
+        ("sha256", "name", "party", "scopes", "regulator", "created_ms", "expires_ms", "revoked_ms", "mac"),
+        "not evidence: who may ask; the MAC is checked whenever one does",
+    ),
+    "enrol_codes": dict.fromkeys(
+        ("mac", "party", "model", "site", "expires_ms", "device", "request", "attempt", "approved"),
+        "not evidence: which device may ask to be enrolled; a person approves it",
     ),
     "queries": dict.fromkeys(("party", "name", "query", "created_ms"), "not evidence: what somebody asks"),
     "policies": dict.fromkeys(

@@ -27,10 +27,12 @@ from traceability.errors import ConflictError
 from traceability.identifiers import Batch, parse_gtin
 from traceability.ledger.state import stream_hash
 from traceability.ledger.tracecode import trace_code
+from traceability.operations.codes import apply
 from traceability.operations.events import batch_event
 from traceability.operations.heartbeat import newest_beats
 from traceability.operations.lock import Lock
 from traceability.running.address import keep_address
+from traceability.signing.application import encode_application, open_application, read_code
 from traceability.signing.keys import PrivateKey, receipt_key
 from traceability.signing.keystatement import device_request
 from traceability.store.engine import Store
@@ -636,6 +638,48 @@ def test_a_key_is_shown_rotated_revoked_and_renewed(node):
     shown = node("key", "list", "--json")[1]["keys"]
     assert [k["revoked"] for k in shown] == ["old", "lost", None]
     assert len(node("key", "list")[1].splitlines()) == 4
+
+
+def test_a_devices_key_is_shown_and_revoked_and_the_device_taken_leave_of(node, tmp_path):
+    ids = []
+    for _ in range(2):
+        owner, key = node("key", "list", "--json")[1]["party"], PrivateKey.generate()
+        asked = device_request(key, node=NODE, owner=owner, model="Own sensor", iat=1)
+        (tmp_path / "request.json").write_bytes(asked)
+        ids.append(node("enrol", "device", "request.json", "--json")[1]["device"])
+    (key,) = node("key", "list", "--device", ids[0], "--json")[1]["keys"]
+    assert (key["until"], key["device"][-32:]) == (None, ids[0])
+    assert node("key", "revoke", key["kid"], "--reason", "stolen")[0] == 1
+    code, said, _ = node("key", "revoke", key["kid"], "--reason", "stolen", "--yes")
+    assert (code, "renew" in said, "traceability remove --device" in said) == (0, False, True)
+    refuses(node, "conflict", "key", "farewell", "--device", ids[0])
+    code, preview, _ = node("key", "farewell", "--device", ids[1])
+    assert (code, "not even its first" in preview, "add --yes" in preview) == (1, True, True)
+    assert node("key", "list", "--device", ids[1], "--json")[1]["keys"][0]["until"] is None
+    assert node("key", "farewell", "--device", ids[1], "--last", "7", "--yes", "--json")[1]["last"] == 7
+    assert "last counter: 7" in node("key", "list", "--device", ids[1])[1]
+    refuses(node, "conflict", "key", "farewell", "--device", ids[1], "--yes")
+    refuses(node, "unknown-subject", "key", "list", "--device", "0" * 32)
+
+
+@pytest.mark.parametrize("verb", ["approve", "reject"])
+def test_a_device_that_applied_with_a_code_is_shown_and_approved_or_turned_away(node, verb):
+    _, made, _ = node("enrol", "code", "--model", "FT-1", "--json")
+    assert re.fullmatch(r"([A-Z2-7]{4}-){3}[A-Z2-7]{4}", made["code"])
+    said = node("enrol", "code", "--model", "FT-1")[1].splitlines()
+    assert said[1].startswith("for one device of model FT-1")
+    assert node("enrol", "pending")[1] == "no device waits\n"
+    key = PrivateKey.generate()
+    request = device_request(key, node=NODE, owner=made["party"], model="FT-1", iat=1)
+    sent = open_application(encode_application(key, request, read_code(made["code"]), 0))
+    with opened() as here:
+        apply(here.store, here.node, sent)
+    (waiting,) = node("enrol", "pending", "--json")[1]["pending"]
+    assert waiting["device"] == key.public.device_id
+    assert waiting["fingerprint"] in node("enrol", "pending")[1]
+    assert node("enrol", verb, waiting["fingerprint"], "--json")[1]["device"] == waiting["device"]
+    refuses(node, "unknown-subject", "enrol", verb, waiting["device"])
+    assert node("key", "list", "--device", waiting["device"])[0] == (0 if verb == "approve" else 1)
 
 
 def test_a_key_is_named_by_all_its_digits(node, capsys):

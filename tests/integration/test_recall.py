@@ -228,7 +228,7 @@ def test_a_party_is_a_regulator_while_a_token_says_so(lone):
 
     def regulator() -> bool:
         with lone.store.reading() as connection:
-            return issuer_of(connection, party, lone.now_ms).regulator
+            return issuer_of(connection, lone.node, party, lone.now_ms).regulator
 
     scopes = [TokenScope.QUERY]
     new_token(lone.store, lone.node, party=party, scopes=scopes, days=1, name="firm")

@@ -44,7 +44,7 @@ def make(world: World, **changes: Any) -> str:
 
 def find(world: World, text: str, needs: Scope = Scope.QUERY) -> Access:
     with world.store.reading() as connection:
-        return find_token(connection, text, world.now_ms, needs)
+        return find_token(connection, world.node, text, world.now_ms, needs)
 
 
 def test_a_token_opens_what_it_was_made_for_and_nothing_else(tmp_path, database_url):
@@ -72,7 +72,7 @@ def test_the_store_holds_nothing_that_opens_anything(world):
 def test_unknown_expired_and_revoked_are_one_answer(world):
     world.party("Farm", "9520000000028")
     kept, short, ended = (make(world, name=n, days=d) for n, d in (("a", 2), ("b", 1), ("c", 2)))
-    revoke_token(world.store, "c")
+    revoke_token(world.store, world.node, "c")
     world.wait(ms=DAY_MS - 1)
     assert find(world, short).name == "b"
     world.wait(ms=1)
@@ -120,13 +120,13 @@ def test_a_name_is_given_once_and_a_token_ended_once(world):
     with pytest.raises(ConflictError, match="choose another name"):
         make(world)
     assert find(world, text).name == "erp"
-    ended = revoke_token(world.store, "erp")
+    ended = revoke_token(world.store, world.node, "erp")
     world.wait(minutes=1)
-    assert revoke_token(world.store, "erp") == ended
+    assert revoke_token(world.store, world.node, "erp") == ended
     with world.store.reading() as connection:
-        assert [token.state(world.now_ms) for token in list_tokens(connection)] == ["revoked"]
+        assert [token.state(world.now_ms) for token in list_tokens(connection, world.node)] == ["revoked"]
     with pytest.raises(UnknownSubjectError, match="no token is named"):
-        revoke_token(world.store, "shop")
+        revoke_token(world.store, world.node, "shop")
 
 
 def test_tokens_are_made_listed_and_ended_on_the_command_line(cli):
@@ -160,9 +160,9 @@ def test_the_passwords_of_devices_are_none_of_the_apis_tokens(world):
     with world.store.transaction() as tx:
         shown = add_credential(tx, DEVICE, "https://party.example", "farm")
     with world.store.reading() as connection:
-        assert [token.access.name for token in list_tokens(connection)] == ["erp"]
+        assert [token.access.name for token in list_tokens(connection, world.node)] == ["erp"]
     with pytest.raises(UnknownSubjectError):
-        revoke_token(world.store, f"{DEVICE}.0")
+        revoke_token(world.store, world.node, f"{DEVICE}.0")
     for stolen in (shown.password, f"ft_{shown.password}"):
         with pytest.raises(TokenError):
             find(world, stolen)

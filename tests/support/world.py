@@ -29,6 +29,7 @@ from tests.support.databases import prepare
 from tests.support.supply import trade
 from traceability import identifiers
 from traceability.operations.capture import Captured
+from traceability.operations.codes import new_code
 from traceability.operations.cosign import cosign
 from traceability.operations.enrol import enrol_device, enrol_party
 from traceability.operations.export import export_bundle
@@ -41,6 +42,7 @@ from traceability.operations.publish import Published, publish
 from traceability.operations.record import make_event, record_event
 from traceability.sensing import topics
 from traceability.sensing.frame import NO_PREVIOUS, Clock, Gap, encode_frame, encode_gap
+from traceability.sensing.rotation import encode_rotation
 from traceability.sensing.senml import Reading
 from traceability.signing.disclosure import Audience
 from traceability.signing.keys import PrivateKey
@@ -70,7 +72,7 @@ class Probe:
 
     @property
     def device(self) -> str:
-        return self.key.public.device_id
+        return self.uri[-32:]
 
     @property
     def topic(self) -> str:
@@ -84,6 +86,14 @@ class Probe:
     def gap(self, at_ms: int, *gaps: Gap, **head: Any) -> bytes:
         """The next statement, a gap."""
         return self._sealed(encode_gap(self.key, gaps=gaps, **self._head(at_ms // 1000, head)))
+
+    def rotation(self, at_ms: int, following: PrivateKey | None = None, **head: Any) -> bytes:
+        """The next statement, a rotation; from here on the next key signs."""
+        following = following or PrivateKey.generate()
+        own = {"stream": identifiers.device_keys(self.uri.split("/")[2], self.device)} | head
+        body = encode_rotation(self.key, following, **self._head(at_ms // 1000, own))
+        self.key = following
+        return self._sealed(body)
 
     def _head(self, at_s: int, changes: dict[str, Any]) -> dict[str, Any]:
         usual: dict[str, Any] = {
@@ -161,6 +171,10 @@ class World:
         if asset is not None:
             return self._record(party, step, at_ms, parentID=asset, childQuantityList=named)
         return self._record(party, step, at_ms, quantityList=named)
+
+    def revoke(self, probe: Probe, suspected_s: int | None = None) -> None:
+        """Its owner revokes a device's key."""
+        revoke_key(self.store, self.node, probe.key.public.kid, suspected_s, "stolen")
 
     def measure(self, probe: Probe, *values: float, every_ms: int = MINUTE_MS, **head: Any) -> Ingested:
         """One frame whose last reading is now, the others before it, through Ingest."""
@@ -243,6 +257,7 @@ def tell_story(world: World) -> Story:
     former = enrol_party(world.store, world.node, {"en": "Former", "zh": "从前"})
     revoke_key(world.store, world.node, former.kid, None, "gave up its business")
     trade(world, farm, carrier)
+    new_code(world.store, world.node, party=farm, model="FT-1")
     world.event("receive", carrier, batch)
     world.event("store", farm, batch, second, asset=room)
     for value in (3.0, 3.5, 4.0):

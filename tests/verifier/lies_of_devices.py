@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from tests.support import forge
 from tests.verifier.lies_of_nodes import Lie, add
 from tests.verifier.stories import Told
 from traceability import media
+from traceability.identifiers import device_keys
 from traceability.sensing import frame
+from traceability.sensing.senml import Reading
 from traceability.signing import cbor, cose
+from traceability.signing.keys import PrivateKey
+from traceability.signing.possession import prove_possession
 from traceability.verification.bundle import Bundle, parse_bundle
 
 OTHER_NUMBERS = [
@@ -50,14 +56,28 @@ def lies_of_devices(told: Told) -> Iterator[Lie]:
     for number, time in enumerate((0, 103, 104, 104.9995, 2**28 - 1, 2**28, 1_767_225_600, -1)):
         body = _pack(logger.uri, {-3: time, 0: "air", 2: 4.0})
         yield f"uptime {number}", partial(_stated, told, bundle, media.FRAME, media.SENML_CBOR, early, body)
+    yield from _out_of_turn(told)
+    own = _head(told, device_keys(told.world.node.name, logger.device))
+    for number, (headers, body) in enumerate(_rotations(own)):
+        yield f"rotation {number}", partial(_rotated, told, bundle, headers, body)
     for number, rows in enumerate(_gaps(logger.counter)):
         yield f"gap {number}", partial(_stated, told, bundle, media.GAP, media.CBOR, usual, cbor.encode(rows))
 
 
-def _head(told: Told) -> dict[int, Any]:
+def _out_of_turn(told: Told) -> Iterator[Lie]:
+    """Each key of a logger that went on twice, for counters before, within and behind its own."""
+    bundle = parse_bundle(told.world.bundle(told.batches["rotated"]))
+    for place, probe in enumerate(told.rotated):
+        for counter in (*range(12), 2**62):
+            readings = [Reading("air", "Cel", told.world.now_ms, 4.0)]
+            body = replace(probe).frame(readings, counter=counter)
+            yield f"key {place} for counter {counter}", partial(add, told, bundle, media.FRAME, body)
+
+
+def _head(told: Told, stream: str | None = None) -> dict[int, Any]:
     logger = told.logger
     return {
-        cose.CLAIMS: {1: logger.uri, 2: logger.stream, 6: told.world.now_ms // 1000},
+        cose.CLAIMS: {1: logger.uri, 2: stream or logger.stream, 6: told.world.now_ms // 1000},
         frame.COUNTER: logger.counter,
         frame.BOOT: 1,
         frame.PREV: logger.prev,
@@ -71,6 +91,50 @@ def _stated(
 ) -> bytes:
     body = _signed(told, kind, content, headers, payload)
     return add(told, bundle, kind if kind in media.RECORDED else media.FRAME, body)
+
+
+def _rotated(told: Told, bundle: Bundle, headers: dict[int, Any], payload: bytes) -> bytes:
+    """The bundle with one act more on the logger's key stream, signed by the logger."""
+    body = _signed(told, media.ROTATION, media.CBOR, headers, payload)
+    batch, *rest = bundle.streams
+    act = forge.link(media.ROTATION, body, batch.links[-1].time_ms)
+    name = device_keys(told.world.node.name, told.logger.device)
+    keys = [replace(s, links=(*s.links, act)) if s.uri == name else s for s in rest]
+    return forge.sign(replace(bundle, streams=(batch, *keys)), told.world.node)
+
+
+def _rotations(usual: dict[int, Any]) -> Iterator[tuple[dict[int, Any], bytes]]:
+    key, claims = PrivateKey.from_seed(bytes([9]) * 32), usual[cose.CLAIMS]
+    said = (claims[1], usual[frame.COUNTER], usual[frame.PREV])
+    about = cbor.encode(list(said))
+    proof = prove_possession(key, about)
+    raw: Any
+    other: Any
+    payload: Any
+    yield usual, cbor.encode([key.public.raw, proof])
+    for raw in (bytes(32), bytes(31), key.public.raw + b"x", b"\x01" + bytes(31), "x" * 32, None, [], 5):
+        yield usual, cbor.encode([raw, proof])
+    for other in (b"", proof[:-1], proof[:-1] + bytes([proof[-1] ^ 1]), proof + b"x", "x", None, []):
+        yield usual, cbor.encode([key.public.raw, other])
+    for wrong in (
+        (said[0] + "0", *said[1:]),
+        (said[0], said[1] + 1, said[2]),
+        said[:2],
+        (*said, 0),
+        said[::-1],
+    ):
+        yield usual, cbor.encode([key.public.raw, prove_possession(key, cbor.encode(list(wrong)))])
+    stranger = PrivateKey.from_seed(bytes([8]) * 32)
+    yield usual, cbor.encode([key.public.raw, prove_possession(stranger, about)])
+    kinds: Any = ((media.RECEIPT, media.CBOR, {}), (media.POSSESSION, media.SENML_CBOR, {}))
+    for typ, content, more in (*kinds, (media.POSSESSION, media.CBOR, {5: b""})):
+        other = cose.sign1(key, typ=typ, content_type=content, headers=more, payload=about)
+        yield usual, cbor.encode([key.public.raw, other])
+    for payload in ([], {}, None, [key.public.raw], [key.public.raw, proof, 0], key.public.raw):
+        yield usual, cbor.encode(payload)
+    yield from ((usual, body) for body in (b"", b"\xff", cbor.encode([key.public.raw, proof]) + b"\x00"))
+    for stream in (claims[2][:-1] + "g", claims[2].replace("/device/", "/party/"), claims[1], "https://x"):
+        yield usual | {cose.CLAIMS: claims | {2: stream}}, cbor.encode([key.public.raw, proof])
 
 
 def _signed(told: Told, kind: str, content: str, headers: dict[int, Any], payload: bytes) -> bytes:

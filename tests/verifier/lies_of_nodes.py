@@ -18,7 +18,7 @@ from traceability.signing.strictjson import b64url, b64url_decode, json_decode, 
 from traceability.verification.bundle import Bundle, Link, Stretch, parse_bundle
 
 Lie = tuple[str, Callable[[], bytes]]
-TOLD = ("closed", "packed", "keys", "blend", "both", "papers")
+TOLD = ("closed", "packed", "keys", "stolen", "parted", "rotated", "blend", "both", "papers")
 FLIPS = 4
 """Changed bytes of each statement."""
 STEPS = (-1, 1, 60_000)

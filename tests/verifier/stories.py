@@ -11,6 +11,7 @@ from traceability.operations.capture import capture
 from traceability.operations.deposit import deposit, describe
 from traceability.operations.draft import Given
 from traceability.operations.enrol import signing_key
+from traceability.operations.farewell import say_farewell
 from traceability.operations.keyring import renew_party_key, revoke_key, rotate_party_key
 from traceability.signing.keys import PrivateKey
 from traceability.supply.epcis.context import read_context
@@ -39,11 +40,13 @@ class Told:
     Attributes:
         batches: URI by a word for what is special about it.
         logger: packed with the batch ``packing``.
+        rotated: the logger of the batch ``rotated``, with each of its keys.
     """
 
     story: Story
     batches: dict[str, str]
     logger: Probe
+    rotated: tuple[Probe, ...]
 
     @property
     def world(self) -> World:
@@ -66,9 +69,12 @@ def tell(world: World) -> Told:
     batches["packed"], _ = _packed(world, story.farm, removed=True)
     batches["packing"], logger = _packed(world, story.farm, removed=False)
     batches["keys"] = _keys(world)
+    batches["stolen"] = _stolen(world, story.farm)
+    batches["parted"] = _parted(world, story.farm)
+    batches["rotated"], rotated = _rotated(world, story.farm)
     batches["papers"] = _papers(story)
     world.publish()
-    return Told(story, batches, logger)
+    return Told(story, batches, logger, rotated)
 
 
 def _recall(world: World, farm: str, batch: str, **members: Any) -> None:
@@ -78,9 +84,9 @@ def _recall(world: World, farm: str, batch: str, **members: Any) -> None:
     world.wait(ms=1)
 
 
-def _packed(world: World, farm: str, *, removed: bool) -> tuple[str, Probe]:
+def _packed(world: World, farm: str, *, removed: bool, lot: str | None = None) -> tuple[str, Probe]:
     """A logger in the box: three frames, the second of which never arrives."""
-    logger, batch = world.device(farm), world.harvest(farm, f"P{removed:d}")
+    logger, batch = world.device(farm), world.harvest(farm, lot or f"P{removed:d}")
     world.install(farm, logger, batch)
     for value in (3.0, 6.0, 4.0):
         world.wait(minutes=10)
@@ -91,6 +97,43 @@ def _packed(world: World, farm: str, *, removed: bool) -> tuple[str, Probe]:
     if removed:
         world.remove(farm, logger)
     return batch, logger
+
+
+def _stolen(world: World, farm: str) -> str:
+    """A logger in the box whose key is revoked; what came before is kept, the last of it under suspicion."""
+    batch, logger = _packed(world, farm, removed=False, lot="STOLEN")
+    world.wait(minutes=1)
+    since_s = world.now_ms // 1000
+    world.measure(logger, 4.5)
+    world.revoke(logger, since_s)
+    world.measure(logger, 9.0)
+    return batch
+
+
+def _parted(world: World, farm: str) -> str:
+    """A logger that is taken out of use; the frame that was on the way still comes."""
+    batch, logger = _packed(world, farm, removed=False, lot="PARTED")
+    world.wait(minutes=10)
+    late = world.frame(logger, 4.5)
+    world.remove(farm, logger)
+    say_farewell(world.store, world.node, logger.device, logger.counter - 1)
+    world.take(logger, late, world.frame(logger, 9.0))
+    return batch
+
+
+def _rotated(world: World, farm: str) -> tuple[str, tuple[Probe, ...]]:
+    """A logger that goes on with other keys twice, and of whose backlog a part comes after that."""
+    batch, logger = _packed(world, farm, removed=False, lot="ROTATED")
+    world.wait(minutes=10)
+    late = world.frame(logger, 4.5)
+    first = replace(logger)
+    world.take(logger, logger.rotation(world.now_ms), world.frame(logger, 4.0))
+    second = replace(logger)
+    world.take(logger, logger.rotation(world.now_ms))
+    world.wait(minutes=10)
+    world.measure(logger, 3.5)
+    world.take(logger, late)
+    return batch, (first, second, replace(logger))
 
 
 def _papers(story: Story) -> str:

@@ -10,6 +10,7 @@ from tests.support.vectors import VECTORS
 from tests.verifier.odd import ODD, written
 from traceability import identifiers, media
 from traceability.signing import jose, keystatement, revocation, strictjson
+from traceability.signing.farewell import NOTHING, device_farewell
 from traceability.signing.keys import PrivateKey, PublicKey
 
 KEY = PrivateKey.from_seed(bytes([1]) * 32)
@@ -24,7 +25,15 @@ def test_key_statements(javascript: JavaScript):
         iat=1,
     )
     vouched = keystatement.vouch(device, PrivateKey.from_seed(bytes([2]) * 32))
-    statements = [*(line.encode() for line in VECTORS["key-statements"].split()), device, vouched]
+    owner, sensor = PrivateKey.from_seed(bytes([2]) * 32), KEY.public
+    told = revocation.Told(kid=sensor.kid, reason="lost", suspected_s=1, iat=2)
+    ends = [revocation.device_revocation(owner, node="node.example", device=sensor.device_id, **told)]
+    ends += [
+        device_farewell(owner, node="node.example", device=sensor.device_id, last=last, iat=2)
+        for last in (NOTHING, 0, 2**53 - 1)
+    ]
+    vectors = [line.encode() for line in VECTORS["key-statements"].split()]
+    statements = [*vectors, device, vouched, *ends]
     outer: Any = strictjson.json_decode(device)
     twice = written({**outer, "signatures": outer["signatures"] * 2})
     changed = [statement for statement in statements if statement != device]

@@ -7,6 +7,7 @@ import json
 import os
 from pathlib import Path
 
+from traceability.commands import codes
 from traceability.commands.files import read_file
 from traceability.commands.verb import Answer, Verbs, add_group, add_verb, opened, progress
 from traceability.commands.words import parse_moment, read_party, read_target
@@ -38,6 +39,7 @@ def add(verbs: Verbs) -> None:
     ).add_subparsers(metavar="WHAT", required=True)
     _add_party(enrol)
     _add_device(enrol)
+    codes.add(enrol)
     for name, does in (("install", "Say what a device measures"), ("remove", "End an installation")):
         _add_installation(verbs, name, does)
 

@@ -172,7 +172,7 @@ def _issuer(here: Opened, args: argparse.Namespace, recall: str) -> Issuer:
     with here.store.reading() as connection:
         opener = find_recall(connection, recall).party if ID.fullmatch(recall) else None
         party = read_party(connection, here.node, args.party or opener)
-        return issuer_of(connection, party, here.store.clock())
+        return issuer_of(connection, here.node, party, here.store.clock())
 
 
 def _done(done: Status, outcome: Outcome | None = None) -> Answer:

@@ -106,7 +106,7 @@ def _new(args: argparse.Namespace) -> Answer:
 
 def _list(_: argparse.Namespace) -> Answer:
     with opened() as here, here.store.reading() as connection:
-        found = list_tokens(connection)
+        found = list_tokens(connection, here.node)
         now_ms = here.store.clock()
     lines = tuple(f"{t.access.name}: {t.state(now_ms)}, {_words(t)}" for t in found)
     data = [_data(t) | {"state": t.state(now_ms)} for t in found]
@@ -115,7 +115,7 @@ def _list(_: argparse.Namespace) -> Answer:
 
 def _revoke(args: argparse.Namespace) -> Answer:
     with opened() as here:
-        ended = revoke_token(here.store, args.name)
+        ended = revoke_token(here.store, here.node, args.name)
     since = format_time(ended.revoked_ms or 0)
     return Answer(
         {"name": ended.access.name, "revoked": since}, (f"{ended.access.name} is revoked since {since}",)

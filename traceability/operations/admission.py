@@ -4,24 +4,30 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Final
 
 from sqlalchemy import select
+from sqlalchemy.orm import aliased
 
 from traceability import media
 from traceability.errors import (
     BrokenDeviceChainError,
     ClockAheadError,
     EquivocationError,
+    KeyNotInForceError,
+    KeyRefusedError,
     NotInstalledError,
     TraceabilityError,
     UnsupportedStatementError,
 )
+from traceability.ledger.record import format_time
 from traceability.ledger.state import stream_hash
 from traceability.operations.tally import ACCEPTED, DUPLICATE, QUARANTINED
 from traceability.sensing.frame import NO_PREVIOUS, Clock, DeviceStatement, Gap
+from traceability.sensing.rotation import read_rotation
 from traceability.store import models
 from traceability.store.engine import Transaction
 from traceability.store.ranges import ranges
@@ -39,6 +45,25 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """A key of a device as of now: ended when, and up to which counter it is taken still.
+
+    ``until_ms`` is None while it is in force, ``last`` if nothing more is taken behind its end. It
+    speaks from the counter ``first`` on.
+    """
+
+    until_ms: int | None = None
+    first: int = 0
+    last: int | None = None
+
+    def signs(self, counter: int) -> bool:
+        """Whether a statement with this counter is taken now."""
+        if counter < self.first:
+            return False
+        return self.until_ms is None or (self.last is not None and counter <= self.last)
+
+
+@dataclass(frozen=True, slots=True)
 class Installed:
     """Where a device was installed, by the stream's hash; ``to_ms`` is None while it still is."""
 
@@ -52,13 +77,23 @@ class Known:
     """What the store knows of one device, extended as its statements are decided.
 
     Every counter up to ``settled`` has an answer; ``since`` is the first that the device may
-    not have heard of.
+    not have heard of. ``reached`` is the highest counter that was accepted, -1 if none was or if
+    nobody asks for it. ``taken`` are keys that nobody may bring in for a second time.
     """
 
     settled: int
     since: int
+    reached: int = -1
+    keys: dict[bytes, Held] = field(default_factory=dict)
+    taken: set[bytes] = field(default_factory=set)
     seen: dict[int, Seen] = field(default_factory=dict)
     installed: list[Installed] = field(default_factory=list)
+
+    def beside(self, counter: int) -> tuple[Seen | None, Seen | None]:
+        """What stands before and behind a counter; what a key said behind its end says nothing of either."""
+        seen = (self.seen.get(counter - 1), self.seen.get(counter + 1))
+        before, after = (s if s and s.outcome != KeyNotInForceError.code else None for s in seen)
+        return before, after
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +101,8 @@ class Admission:
     """What becomes of a statement.
 
     ``outcome`` is what its device is told; ``span`` is from its first reading to its last, in
-    milliseconds, None without a clock; ``gaps`` are counters that it declares lost.
+    milliseconds, None without a clock; ``gaps`` are counters that it declares lost. ``settles``:
+    its counter has its answer by this, accepted or not.
     """
 
     word: str
@@ -74,11 +110,7 @@ class Admission:
     refusal: TraceabilityError | None = None
     span: tuple[int, int] | None = None
     gaps: tuple[Gap, ...] = ()
-
-    @property
-    def settles(self) -> bool:
-        """Whether its counter has its answer by this, accepted or not."""
-        return self.word != DUPLICATE and not isinstance(self.refusal, EquivocationError)
+    settles: bool = True
 
 
 def load_known(tx: Transaction, statements: Sequence[DeviceStatement]) -> dict[str, Known]:
@@ -104,7 +136,45 @@ def load_known(tx: Transaction, statements: Sequence[DeviceStatement]) -> dict[s
     where = select(installation.device, installation.stream, installation.from_ms, installation.to_ms)
     for i in tx.connection.execute(where.where(installation.device.in_(devices))):
         known[i.device].installed.append(Installed(i.stream, i.from_ms, i.to_ms))
+    _load_keys(tx, known)
+    rotations = [s for s in statements if s.media_type == media.ROTATION]
+    asking = {s.device for s in rotations} | {s.device for s in statements if s.clock is Clock.UNSYNCHRONISED}
+    for name, reached in _reached(tx, sorted(asking & known.keys())):
+        known[name].reached = reached
+    if rotations:
+        taken = _taken(tx, rotations)
+        for state in known.values():
+            state.taken = taken
     return known
+
+
+def _taken(tx: Transaction, rotations: Sequence[DeviceStatement]) -> set[bytes]:
+    """Those of the keys that rotations bring which somebody has brought in before."""
+    kids: list[bytes] = []
+    for statement in rotations:
+        with suppress(TraceabilityError):  # `decide` says what is wrong with it
+            kids.append(read_rotation(statement).key.kid)
+    return set(tx.connection.execute(select(models.Key.kid).where(models.Key.kid.in_(kids))).scalars())
+
+
+def _load_keys(tx: Transaction, known: dict[str, Known]) -> None:
+    """The keys of devices, as they stand while their rows are locked."""
+    device, key = models.Device, models.Key
+    own = aliased(key)
+    query = select(device.id, key.kid, key.until_ms, key.first_counter, key.last_counter).select_from(device)
+    query = query.join(own, own.kid == device.kid).join(key, key.stream == own.stream)
+    for r in tx.connection.execute(query.where(device.id.in_(sorted(known)))):
+        known[r.id].keys[r.kid] = Held(r.until_ms, r.first_counter, r.last_counter)
+
+
+def _reached(tx: Transaction, devices: Sequence[str]) -> Iterator[tuple[str, int]]:
+    """The highest accepted counter of each device that has one."""
+    said = models.DeviceStatement
+    query = select(said.counter).where(said.outcome == ACCEPTED).order_by(said.counter.desc()).limit(1)
+    for name in devices:
+        reached = tx.connection.execute(query.where(said.device == name)).scalar_one_or_none()
+        if reached is not None:
+            yield name, reached
 
 
 def _beside(device: str, counters: Iterable[int]) -> Iterator[tuple[str, int, int]]:
@@ -119,24 +189,65 @@ def decide(statement: DeviceStatement, known: Known, now_ms: int) -> Admission:
     """What becomes of a genuine statement; ``known`` has seen it from now on."""
     earlier = known.seen.get(statement.counter)
     if earlier is not None and earlier.sha256 == statement.sha256:
-        return Admission(DUPLICATE, earlier.outcome)
+        return Admission(DUPLICATE, earlier.outcome, settles=False)
     span: tuple[int, int] | None = None
     try:
         if earlier is not None:
             raise EquivocationError(f"counter {statement.counter} was used for another statement")
+        _check_key(statement, known)
         _check_neighbours(statement, known)
         span, gaps = _read(statement)
         _check_clock(statement, span, now_ms)
-        _check_installed(statement, span, known)
+        if statement.media_type == media.ROTATION:
+            _go_on(statement, known, now_ms)
+        else:
+            _check_installed(statement, span, known, now_ms)
         admission = Admission(ACCEPTED, ACCEPTED, None, span, gaps)
+        known.reached = max(known.reached, statement.counter)
     except TraceabilityError as refusal:
-        admission = Admission(QUARANTINED, refusal.code, refusal, span)
-    known.seen.setdefault(statement.counter, Seen(statement.sha256, statement.prev, admission.outcome))
+        settles = _settles(statement.counter, refusal, known)
+        admission = Admission(QUARANTINED, refusal.code, refusal, span, settles=settles)
+    if admission.settles:
+        known.seen[statement.counter] = Seen(statement.sha256, statement.prev, admission.outcome)
     return admission
 
 
+def _settles(counter: int, refusal: TraceabilityError, known: Known) -> bool:
+    """What another key of the device may still say under this counter is not answered by a refusal."""
+    if isinstance(refusal, KeyNotInForceError):
+        return not any(held.signs(counter) for held in known.keys.values())
+    return not isinstance(refusal, EquivocationError)
+
+
+def _go_on(statement: DeviceStatement, known: Known, now_ms: int) -> None:
+    """Take the next key of a device: from here on it speaks, and the old one up to here."""
+    key, held = read_rotation(statement).key, known.keys[statement.kid]
+    if statement.counter < known.reached:
+        raise BrokenDeviceChainError(f"counter {known.reached} behind this rotation is spent on the old key")
+    if key.kid in known.taken:
+        raise KeyRefusedError("the next key of the device", expected="a new one", got=key.kid)
+    known.taken.add(key.kid)
+    known.keys[statement.kid] = replace(held, until_ms=now_ms, last=statement.counter)
+    known.keys[key.kid] = Held(first=statement.counter + 1)
+
+
+def _check_key(statement: DeviceStatement, known: Known) -> None:
+    held = known.keys[statement.kid]
+    if held.until_ms is not None and statement.media_type == media.ROTATION:
+        raise KeyNotInForceError(f"key {statement.kid.hex()} ended: it brings no other one in")
+    if held.signs(statement.counter):
+        return
+    if statement.counter < held.first:
+        raise KeyNotInForceError(
+            f"key {statement.kid.hex()} of the device speaks from counter {held.first} on"
+        )
+    ended = format_time(held.until_ms or 0)
+    limit = "" if held.last is None else f"; up to counter {held.last} it is taken still"
+    raise KeyNotInForceError(f"key {statement.kid.hex()} of the device ended at {ended}{limit}")
+
+
 def _check_neighbours(statement: DeviceStatement, known: Known) -> None:
-    before, after = known.seen.get(statement.counter - 1), known.seen.get(statement.counter + 1)
+    before, after = known.beside(statement.counter)
     if before is not None and before.sha256 != statement.prev:
         raise BrokenDeviceChainError(f"statement {statement.counter} does not follow the one before it")
     if after is not None and after.prev != statement.sha256:
@@ -148,6 +259,8 @@ def _check_neighbours(statement: DeviceStatement, known: Known) -> None:
 def _read(statement: DeviceStatement) -> tuple[tuple[int, int] | None, tuple[Gap, ...]]:
     if statement.media_type == media.GAP:
         return None, statement.gaps()
+    if statement.media_type == media.ROTATION:
+        return None, ()
     if statement.media_type != media.FRAME:
         raise UnsupportedStatementError(f"{statement.media_type} is not taken yet")
     times = statement.columns().at_ms
@@ -160,12 +273,15 @@ def _check_clock(statement: DeviceStatement, span: tuple[int, int] | None, now_m
         raise ClockAheadError(f"the device's clock is {ahead_ms // 1000} s ahead")
 
 
-def _check_installed(statement: DeviceStatement, span: tuple[int, int] | None, known: Known) -> None:
+def _check_installed(
+    statement: DeviceStatement, span: tuple[int, int] | None, known: Known, now_ms: int
+) -> None:
+    """What bears no time is believed while the device is installed; later only if it fills a hole."""
+    timeless = statement.clock is Clock.UNSYNCHRONISED and statement.counter > known.reached
     stream = stream_hash(statement.stream)
     for place in known.installed:
-        within = span is None or (
-            place.from_ms <= span[0] and (place.to_ms is None or span[1] <= place.to_ms)
-        )
+        first_ms, last_ms = span or (place.from_ms, now_ms if timeless else place.from_ms)
+        within = place.from_ms <= first_ms and (place.to_ms is None or last_ms <= place.to_ms)
         if place.stream == stream and within:
             return
     raise NotInstalledError(f"device {statement.device} was not installed on {statement.stream} then")

@@ -157,7 +157,7 @@ class _Run:
         moves = [draft.move for draft in drafts if draft.move]
         lock_devices(self.tx, sorted({device for move in moves for device in move.devices}))
         self.heads = lock_heads(self.tx, _touched(drafts))
-        self.quota = Quota(self.tx, self.node.name, self.party, self.heads)
+        self.quota = Quota(self.tx, self.node, self.party, self.heads)
         self.unused = [key for key, head in self.heads.items() if not head.count]
         key = signing_key(self.tx.connection, self.node, self.party)
         if any(draft.kid != key.public.kid for draft in drafts):

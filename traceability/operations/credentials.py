@@ -14,7 +14,8 @@ import secrets
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import Connection, Select, bindparam, select, update
+from sqlalchemy import Connection, Select, bindparam, func, select, update
+from sqlalchemy.orm import aliased
 
 from traceability.errors import TokenError, UnknownSubjectError
 from traceability.operations.node import Node
@@ -38,6 +39,8 @@ _USER_INFO: Final = b"food-traceability/broker/user/v1/"
 _USERNAME: Final = re.compile(r"([a-z0-9-]{1,32})/([0-9a-f]{32})")
 _LONGEST_PASSWORD: Final = 128
 _token = access.Token
+_own = aliased(models.Key)
+"""Any of a device's keys: the one that it was enrolled with, or one that it rotated to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +93,13 @@ def renew_credential(store: Store, device: str, owner: str, site: str) -> Creden
         ForeignTopicError: no such site.
     """
     with store.transaction() as tx:
-        _end(tx, device)
-        return add_credential(tx, device, owner, site)
+        return replace_credential(tx, device, owner, site)
+
+
+def replace_credential(tx: Transaction, device: str, owner: str, site: str) -> Credential:
+    """As ``renew_credential``, in a transaction that is open."""
+    _end(tx, device)
+    return add_credential(tx, device, owner, site)
 
 
 def revoke_credential(store: Store, device: str) -> None:
@@ -136,12 +144,14 @@ def admit(connection: Connection, node: Node, shown: Credential, client: str, no
 
 
 def revoked_since(connection: Connection, since_ms: int) -> dict[str, int]:
-    """Credentials that ended after a time, by name, and devices whose key did; each with when."""
+    """Credentials that ended after a time, by name, and devices whose last key did; each with when."""
     ended = [
         select(_token.name, _token.revoked_ms).where(_token.scopes == SCOPE, _token.revoked_ms > since_ms),
-        select(models.Device.id, models.Key.until_ms)
+        select(models.Device.id, func.max(_own.until_ms))
         .join(models.Key, models.Key.kid == models.Device.kid)
-        .where(models.Key.until_ms > since_ms),
+        .join(_own, _own.stream == models.Key.stream)
+        .group_by(models.Device.id)
+        .having(func.max(_own.until_ms) > since_ms, func.count(_own.until_ms) == func.count()),
     ]
     rows = [row for query in ended for row in connection.execute(query)]
     return {name: at_ms for name, at_ms in rows if at_ms is not None}
@@ -163,7 +173,8 @@ def _known(connection: Connection, device: str, shown: Credential, now_ms: int) 
 def _find() -> Select[str, int]:
     query = select(_token.name, _token.expires_ms).where(_token.sha256 == bindparam("sha256"))
     device = select(models.Device.id).join(models.Key, models.Key.kid == models.Device.kid)
-    in_force = device.where(models.Device.id == bindparam("device"), models.Key.until_ms.is_(None))
+    keys = device.join(_own, _own.stream == models.Key.stream)
+    in_force = keys.where(models.Device.id == bindparam("device"), _own.until_ms.is_(None))
     return query.where(_token.scopes == SCOPE, _token.revoked_ms.is_(None), in_force.exists())
 
 

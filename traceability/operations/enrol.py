@@ -82,6 +82,12 @@ def enrol_party(
 
 
 def enrol_device(store: Store, node: Node, request: bytes, site: str = MAIN_SITE) -> EnrolledDevice:
+    """``countersign`` in a transaction of its own."""
+    with store.transaction() as tx:
+        return countersign(tx, node, request, site)
+
+
+def countersign(tx: Transaction, node: Node, request: bytes, site: str = MAIN_SITE) -> EnrolledDevice:
     """Countersign a device's request with its owner's key and put it on the log.
 
     Args:
@@ -101,15 +107,14 @@ def enrol_device(store: Store, node: Node, request: bytes, site: str = MAIN_SITE
     if asked.stream != identifiers.device_keys(node.name, asked.key.device_id):
         raise ConflictError(f"the request is for another node than {node.name}")
     asked.message.verify(0, asked.key)
-    with store.transaction() as tx:
-        owner = signing_key(tx.connection, node, asked.owner)
-        statement = keystatement.vouch(request, owner)
-        _require_new(tx, asked.stream, asked.subject)
-        add_key(tx, node, statement)
-        device = asked.key.device_id
-        row = {"id": device, "kid": asked.key.kid, "settled": -1}
-        tx.connection.execute(insert(models.Device).values(row))
-        credential = add_credential(tx, device, asked.owner, site)
+    owner = signing_key(tx.connection, node, asked.owner)
+    statement = keystatement.vouch(request, owner)
+    _require_new(tx, asked.stream, asked.subject)
+    add_key(tx, node, statement)
+    device = asked.key.device_id
+    row = {"id": device, "kid": asked.key.kid, "settled": -1}
+    tx.connection.execute(insert(models.Device).values(row))
+    credential = add_credential(tx, device, asked.owner, site)
     key = keys.receipt_key(node.secret, device)
     return EnrolledDevice(device, asked.subject, asked.owner, key, credential)
 

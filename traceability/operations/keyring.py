@@ -1,4 +1,4 @@
-"""A party's keys after its enrolment: shown, rotated, revoked and renewed; each is an act on its key stream.
+"""Keys after their enrolment: shown, rotated, revoked and renewed; each is an act on its key stream.
 
 An act that ends a key is recorded with no other writer at work, at a time later than any record
 before it: so everything that the key signed stands before its end, and nobody who verifies has
@@ -15,17 +15,18 @@ from sqlalchemy import Connection, delete, func, select, update
 
 from traceability import identifiers, media
 from traceability.errors import ConflictError, UnknownSubjectError
-from traceability.identifiers import Kind, parse_stream
+from traceability.identifiers import parse_stream
 from traceability.ledger.record import format_time
 from traceability.operations.chain import Entry, append
 from traceability.operations.enrol import EnrolledParty, add_key, signing_key
 from traceability.operations.node import Node
 from traceability.signing.keys import PrivateKey
 from traceability.signing.keystatement import party_rotation, party_statement
-from traceability.signing.revocation import party_revocation
+from traceability.signing.revocation import Told, device_revocation, party_revocation
 from traceability.store import models
 from traceability.store.engine import Store, Transaction
-from traceability.verification.signers import Signer, Signers, display_names
+from traceability.verification.signer import Signer
+from traceability.verification.signers import Signers, display_names
 
 
 def party_keys(connection: Connection, node: Node, party: str) -> Signers:
@@ -34,26 +35,23 @@ def party_keys(connection: Connection, node: Node, party: str) -> Signers:
     Raises:
         UnknownSubjectError: no such party here.
     """
-    signers = _read_stream(connection, identifiers.party_keys(node.name, party))
+    signers = read_stream(connection, identifiers.party_keys(node.name, party))
     if party not in signers.holders.values():
         raise UnknownSubjectError(f"{party} is not enrolled on this node: traceability enrol party --help")
     return signers
 
 
 def find_key(connection: Connection, kid: bytes) -> Signer:
-    """A party's key by its id.
+    """A party's or a device's key by its id.
 
     Raises:
         UnknownSubjectError: there never was such a key here.
-        ConflictError: it is a device's.
     """
     query = select(models.Stream.uri).join(models.Key).where(models.Key.kid == kid)
     uri = connection.execute(query).scalar_one_or_none()
     if uri is None:
         raise UnknownSubjectError(f"there is no key {kid.hex()} here: traceability key list --help")
-    if parse_stream(uri).kind is not Kind.PARTY_KEYS:
-        raise ConflictError(f"key {kid.hex()} is a device's: this version revokes keys of parties only")
-    return _read_stream(connection, uri).by_kid[kid]
+    return read_stream(connection, uri).by_kid[kid]
 
 
 def rotate_party_key(store: Store, node: Node, party: str) -> EnrolledParty:
@@ -63,18 +61,20 @@ def rotate_party_key(store: Store, node: Node, party: str) -> EnrolledParty:
         UnknownSignerError: the party has no key in force in this node's custody.
     """
     key = PrivateKey.generate()
-    with _alone(store) as tx:
+    with alone(store) as tx:
         old = signing_key(tx.connection, node, party)
         statement = party_rotation(
             key, old, node=node.name, party=party, custody="node", iat=tx.now_ms // 1000
         )
         record = add_key(tx, node, statement, key)
-        _end_key(tx, old.public.kid, record.time_ms)
+        end_key(tx, old.public.kid, record.time_ms)
     return EnrolledParty(party, key.public.kid)
 
 
 def revoke_key(store: Store, node: Node, kid: bytes, suspected_s: int | None, reason: str) -> Signer:
-    """End a party's key for ever, as the registrar; a key that was rotated away can be revoked too.
+    """End a key for ever: a party's as the registrar, a device's with its owner's key.
+
+    A key that was rotated away can be revoked too.
 
     Args:
         suspected_s: Unix seconds since when misuse is suspected: what the key signed from then
@@ -86,26 +86,23 @@ def revoke_key(store: Store, node: Node, kid: bytes, suspected_s: int | None, re
 
     Raises:
         UnknownSubjectError: there is no such key here.
-        ConflictError: it is revoked already, or a device's.
+        ConflictError: it is revoked already.
+        UnknownSignerError: the device's owner has no key in force in this node's custody.
         StatementError: a reason that is too long, a suspicion in the future.
     """
-    with _alone(store) as tx:
+    with alone(store) as tx:
         held = find_key(tx.connection, kid)
         if held.revocation is not None:
             revoked = format_time(held.revocation.issued_at * 1000)
             raise ConflictError(f"key {kid.hex()} was revoked at {revoked}: {held.revocation.reason}")
-        statement = party_revocation(
-            node.registrar_key,
-            node=node.name,
-            party=held.subject,
-            kid=kid,
-            reason=reason,
-            suspected_s=suspected_s,
-            iat=tx.now_ms // 1000,
-        )
+        told = Told(kid=kid, reason=reason, suspected_s=suspected_s, iat=tx.now_ms // 1000)
+        if held.owner is None:
+            statement = party_revocation(node.registrar_key, node=node.name, party=held.subject, **told)
+        else:
+            owner, device = signing_key(tx.connection, node, held.owner), parse_stream(held.stream).values[0]
+            statement = device_revocation(owner, node=node.name, device=device, **told)
         (record,) = append(tx, node, [Entry(held.stream, media.KEY, statement)])
-        if held.until_ms is None:
-            _end_key(tx, kid, record.time_ms)
+        end_key(tx, kid, held.until_ms or record.time_ms)
         return find_key(tx.connection, kid)
 
 
@@ -117,7 +114,7 @@ def renew_party_key(store: Store, node: Node, party: str) -> EnrolledParty:
         ConflictError: it has a key in force.
     """
     key = PrivateKey.generate()
-    with _alone(store) as tx:
+    with alone(store) as tx:
         signers = party_keys(tx.connection, node, party)
         if any(kid is not None for kid in signers.in_force.values()):
             raise ConflictError(
@@ -137,7 +134,7 @@ def renew_party_key(store: Store, node: Node, party: str) -> EnrolledParty:
 
 
 @contextmanager
-def _alone(store: Store) -> Iterator[Transaction]:
+def alone(store: Store) -> Iterator[Transaction]:
     """A transaction at a time later than every record, whatever this machine's clock says."""
     record, checkpoint = models.Record, models.Checkpoint
     published = select(func.max(checkpoint.time_ms)).scalar_subquery()
@@ -147,21 +144,22 @@ def _alone(store: Store) -> Iterator[Transaction]:
         yield replace(tx, now_ms=max(tx.now_ms, *(time_ms + 1 for time_ms in newest)))
 
 
-def _read_stream(connection: Connection, uri: str) -> Signers:
+def read_stream(connection: Connection, uri: str) -> Signers:
+    """Every key of a key stream, as its acts say; those who vouch for it are not asked."""
     record, signers = models.Record, Signers()
     query = (
-        select(record.time_ms, models.Statement.body)
+        select(record.time_ms, record.media_type, models.Statement.body)
         .join(models.Stream, models.Stream.hash == record.stream)
         .join(models.Statement, models.Statement.sha256 == record.statement)
         .where(models.Stream.uri == uri)
         .order_by(record.seq)
     )
     for row in connection.execute(query):
-        signers.take(uri, row.body, row.time_ms)
+        signers.take(uri, row.body, row.time_ms, row.media_type)
     return signers
 
 
-def _end_key(tx: Transaction, kid: bytes, at_ms: int) -> None:
-    ended = update(models.Key).where(models.Key.kid == kid).values(until_ms=at_ms)
+def end_key(tx: Transaction, kid: bytes, at_ms: int, last: int | None = None) -> None:
+    ended = update(models.Key).where(models.Key.kid == kid).values(until_ms=at_ms, last_counter=last)
     tx.connection.execute(ended)
     tx.connection.execute(delete(models.Custody).where(models.Custody.kid == kid))

@@ -31,6 +31,7 @@ from traceability.ledger.state import stream_hash
 from traceability.operations.chain import Head
 from traceability.operations.draft import Draft
 from traceability.operations.export import others_named
+from traceability.operations.node import Node
 from traceability.operations.tokens import is_regulator
 from traceability.store import models
 from traceability.store.access import Spent
@@ -61,7 +62,7 @@ class Quota:
         heads: of the streams that it may grow, locked by this transaction.
     """
 
-    def __init__(self, tx: Transaction, node: str, party: str, heads: Mapping[bytes, Head]) -> None:
+    def __init__(self, tx: Transaction, node: Node, party: str, heads: Mapping[bytes, Head]) -> None:
         self._tx, self._node, self._party = tx, node, party
         self._lengths = {head.uri: head.count for head in heads.values()}
         self._taken: list[Draft] = []
@@ -107,7 +108,7 @@ class Quota:
         large = _size(draft, ()) > LARGE
         some = [uri for uri in draft.streams if parse_stream(uri).kind in {Kind.BATCH, Kind.ASSET}]
         some = [uri for uri in some if large or self._lengths[uri] >= (SHORT if _lasting(uri) else FEW)]
-        counted = dict.fromkeys(some, size_of(draft, self._node)) if some else {}
+        counted = dict.fromkeys(some, size_of(draft, self._node.name)) if some else {}
         for uri in _entering(draft):
             if self._lengths[uri] >= FEW:
                 counted[uri] = counted.get(uri, 0) + STAY
@@ -132,7 +133,7 @@ class Quota:
     def _check(self, draft: Draft, uri: str, size: int) -> None:
         """Refuse what is over the quota, unless this party may add more than others."""
         if self._regulator is None:
-            self._regulator = is_regulator(self._tx.connection, self._party, self._tx.now_ms)
+            self._regulator = is_regulator(self._tx.connection, self._node, self._party, self._tx.now_ms)
         limit = ASSET_QUOTA
         if _lasting(uri):
             limit = OWN_QUOTA if self._began(draft, uri) else QUOTA
@@ -152,7 +153,7 @@ class Quota:
             began = began.where(batch.stream == stream_hash(uri), batch.begun.is_(True))
             party = self._tx.connection.execute(began).scalar_one_or_none()
             here = (each for each in (*self._taken, draft) if uri in each.streams)
-            mine = party is None and any(begins(each.event, uri, self._node) for each in here)
+            mine = party is None and any(begins(each.event, uri, self._node.name) for each in here)
             self._own[uri] = mine or party == self._party
         return self._own[uri]
 

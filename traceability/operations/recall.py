@@ -92,9 +92,9 @@ def new_id(now_ms: int) -> str:
     return f"R-{day:%Y%m%d}-{''.join(secrets.choice(DIGITS) for _ in range(6))}"
 
 
-def issuer_of(connection: Connection, party: str, now_ms: int) -> Issuer:
+def issuer_of(connection: Connection, node: Node, party: str, now_ms: int) -> Issuer:
     """A party as who recalls: it is a regulator if it has a regulator's token that is valid."""
-    return Issuer(party, regulator=is_regulator(connection, party, now_ms))
+    return Issuer(party, regulator=is_regulator(connection, node, party, now_ms))
 
 
 def hold(

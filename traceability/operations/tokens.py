@@ -2,18 +2,20 @@
 
 A token is 256 random bits behind ``ft_``. It is shown once; what is kept is its SHA-256, by
 which it is found again: whoever reads the table can use none of them, and an unknown token costs
-the same one look-up as a known one.
+the same one look-up as a known one. Beside it stands a MAC of the whole row under the node's secret:
+whoever writes to the table can make none, nor widen, lengthen or hand on one that there is.
 """
 
 from __future__ import annotations
 
 import hashlib
+import hmac
 import re
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import Connection, select, update
 
@@ -22,6 +24,8 @@ from traceability.operations.credentials import SCOPE
 from traceability.operations.enrol import find_party
 from traceability.operations.events import Reader
 from traceability.operations.node import Node
+from traceability.signing import cbor
+from traceability.signing.keys import table_key
 from traceability.signing.strictjson import b64url
 from traceability.store import access
 from traceability.store.engine import AnyRow, Store
@@ -30,6 +34,7 @@ from traceability.store.rows import insert_new
 SECRET_BYTES: Final = 32
 MAX_DAYS: Final = 3650
 _DAY_MS: Final = 86_400_000
+_SEALED: Final = ("sha256", "name", "party", "scopes", "regulator", "created_ms", "expires_ms", "revoked_ms")
 _TOKEN: Final = re.compile(r"ft_[A-Za-z0-9_-]{43}")
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _OF_API: Final = access.Token.scopes != SCOPE
@@ -67,9 +72,12 @@ class TokenInfo:
     created_ms: int
     expires_ms: int
     revoked_ms: int | None
+    sealed: bool
 
     def state(self, now_ms: int) -> str:
-        """``valid``, ``expired`` or ``revoked``."""
+        """``valid``, ``expired``, ``revoked``, or ``unsealed``: this node did not write what its row says."""
+        if not self.sealed:
+            return "unsealed"
         if self.revoked_ms is not None:
             return "revoked"
         return "valid" if now_ms < self.expires_ms else "expired"
@@ -105,7 +113,7 @@ def new_token(
     table = access.Token
     with store.transaction() as tx:
         uri = find_party(tx.connection, node, party)
-        row = {
+        row: dict[str, Any] = {
             "sha256": _digest(text),
             "name": name,
             "party": uri,
@@ -113,28 +121,30 @@ def new_token(
             "regulator": regulator,
             "created_ms": tx.now_ms,
             "expires_ms": tx.now_ms + days * _DAY_MS,
+            "revoked_ms": None,
         }
+        row["mac"] = _mac(node, row)
         insert_new(tx, table, [row])
         made = tx.connection.execute(select(table).where(table.name == name)).one()
         if made.sha256 != row["sha256"]:
             raise ConflictError(f"there is a token named {name} already: choose another name")
-    return text, _info(made)
+    return text, _info(made, node)
 
 
-def find_token(connection: Connection, text: str, now_ms: int, needs: Scope) -> Access:
+def find_token(connection: Connection, node: Node, text: str, now_ms: int, needs: Scope) -> Access:
     """Who comes with a token, if it allows what is asked.
 
     Raises:
-        TokenError: it is unknown, expired or revoked; the message does not say which.
+        TokenError: it is unknown, expired, revoked or not this node's; the message does not say which.
         ForbiddenError: it is valid, but for something else.
     """
     table = access.Token
     row = None
     if _TOKEN.fullmatch(text):
         row = connection.execute(select(table).where(table.sha256 == _digest(text))).one_or_none()
-    if row is None or _info(row).state(now_ms) != "valid":
+    if row is None or _info(row, node).state(now_ms) != "valid":
         raise TokenError("this token is not valid on this node: unknown, expired or revoked")
-    found = _info(row).access
+    found = _info(row, node).access
     if needs not in found.scopes:
         raise ForbiddenError(
             f"the token {found.name} is for {', '.join(sorted(found.scopes))}, not for {needs}"
@@ -142,36 +152,41 @@ def find_token(connection: Connection, text: str, now_ms: int, needs: Scope) -> 
     return found
 
 
-def is_regulator(connection: Connection, party: str, now_ms: int) -> bool:
+def is_regulator(connection: Connection, node: Node, party: str, now_ms: int) -> bool:
     """Whether a party has a regulator's token that is valid."""
     table = access.Token
-    query = select(table.name).where(table.party == party, table.regulator, table.revoked_ms.is_(None))
-    return connection.execute(query.where(table.expires_ms > now_ms).limit(1)).first() is not None
+    query = select(table).where(table.party == party, table.regulator, table.revoked_ms.is_(None))
+    rows = connection.execute(query.where(table.expires_ms > now_ms))
+    return any(_info(row, node).state(now_ms) == "valid" for row in rows)
 
 
-def list_tokens(connection: Connection) -> Sequence[TokenInfo]:
+def list_tokens(connection: Connection, node: Node) -> Sequence[TokenInfo]:
     """All tokens that were ever made, by name."""
-    table = access.Token
-    rows = connection.execute(select(table).where(_OF_API).order_by(table.name))
-    return [_info(row) for row in rows]
+    rows = connection.execute(select(access.Token).where(_OF_API).order_by(access.Token.name))
+    return [_info(row, node) for row in rows]
 
 
-def revoke_token(store: Store, name: str) -> TokenInfo:
+def revoke_token(store: Store, node: Node, name: str) -> TokenInfo:
     """End a token now; one that was revoked before stays as it was.
 
     Raises:
         UnknownSubjectError: no token has this name.
     """
     table = access.Token
+    named = select(table).where(table.name == name, _OF_API)
     with store.transaction() as tx:
-        ending = update(table).where(table.name == name, _OF_API, table.revoked_ms.is_(None))
-        tx.connection.execute(ending.values(revoked_ms=tx.now_ms))
-        row = tx.connection.execute(select(table).where(table.name == name, _OF_API)).one_or_none()
+        row = tx.connection.execute(named.with_for_update()).one_or_none()
+        if row is not None and row.revoked_ms is None:
+            ended = {**row._asdict(), "revoked_ms": tx.now_ms}
+            mac = _mac(node, ended) if _info(row, node).sealed else None
+            ending = update(table).where(table.name == name)
+            tx.connection.execute(ending.values(revoked_ms=tx.now_ms, mac=mac))
+            row = tx.connection.execute(named).one()
     if row is None:
         raise UnknownSubjectError(
             f"no token is named {name[:64]!r}", remedy="traceability token list shows the names."
         )
-    return _info(row)
+    return _info(row, node)
 
 
 def _check(scopes: frozenset[Scope], days: int, name: str) -> None:
@@ -187,7 +202,15 @@ def _digest(text: str) -> bytes:
     return hashlib.sha256(text.encode("ascii")).digest()
 
 
-def _info(row: AnyRow) -> TokenInfo:
+def _mac(node: Node, row: Mapping[str, Any]) -> bytes:
+    """Over every column beside itself, each name with its value."""
+    said = [[name, int(row[name]) if name == "regulator" else row[name]] for name in _SEALED]
+    key = table_key(node.secret, "tokens")
+    return hmac.digest(key, cbor.encode(said), hashlib.sha256)
+
+
+def _info(row: AnyRow, node: Node) -> TokenInfo:
     scopes = frozenset(map(Scope, row.scopes.split(",")))
     found = Access(row.name, row.party, scopes, row.regulator)
-    return TokenInfo(found, row.created_ms, row.expires_ms, row.revoked_ms)
+    sealed = hmac.compare_digest(row.mac or b"", _mac(node, row._asdict()))
+    return TokenInfo(found, row.created_ms, row.expires_ms, row.revoked_ms, sealed)

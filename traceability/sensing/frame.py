@@ -20,8 +20,8 @@ private use (RFC 9052 section 11.1). The payload of a frame is a SenML pack (see
 an array of [first counter, last counter, reason], both ends included, ascending,
 disjoint, all below the statement's own counter, and as few as possible.
 
-Resume and rotation statements are parsed as far as their header, so that a node
-can refuse them by name; their payloads are not read.
+The payload of a rotation is read in ``rotation``. Resume statements are parsed as far as
+their header, so that a node can refuse them by name.
 """
 
 from __future__ import annotations
@@ -207,7 +207,7 @@ def encode_frame(key: PrivateKey, *, readings: Sequence[Reading], **head: Unpack
     payload = encode_pack(f"{head['issuer']}/", readings, absolute=absolute)
     if not absolute:
         _check_measured_before([reading.at_ms for reading in readings], head["uptime_s"])
-    return _sign(key, media.FRAME, media.SENML_CBOR, head, payload)
+    return sign_statement(key, media.FRAME, media.SENML_CBOR, head, payload)
 
 
 def encode_gap(key: PrivateKey, *, gaps: Sequence[Gap], **head: Unpack[Head]) -> bytes:
@@ -219,7 +219,7 @@ def encode_gap(key: PrivateKey, *, gaps: Sequence[Gap], **head: Unpack[Head]) ->
     """
     rows = [[gap.first, gap.last, gap.reason] for gap in gaps]
     _read_gaps(rows, head["counter"])
-    return _sign(key, media.GAP, media.CBOR, head, cbor.encode(rows))
+    return sign_statement(key, media.GAP, media.CBOR, head, cbor.encode(rows))
 
 
 def read_uint(value: object, below: int, what: str) -> int:
@@ -243,7 +243,8 @@ def read_text(value: object, form: re.Pattern[str], what: str) -> str:
     return value
 
 
-def _sign(key: PrivateKey, typ: str, content_type: str, head: Head, payload: bytes) -> bytes:
+def sign_statement(key: PrivateKey, typ: str, content_type: str, head: Head, payload: bytes) -> bytes:
+    """A device's statement of any kind; ``parse_statement`` reads its header. Raises StatementError."""
     claims: dict[int, object] = {_ISS: head["issuer"], _SUB: head["stream"]}
     if head["issued_at"] is not None:
         claims[_IAT] = head["issued_at"]

@@ -240,6 +240,11 @@ def salt_key(node_secret: bytes) -> bytes:
     return hkdf(node_secret, _SALT_INFO)
 
 
+def table_key(node_secret: bytes, purpose: str) -> bytes:
+    """The 32-byte key under which a node authenticates what it keeps in a table for itself."""
+    return hkdf(node_secret, b"food-traceability/table/v1/" + purpose.encode())
+
+
 def check_library() -> None:
     """Ask libsodium two questions on which versions differ; called at import.
 

@@ -7,8 +7,8 @@ which proves that its holder has it; then by whoever vouches for it. Its claims 
     enrol    act, device, iat, jwk, model, owner, sub              the owner's key vouches
     rotate   act, custody, iat, jwk, party, sub                    the key that it replaces vouches
 
-``sub`` is the URI of the key stream; ``jwk`` an Ed25519 key (RFC 8037). What ends a key for
-ever is in ``revocation``; in which order all of these may stand, in ``verification.signers``.
+``sub`` is the URI of the key stream; ``jwk`` an Ed25519 key (RFC 8037). What ends a key is in
+``revocation`` and ``farewell``; in which order all of these may stand, in ``verification.signers``.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Final
 
 from traceability import identifiers, media
 from traceability.errors import EncodingError, KeyRefusedError, StatementError
+from traceability.identifiers import Kind
 from traceability.signing import jose
 from traceability.signing.keys import PrivateKey, PublicKey
 
@@ -207,6 +208,14 @@ def party_stream(claims: Mapping[str, jose.Json]) -> tuple[str, str]:
     if stream.uri != identifiers.party_keys(stream.host, party):
         raise StatementError("sub is not the key stream of this party")
     return stream.uri, party
+
+
+def device_stream(claims: Mapping[str, jose.Json]) -> tuple[str, str]:
+    """URI of the key stream, and of the device whose stream it is."""
+    stream, device = identifiers.parse_stream(str(claims["sub"])), str(claims["device"])
+    if stream.kind is not Kind.DEVICE_KEYS or device != identifiers.device_uri(stream.host, stream.values[0]):
+        raise StatementError("sub is not the key stream of this device")
+    return stream.uri, device
 
 
 def require_claims(message: jose.JwsGeneral, wanted: set[str]) -> Mapping[str, jose.Json]:

@@ -25,7 +25,10 @@ class Capture(Base):
 
 
 class Token(Base):
-    """A bearer token of the API: SHA-256 of it, whose it is, what it allows."""
+    """A bearer token of the API: SHA-256 of it, whose it is, what it allows.
+
+    ``mac`` is over all of that under the node's secret; NULL in rows of before there was one.
+    """
 
     __tablename__ = "tokens"
     sha256: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
@@ -36,6 +39,25 @@ class Token(Base):
     created_ms: Mapped[int]
     expires_ms: Mapped[int]
     revoked_ms: Mapped[int | None]
+    mac: Mapped[bytes | None] = mapped_column(LargeBinary(32))
+
+
+class EnrolCode(Base):
+    """A code by which one device enrols itself: a MAC of it under the node's secret, for whom, until when.
+
+    ``request`` is what came with it, of ``device``; a person has ``approved`` it or not yet.
+    """
+
+    __tablename__ = "enrol_codes"
+    mac: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
+    party: Mapped[str] = mapped_column(String(512))
+    model: Mapped[str]
+    site: Mapped[str]
+    expires_ms: Mapped[int] = mapped_column(index=True)
+    device: Mapped[str | None] = mapped_column(String(32))
+    request: Mapped[bytes | None]
+    attempt: Mapped[int]
+    approved: Mapped[bool]
 
 
 class Spent(Base):

@@ -74,7 +74,8 @@ class Disclosures(Base):
 class Key(Base):
     """A public key, and from when until when it speaks for its holder, as its key stream says.
 
-    The record time of what brought it in, and of what ended it; NULL while it is in force.
+    The record time of what brought it in, and of what ended it; NULL while it is in force. A device's
+    speaks from ``first_counter`` on, and once it ended up to ``last_counter``; NULL if nothing is taken.
     """
 
     __tablename__ = "keys"
@@ -84,6 +85,8 @@ class Key(Base):
     stream: Mapped[bytes] = mapped_column(ForeignKey("streams.hash"))
     from_ms: Mapped[int] = mapped_column(index=True)
     until_ms: Mapped[int | None]
+    first_counter: Mapped[int] = mapped_column(server_default=text("0"))
+    last_counter: Mapped[int | None]
 
 
 class Custody(Base):

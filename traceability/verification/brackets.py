@@ -76,7 +76,8 @@ def _views(checked: Checked, lower: Mapping[bytes, int], proven: _Proven) -> Ite
     for r, link, content, before_ms in told:
         bracket = _bracket(lower.get(r.hash), before_ms, content, proven)
         shown = link.statement is not None
-        yield RecordView(r.stream, r.seq, r.time_ms, r.media_type, r.hash, shown, bracket)
+        suspected = r.seq in checked.suspected
+        yield RecordView(r.stream, r.seq, r.time_ms, r.media_type, r.hash, shown, bracket, suspected)
 
 
 def _statements(opened: Sequence[Checked]) -> Iterator[tuple[Record, DeviceStatement]]:

@@ -75,6 +75,7 @@ class StayView:
         missing: counters that a device used and that are neither here nor declared lost, by device.
         declared: counters that a device declared lost, by device.
         frames: how many frames of the stay's devices stand in the asset's stretch.
+        suspected: how many of their statements came while misuse of the key was suspected; they stay valid.
     """
 
     opened: StayOpen | None
@@ -86,12 +87,16 @@ class StayView:
     missing: Mapping[str, int]
     declared: Mapping[str, int]
     frames: int
+    suspected: int
 
 
 @dataclass(frozen=True, slots=True)
 class RecordView:
     """One record of the bundle: where it stands, whether its statement is shown or withheld, and
-    between which times that was signed."""
+    between which times that was signed.
+
+    ``suspected``: a device's statement that came while misuse of its key was suspected; it stays valid.
+    """
 
     stream: str
     seq: int
@@ -100,6 +105,7 @@ class RecordView:
     hash: bytes
     shown: bool
     bracket: Bracket
+    suspected: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,22 +66,23 @@ def check_loggers(batch: Checked, limits: Limits, as_of_ms: int) -> tuple[StayVi
             "a device speaks that was not installed", expected=sorted(installed), got=sorted(strangers)
         )
     return tuple(
-        _packed(device, [s for s in statements if s.device == device], from_ms, to_ms, limits, as_of_ms)
+        _packed(batch, device, from_ms, to_ms, limits, as_of_ms)
         for device, spans in installed.items()
         for from_ms, to_ms in spans
     )
 
 
 def _packed(
+    batch: Checked,
     device: str,
-    statements: Sequence[DeviceStatement],
     from_ms: int,
     removed_ms: int | None,
     limits: Limits,
     as_of_ms: int,
 ) -> StayView:
     to_ms = max(from_ms, as_of_ms if removed_ms is None else removed_ms)
-    missing, declared = _holes((), {device}, statements)
+    statements = [s for s in _statements(batch, batch.end) if s.device == device]
+    missing, declared = _holes((), {device}, statements, batch.rotations)
     return StayView(
         opened=None,
         closed=None,
@@ -92,6 +93,7 @@ def _packed(
         missing=missing,
         declared=declared,
         frames=sum(s.media_type == media.FRAME for s in statements),
+        suspected=_suspected(batch, {device}),
     )
 
 
@@ -132,7 +134,7 @@ def _check_stay(batch: Checked, seq: int, opened: StayOpen, asset: Checked, as_o
     end_ms = left.happened_ms if left is not None else max(as_of_ms, opened.entered_ms)
     statements = _statements(asset, asset.end)
     devices = _devices(opened, asset, asset.end, final, end_ms)
-    missing, declared = _holes(opened.devices, devices, statements)
+    missing, declared = _holes(opened.devices, devices, statements, asset.rotations)
     limits = limits_before(batch, len(batch.contents))
     return StayView(
         opened=opened,
@@ -144,7 +146,14 @@ def _check_stay(batch: Checked, seq: int, opened: StayOpen, asset: Checked, as_o
         missing=missing,
         declared=declared,
         frames=sum(s.media_type == media.FRAME and s.device in devices for s in statements),
+        suspected=_suspected(asset, devices),
     )
+
+
+def _suspected(checked: Checked, devices: set[str]) -> int:
+    """How many statements of these devices came while misuse of their key was suspected."""
+    said = (checked.contents[seq - checked.stretch.first] for seq in checked.suspected)
+    return sum(isinstance(c, DeviceStatement) and c.device in devices for c in said)
 
 
 def _check_closes(closes: Sequence[StayClose], asset: Checked) -> None:
@@ -223,21 +232,29 @@ def _statements(asset: Checked, end: int) -> list[DeviceStatement]:
 
 
 def _holes(
-    starts: Sequence[StayDevice], devices: set[str], statements: Sequence[DeviceStatement]
+    starts: Sequence[StayDevice],
+    devices: set[str],
+    statements: Sequence[DeviceStatement],
+    rotations: Sequence[DeviceStatement],
 ) -> tuple[dict[str, int], dict[str, int]]:
-    """By device, counters between its first and last here that are missing, and that it declared lost."""
+    """By device, counters between its first and last here that are missing, and that it declared lost.
+
+    A counter that went into a rotation is neither: that stands on the device's key stream.
+    """
     missing, declared = {}, {}
     first = {d.device: d.next_counter for d in starts}
     for device in sorted(devices):
-        own = [s for s in statements if s.device == device]
-        counters = sorted(s.counter for s in own)
+        said = [s for s in statements if s.device == device]
+        counters = sorted(s.counter for s in said)
         if not counters:
             continue
         start = min(first.get(device, counters[0]), counters[0])
-        gaps = [(g.first, g.last) for s in own if s.media_type == media.GAP for g in s.gaps()]
-        covered = _covered([(c, c) for c in counters] + gaps, start, counters[-1])
-        if covered > len(counters):
-            declared[device] = covered - len(counters)
+        gaps = [(g.first, g.last) for s in said if s.media_type == media.GAP for g in s.gaps()]
+        own = [*counters, *(r.counter for r in rotations if r.device == device)]
+        known = _covered([(c, c) for c in own], start, counters[-1])
+        covered = _covered([(c, c) for c in own] + gaps, start, counters[-1])
+        if covered > known:
+            declared[device] = covered - known
         if hole := counters[-1] + 1 - start - covered:
             missing[device] = hole
     return missing, declared

@@ -22,6 +22,9 @@ def who_signed(journey: Journey, signers: Signers) -> str:
     suspected = sum(happening.suspected for happening in journey.happenings)
     if suspected:
         said.append(f"events under suspicion that their key was misused: {suspected}")
+    messages = len({(r.stream, r.seq) for r in journey.records if r.suspected})
+    if messages:
+        said.append(f"messages of sensors under suspicion that their key was misused: {messages}")
     frames = sum(r.media_type == media.FRAME for r in journey.records)
-    devices = sum(s.owner is not None for s in signers.by_kid.values())
+    devices = len({s.subject for s in signers.by_kid.values() if s.owner is not None})
     return "; ".join([*said, f"{frames} frames signed by {devices} devices"])

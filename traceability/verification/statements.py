@@ -28,7 +28,8 @@ from traceability.supply.notice import read_notice
 from traceability.supply.recall import recall_of
 from traceability.verification.bundle import Stretch
 from traceability.verification.journey import Document, Happening
-from traceability.verification.signers import Signer, Signers
+from traceability.verification.signer import Signer
+from traceability.verification.signers import Signers
 
 Stay = StayOpen | StayClose
 Content = Happening | Document | DeviceStatement | Stay | None
@@ -44,11 +45,17 @@ _STAYS: Final[Mapping[str, Callable[[bytes], Stay]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A stretch whose records chain and whose statements are genuine."""
+    """A stretch whose records chain and whose statements are genuine.
+
+    ``suspected`` are the numbers of the records of devices' statements that came while misuse of
+    the key was suspected; ``rotations`` are those of the devices that speak here.
+    """
 
     stretch: Stretch
     records: tuple[Record, ...]
     contents: tuple[Content, ...]
+    suspected: frozenset[int] = frozenset()
+    rotations: tuple[DeviceStatement, ...] = ()
 
     @property
     def end(self) -> int:
@@ -90,8 +97,18 @@ def check_statements(
         except TraceabilityError as error:
             error.add_note(f"record {record.seq} of {record.stream}")
             raise
-    _check_device_chains([c for c in contents if isinstance(c, DeviceStatement)])
-    return Checked(stretch, tuple(records), tuple(contents))
+    said = [c for c in contents if isinstance(c, DeviceStatement)]
+    devices = {statement.device for statement in said}
+    rotations = tuple(r for r in signers.rotations if r.device in devices)
+    _check_device_chains([*said, *rotations])
+    doubted = _suspected(records, contents, signers)
+    return Checked(stretch, tuple(records), tuple(contents), doubted, rotations)
+
+
+def _suspected(records: Sequence[Record], contents: Sequence[Content], signers: Signers) -> frozenset[int]:
+    pairs = zip(records, contents, strict=True)
+    said = ((r, signers.by_kid[c.kid]) for r, c in pairs if isinstance(c, DeviceStatement))
+    return frozenset(record.seq for record, signer in said if signer.suspected_at(record.time_ms))
 
 
 def open_statement(
@@ -111,7 +128,7 @@ def open_statement(
         stay = _STAYS[record.media_type](body)
         _about(record, [stay.batch])
         return stay
-    if record.media_type in media.DEVICE_STATEMENTS:
+    if record.media_type in media.MEASURED:
         return _device_statement(body, record, signers)
     raise BundleError(f"{record.media_type} is not checked by this version")
 
@@ -219,7 +236,7 @@ def _device_statement(body: bytes, record: Record, signers: Signers) -> DeviceSt
         raise SubjectMismatchError(
             f"type of record {record.seq}", expected=record.media_type, got=statement.media_type
         )
-    signer = signers.find(statement.kid, record.time_ms)
+    signer = signers.find(statement.kid, record.time_ms, statement.counter)
     statement.verify(signer.key)
     if statement.issuer != signer.subject:
         raise SubjectMismatchError(

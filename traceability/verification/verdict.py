@@ -122,6 +122,7 @@ class Verdict:
                     "hash": r.hash.hex(),
                     "statement": "shown" if r.shown else "withheld",
                     "signed": r.bracket.to_json(),
+                    "suspected": r.suspected,
                 }
                 for r in records
             ],

@@ -38,7 +38,7 @@ def bearer(connection: Connection, needs: Scope) -> Access:
     given = request.authorization
     if given is None or given.type != "bearer" or not given.token:
         raise TokenError("a bearer token is needed: Authorization: Bearer ft_...")
-    return find_token(connection, given.token, store().clock(), needs)
+    return find_token(connection, node(), given.token, store().clock(), needs)
 
 
 def sender(needs: Scope) -> Access:

@@ -15,6 +15,7 @@ from werkzeug.exceptions import HTTPException
 
 from traceability.errors import (
     ConflictError,
+    EnrolCodeError,
     EventError,
     ForbiddenError,
     ForeignPrefixError,
@@ -30,6 +31,7 @@ from traceability.errors import (
     RefusedError,
     StoreUnavailableError,
     TokenError,
+    TooOftenError,
     TraceabilityError,
     UnknownSignerError,
     UnknownSubjectError,
@@ -40,10 +42,10 @@ from traceability.signing.strictjson import json_encode
 MEDIA_TYPE: Final = "application/problem+json"
 ROOMS: Final = ("/epcis", "/recalls", "/trace")
 """What /epcis/openapi.json describes."""
-TOLD: Final = (*ROOMS, "/log/proof")
+TOLD: Final = (*ROOMS, "/log/proof", "/enrol")
 """Where errors are told in this form; elsewhere they are pages."""
 MAX_ERRORS: Final = 100
-RETRY_S: Final = 5
+RETRY_S: Final = {429: 60, 503: 5}
 
 ERRORS: Final[tuple[tuple[type[TraceabilityError], int, str], ...]] = (
     (QueryError, 400, "QueryParameterException"),
@@ -52,6 +54,7 @@ ERRORS: Final[tuple[tuple[type[TraceabilityError], int, str], ...]] = (
     (TokenError, 401, "SecurityException"),
     (ForbiddenError, 403, "SecurityException"),
     (ForeignPrefixError, 403, "SecurityException"),
+    (EnrolCodeError, 403, "SecurityException"),
     (UnknownSignerError, 403, "SecurityException"),
     (KeyNotInForceError, 403, "SecurityException"),
     (UnknownSubjectError, 404, "NoSuchResourceException"),
@@ -61,6 +64,7 @@ ERRORS: Final[tuple[tuple[type[TraceabilityError], int, str], ...]] = (
     (NotPublishedError, 503, "ImplementationException"),
     (LostStatementError, 503, "ImplementationException"),
     (StoreUnavailableError, 503, "ImplementationException"),
+    (TooOftenError, 429, "ImplementationException"),
     (RefusedError, 400, "ValidationException"),
     (TraceabilityError, 500, "ImplementationException"),
 )
@@ -184,6 +188,6 @@ def _response(problem: dict[str, Any]) -> Response:
         response.headers["WWW-Authenticate"] = f'Bearer realm="epcis"{invalid}'
     elif problem["code"] == ForbiddenError.code:
         response.headers["WWW-Authenticate"] = 'Bearer realm="epcis", error="insufficient_scope"'
-    elif status == 503:
-        response.headers["Retry-After"] = str(RETRY_S)
+    elif status in RETRY_S:
+        response.headers["Retry-After"] = str(RETRY_S[status])
     return response

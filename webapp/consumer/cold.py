@@ -41,6 +41,7 @@ class StayRow:
     cold: Cold
     missing: int
     declared: int
+    suspected: int
 
 
 def stay_rows(journey: Journey) -> list[StayRow]:
@@ -55,6 +56,7 @@ def stay_rows(journey: Journey) -> list[StayRow]:
             or _unmeasured(stay),
             missing=sum(stay.missing.values()),
             declared=sum(stay.declared.values()),
+            suspected=stay.suspected,
         )
         for stay in journey.stays
     ]

@@ -159,9 +159,9 @@ def _bearer(connection: Connection, token: str) -> Access:
     """Whose token it is: one for queries, or for recalls."""
     now_ms = store().clock()
     try:
-        return find_token(connection, token, now_ms, Scope.QUERY)
+        return find_token(connection, node(), token, now_ms, Scope.QUERY)
     except ForbiddenError:
-        return find_token(connection, token, now_ms, Scope.RECALL)
+        return find_token(connection, node(), token, now_ms, Scope.RECALL)
 
 
 def _page(

@@ -88,6 +88,8 @@ function signed(journey, words) {
   const d = new Set(journey.stays.flatMap(({ curves }) => curves.map(({ device }) => device))).size;
   if (journey.makers.length > 1) said.unshift(words.tell("rivals", { names: words.list(journey.makers.map(name)) }));
   if (journey.happenings.some(({ suspected }) => suspected)) said.push(words.tell("suspected"));
+  const doubted = journey.records.filter(({ suspected }) => suspected).map(({ stream, seq }) => `${stream} ${seq}`);
+  if (doubted.length) said.push(words.tell("doubted", { n: new Set(doubted).size }));
   return [...said, words.tell("frames", { n, d })];
 }
 

@@ -232,6 +232,23 @@ def test_clone_is_reported_once_on_the_status_topic(stage):
     assert [line for line in stage.lines if "clone" in line] == [stage.lines[-1]]
 
 
+def test_on_command_every_device_goes_on_with_a_new_key_and_with_its_measuring(stage):
+    stage.connect()
+    stage.turns()
+    before = [flash.key.public for flash in stage.flashes]
+    stage.arrivals.put(Arrival("", Happened.ROTATE))
+    stage.turns()
+    after = [flash.key.public for flash in stage.flashes]
+    assert all(old != new for old, new in zip(before, after, strict=True))
+    stage.now_ms += 2 * LIVE.frame_ms
+    stage.turns()
+    said = [s for s in stage.node.received if s.device == before[0].device_id]
+    turned = [s.media_type for s in said].index(media.ROTATION)
+    assert {s.kid for s in said[: turned + 1]} == {before[0].kid}
+    assert {s.kid for s in said[turned + 1 :]} == {after[0].kid}
+    assert stage.lines[-1] == "2 devices go on with new keys"
+
+
 def test_stop_ends_it_and_closes_every_link(stage):
     stage.arrivals.put(Arrival("", Happened.STOP))
     stage.player.run()

@@ -17,17 +17,19 @@ from traceability.errors import (
     ChainMismatchError,
     KeyNotInForceError,
     SignatureMismatchError,
-    StatementError,
     SubjectMismatchError,
     TamperError,
     TraceabilityError,
     UnknownSignerError,
 )
 from traceability.ledger import note
+from traceability.sensing.frame import Clock, Head
+from traceability.sensing.rotation import encode_rotation
 from traceability.signing import jose
+from traceability.signing.farewell import NOTHING, device_farewell
 from traceability.signing.keys import PrivateKey
 from traceability.signing.keystatement import device_request, party_rotation, party_statement, vouch
-from traceability.signing.revocation import party_revocation
+from traceability.signing.revocation import Told, device_revocation, party_revocation
 from traceability.signing.strictjson import json_decode, json_encode
 from traceability.verification.bundle import Place, Stretch
 from traceability.verification.policy import Policy
@@ -270,14 +272,114 @@ def test_a_device_is_vouched_for_by_a_key_that_its_owner_had_then():
         read_signers([device()], POLICY)
 
 
-def test_a_devices_key_is_neither_rotated_nor_revoked_in_this_version():
+def ended(*acts: bytes) -> Signers:
+    """The signers of a party and its device, whose stream goes on with these acts from 2000 ms on."""
     sensor = device()
-    for act in ("rotate", "revoke"):
-        claims = {"act": act, "device": identifiers.device_uri(NODE, DEVICE.public.device_id)}
-        body = jose.jws_sign_general(claims, [DEVICE], typ=media.KEY)
-        links = (*sensor.links, forge.link(media.KEY, body, 2000))
-        with pytest.raises(StatementError, match=f"does not read {act} for the key of a device"):
-            read_signers([party(), replace(sensor, links=links)], POLICY)
+    links = [
+        forge.link(media.KEY if body[:1] == b"{" else media.ROTATION, body, 1000 * n)
+        for n, body in enumerate(acts, 2)
+    ]
+    return read_signers([party(), replace(sensor, links=(*sensor.links, *links))], POLICY)
+
+
+def revoke_device(by: PrivateKey = PARTY, kid: bytes = DEVICE.public.kid) -> bytes:
+    told = Told(kid=kid, reason="stolen", suspected_s=1, iat=2)
+    return device_revocation(by, node=NODE, device=DEVICE.public.device_id, **told)
+
+
+def farewell(by: PrivateKey = PARTY, last: int = 7, device: str = DEVICE.public.device_id) -> bytes:
+    return device_farewell(by, node=NODE, device=device, last=last, iat=2)
+
+
+def counts(signers: Signers, at_ms: int, *counters: int) -> list[int]:
+    """Those of the counters under which the device still speaks."""
+    found = signers.by_kid[DEVICE.public.kid]
+    return [counter for counter in counters if found.speaks_at(at_ms, counter)]
+
+
+def test_a_device_whose_key_its_owner_revoked_says_nothing_more():
+    signers = ended(revoke_device())
+    assert counts(signers, 1999, 0, 7, 10**6) == [0, 7, 10**6]
+    assert counts(signers, 2000, 0, 7, 10**6) == []
+    assert signers.by_kid[DEVICE.public.kid].suspected_at(1999)
+    assert signers.in_force[device().uri] is None
+
+
+def test_behind_a_farewell_only_what_was_on_the_way_counts():
+    signers = ended(farewell())
+    assert counts(signers, 1999, 0, 7, 8) == [0, 7, 8]
+    assert counts(signers, 10**12, 0, 7, 8) == [0, 7]
+    assert counts(ended(farewell(last=NOTHING)), 2000, 0) == []
+
+
+def test_what_was_on_the_way_counts_no_more_behind_a_revocation():
+    signers = ended(farewell(), revoke_device())
+    assert counts(signers, 2999, 0, 7, 8) == [0, 7]
+    assert counts(signers, 3000, 0, 7, 8) == []
+
+
+def rotate_device(key: PrivateKey, old: PrivateKey = DEVICE, counter: int = 7) -> bytes:
+    device = DEVICE.public.device_id
+    head = Head(
+        issuer=identifiers.device_uri(NODE, device),
+        stream=identifiers.device_keys(NODE, device),
+        counter=counter,
+        boot=1,
+        prev=bytes(32),
+        uptime_s=1,
+        clock=Clock.UNSYNCHRONISED,
+        issued_at=None,
+    )
+    return encode_rotation(old, key, **head)
+
+
+def test_each_key_of_a_device_speaks_for_its_own_counters_whenever_they_come():
+    signers = ended(rotate_device(SECOND), rotate_device(THIRD, SECOND, 9), farewell(last=12))
+    keys, later = [signers.by_kid[key.public.kid] for key in (DEVICE, SECOND, THIRD)], 10**12
+    spoke = [[n for n in range(15) if key.speaks_at(later, n)] for key in keys]
+    assert spoke == [list(range(8)), [8, 9], [10, 11, 12]]
+    assert not keys[0].speaks_at(1500, 8), "nor did it before the rotation was recorded"
+    assert not keys[1].speaks_at(1999, 8)
+    assert [key.key for key in keys] == [DEVICE.public, SECOND.public, THIRD.public]
+    assert {key.subject for key in keys} == {identifiers.device_uri(NODE, DEVICE.public.device_id)}
+    assert [s.counter for s in signers.rotations] == [7, 9]
+
+
+@pytest.mark.parametrize(
+    ("acts", "error"),
+    [
+        ((rotate_device(SECOND, THIRD),), ChainMismatchError),
+        ((rotate_device(SECOND)[:-1] + b"\0",), SignatureMismatchError),
+        ((rotate_device(SECOND), rotate_device(THIRD)), ChainMismatchError),
+        ((rotate_device(SECOND), rotate_device(DEVICE, SECOND, 8)), ChainMismatchError),
+        ((rotate_device(PARTY),), ChainMismatchError),
+        ((rotate_device(SECOND), rotate_device(THIRD, SECOND, 7)), ChainMismatchError),
+        ((rotate_device(SECOND), farewell(last=6)), ChainMismatchError),
+        ((farewell(), rotate_device(SECOND)), ChainMismatchError),
+        ((revoke_device(), rotate_device(SECOND)), ChainMismatchError),
+        ((revoke_device(DEVICE),), KeyNotInForceError),
+        ((revoke_device(REGISTRAR),), UnknownSignerError),
+        ((revoke_device(SECOND),), UnknownSignerError),
+        ((revoke_device(kid=PARTY.public.kid),), SubjectMismatchError),
+        ((revoke_device(), revoke_device()), ChainMismatchError),
+        ((revoke_device(), farewell()), ChainMismatchError),
+        ((farewell(DEVICE),), KeyNotInForceError),
+        ((farewell(REGISTRAR),), UnknownSignerError),
+        ((farewell(), farewell(last=8)), ChainMismatchError),
+        ((farewell(device="0" * 32),), SubjectMismatchError),
+    ],
+)
+def test_what_may_not_stand_on_the_stream_of_a_device(acts: tuple[bytes, ...], error: type[Exception]):
+    with pytest.raises(error):
+        ended(*acts)
+
+
+def test_another_party_ends_no_device():
+    sensor, streams = device(), [party(), party(enrol(THIRD, uri=OTHER), uri=OTHER)]
+    for act in (farewell(THIRD), revoke_device(THIRD)):
+        links = (*sensor.links, forge.link(media.KEY, act, 2000))
+        with pytest.raises(SubjectMismatchError, match="who vouches"):
+            read_signers([*streams, replace(sensor, links=links)], POLICY)
 
 
 def test_key_streams_stand_under_the_name_of_the_pinned_log():

@@ -20,7 +20,9 @@ OLD = Bracket(None, T0 + 130_000)
 
 
 def journey(*brackets: Bracket, media_type: str = media.FRAME) -> Journey:
-    records = tuple(RecordView("s", n, T0, media_type, bytes(32), True, b) for n, b in enumerate(brackets))
+    records = tuple(
+        RecordView("s", n, T0, media_type, bytes(32), True, b, False) for n, b in enumerate(brackets)
+    )
     return Journey("s", {}, NO_LIMITS, (), (), (*records, *records), {}, 1, T0)
 
 

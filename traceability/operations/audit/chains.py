@@ -23,6 +23,7 @@ from traceability.operations.audit.report import CHUNK, Run
 from traceability.operations.audit.tasks import Task
 from traceability.operations.audit.told import Said, Told
 from traceability.operations.log import commitment_of
+from traceability.sensing.frame import parse_statement
 from traceability.store import models
 from traceability.store.engine import AnyRow
 from traceability.verification.statements import Content, open_statement
@@ -193,6 +194,9 @@ def _audit_statement(run: Run, told: Told, row: AnyRow, record: Record, where: s
     if row.media_type == media.KEY:
         return
     with run.noting("statement", where):
+        if row.media_type == media.ROTATION:
+            told.take(row, record, where, parse_statement(row.body))
+            return
         told.take(row, record, where, _open(run, row, record, where))
 
 

@@ -26,7 +26,7 @@ def takes_frame(run: Run, told: Told, row: AnyRow) -> bool:
         signer = run.signers.by_kid.get(frame.kid)
         if frame.stream != row.uri or frame.clock is Clock.UNSYNCHRONISED or signer is None:
             return False
-        if signer.subject != frame.issuer or not signer.speaks_at(row.time_ms):
+        if signer.subject != frame.issuer or not signer.speaks_at(row.time_ms, frame.counter):
             return False
         if run.signatures:
             frame.verify(signer.key)

@@ -13,17 +13,17 @@ def audit_keys(run: Run) -> None:
     """Read every key statement; those that are genuine are the signers from here on."""
     record = models.Record
     query = (
-        select(models.Stream.uri, record.seq, record.time_ms, models.Statement.body)
+        select(models.Stream.uri, record.seq, record.time_ms, record.media_type, models.Statement.body)
         .join(record, record.stream == models.Stream.hash)
         .join(models.Statement, models.Statement.sha256 == record.statement)
-        .where(record.media_type == media.KEY)
+        .where(record.media_type.in_(media.KEY_ACTS))
         .order_by(record.stream, record.seq)
     )
     places: list[str] = []
     for row in run.rows(query):
         where = f"record {row.seq} of {row.uri}"
         with run.noting("key", where):
-            run.signers.take(row.uri, row.body, row.time_ms)
+            run.signers.take(row.uri, row.body, row.time_ms, row.media_type)
             places.append(where)
     registrar = run.node.policy.registrar.key
     for where, (act, at_ms) in zip(places, run.signers.acts, strict=True):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from sqlalchemy import select
 
 from traceability.ledger.state import stream_hash
@@ -9,22 +11,13 @@ from traceability.operations.audit.report import Run, shown
 from traceability.operations.audit.told import Rows, Tables
 from traceability.signing.keys import unseal
 from traceability.store import models
+from traceability.verification.signer import Signer
 
 
 def audit_tables(run: Run, told: Tables) -> None:
     """Compare all tables that follow from statements alone."""
     signers = run.signers.by_kid
-    keys: Rows = {
-        (kid,): {
-            "subject": s.subject,
-            "public": s.key.raw,
-            "stream": stream_hash(s.stream),
-            "from_ms": s.from_ms,
-            "until_ms": s.until_ms,
-        }
-        for kid, s in signers.items()
-    }
-    devices: Rows = {(kid.hex(),): {"kid": kid} for kid, s in signers.items() if s.owner is not None}
+    keys, devices = key_rows(signers)
     custody: Rows = {(kid,): {} for kid, s in signers.items() if s.custody == "node" and s.until_ms is None}
     _compare(run, "key", models.Key, keys)
     _compare(run, "device", models.Device, devices)
@@ -34,6 +27,24 @@ def audit_tables(run: Run, told: Tables) -> None:
     _compare(run, "batch", models.Batch, told.batches)
     _compare(run, "stay", models.Stay, told.stays)
     _unseal(run)
+
+
+def key_rows(signers: Mapping[bytes, Signer]) -> tuple[Rows, Rows]:
+    """The rows of keys, and of the devices that were enrolled with them."""
+    keys: Rows = {
+        (kid,): {
+            "subject": s.subject,
+            "public": s.key.raw,
+            "stream": stream_hash(s.stream),
+            "from_ms": s.from_ms,
+            "until_ms": s.until_ms,
+            "first_counter": s.first,
+            "last_counter": None if s.revoked_ms is not None else s.last,
+        }
+        for kid, s in signers.items()
+    }
+    enrolled = (kid for kid, s in signers.items() if s.owner is not None and s.rotated is None)
+    return keys, {(kid.hex(),): {"kid": kid} for kid in enrolled}
 
 
 def _compare(run: Run, code: str, model: type[models.Base], expected: Rows) -> None:

@@ -7,7 +7,8 @@ import hashlib
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import InstrumentedAttribute
 
-from traceability.errors import EquivocationError, ForeignTopicError, TraceabilityError
+from traceability import media
+from traceability.errors import EquivocationError, ForeignTopicError, KeyNotInForceError, TraceabilityError
 from traceability.operations.audit.report import Run
 from traceability.operations.ingest import MAX_COUNTER
 from traceability.operations.tally import ACCEPTED, MAX_KEPT_BYTES, UNKNOWN, WORDS
@@ -70,6 +71,8 @@ def _audit_genuine(run: Run, row: AnyRow, where: str) -> None:
         signer = run.signers.by_kid.get(statement.kid)
         if signer is None or (signer.subject, row.source) != (statement.issuer, statement.device):
             return
+        if signer.rotated is not None and row.received_ms <= signer.from_ms:
+            return  # nobody knew its key then
         statement.verify(signer.key)
     except TraceabilityError:
         return
@@ -79,7 +82,13 @@ def _audit_genuine(run: Run, row: AnyRow, where: str) -> None:
     query = select(said.sha256, said.outcome)
     query = query.where(said.device == row.source, said.counter == statement.counter)
     settled = run.connection.execute(query).one_or_none()
-    if settled is None:
+    unheard = settled is None or settled.sha256 != statement.sha256
+    if unheard and row.code == KeyNotInForceError.code:
+        counter = None if statement.media_type == media.ROTATION else statement.counter
+        ended_ms = max(row.received_ms, signer.until_ms or 0)
+        spoke = signer.speaks_at(ended_ms, counter)
+        run.same("quarantine", where, "whether its key speaks", False, spoke)
+    elif settled is None:
         place = f"counter {statement.counter} of device {row.source}"
         run.found("device-statement", place, f"its row is missing, its statement is {where}")
     elif settled.sha256 == statement.sha256:

@@ -10,11 +10,11 @@ from collections.abc import Iterator, Sequence
 from sqlalchemy import and_, delete, select
 
 from traceability import media
-from traceability.ledger.state import stream_hash
 from traceability.operations.audit.chains import chain_tasks
 from traceability.operations.audit.disclosures import digests_in
 from traceability.operations.audit.keys import audit_keys
 from traceability.operations.audit.report import Run
+from traceability.operations.audit.tables import key_rows
 from traceability.operations.audit.tasks import perform_here
 from traceability.operations.audit.told import Rows, Tables, span_of
 from traceability.operations.disclosures import LOST, SEPARATOR
@@ -64,21 +64,9 @@ def keep_texts(tx: Transaction, statement: bytes, body: bytes, texts: Sequence[s
 
 
 def _follow_keys(tx: Transaction, run: Run) -> None:
-    signers = run.signers.by_kid
-    rows = (
-        {
-            "kid": kid,
-            "subject": s.subject,
-            "public": s.key.raw,
-            "stream": stream_hash(s.stream),
-            "from_ms": s.from_ms,
-            "until_ms": s.until_ms,
-        }
-        for kid, s in signers.items()
-    )
-    put_all(tx, models.Key, rows)
-    devices = [kid for kid, signer in signers.items() if signer.owner is not None]
-    insert_new(tx, models.Device, ({"id": kid.hex(), "kid": kid, "settled": -1} for kid in devices))
+    keys, devices = key_rows(run.signers.by_kid)
+    put_all(tx, models.Key, _rows(models.Key, keys))
+    insert_new(tx, models.Device, (row | {"settled": -1} for row in _rows(models.Device, devices)))
     ended = select(models.Key.kid).where(models.Key.until_ms.is_not(None))
     tx.connection.execute(delete(models.Custody).where(models.Custody.kid.in_(ended)))
 

@@ -174,7 +174,7 @@ def _later(access: Access, captured: Captured, created_ms: int) -> Response:
         "detail": "Recorded, and not yet in the published log. Send the event again for its proof.",
     }
     applied = {"Preference-Applied": "respond-async"} if _respond_async() else {}
-    return answer(body, 202, {"Location": job_path(job), "Retry-After": str(RETRY_S), **applied})
+    return answer(body, 202, {"Location": job_path(job), "Retry-After": str(RETRY_S[503]), **applied})
 
 
 def _even_out(who: Reader, started: float) -> None:

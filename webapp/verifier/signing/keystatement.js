@@ -103,6 +103,16 @@ export function partyStream(claims) {
   return [stream.uri, subject];
 }
 
+/** URI of the key stream, and of the device whose stream it is. */
+export function deviceStream(claims) {
+  const stream = identifiers.parseStream(asText(claims.get("sub"))), subject = asText(claims.get("device"));
+  const isDevice = stream.kind === identifiers.Kind.DEVICE_KEYS;
+  if (!isDevice || subject !== identifiers.deviceUri(stream.host, stream.values[0])) {
+    throw new StatementError("sub is not the key stream of this device");
+  }
+  return [stream.uri, subject];
+}
+
 /** The claims, if they are exactly those that are wanted. */
 export function requireClaims(message, wanted) {
   if (!jose.hasExactly(message.payload, wanted)) {

@@ -30,12 +30,13 @@ export function checkTimes(times, checkpoint, leaf, opened) {
   return opened.flatMap((checked) => views(checked, lower, proven));
 }
 
-function views({ records, stretch, contents }, lower, proven) {
+function views({ records, stretch, contents, suspected }, lower, proven) {
   const befores = beforesOf(records, proven);
   return records.map((record, i) => {
     const { stream, seq, timeMs, mediaType, hash } = record, shown = stretch.links[i].statement !== null;
     const bracket = bracketOf(lower.get(toHex(hash)) ?? null, befores[i], contents[i], proven);
-    return Object.freeze({ stream, seq: Number(seq), recordedMs: timeMs, mediaType, hash, shown, bracket });
+    const place = { stream, seq: Number(seq), recordedMs: timeMs, mediaType, hash };
+    return Object.freeze({ ...place, shown, bracket, suspected: suspected.has(i) });
   });
 }
 

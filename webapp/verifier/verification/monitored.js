@@ -41,8 +41,7 @@ export function checkLoggers(batch, limits, asOfMs) {
     throw new TamperError("a device speaks that was not installed", [...installed.keys()].sort(), strangers.sort());
   }
   return [...installed].flatMap(([device, spans]) => {
-    const own = statements.filter((statement) => statement.device === device);
-    return spans.map(([fromMs, toMs]) => packed(device, own, fromMs, toMs, limits, asOfMs));
+    return spans.map(([fromMs, toMs]) => packed(batch, device, fromMs, toMs, limits, asOfMs));
   });
 }
 
@@ -60,17 +59,19 @@ function installations(batch) {
   return installed;
 }
 
-function packed(device, statements, fromMs, removedMs, limits, asOfMs) {
+function packed(batch, device, fromMs, removedMs, limits, asOfMs) {
   const toMs = Math.max(fromMs, removedMs ?? asOfMs), devices = new Set([device]);
+  const statements = statementsOf(batch, batch.end).filter((statement) => statement.device === device);
   return Object.freeze({
     opened: null,
     closed: null,
     fromMs,
     toMs,
     left: removedMs !== null,
-    ...holes([], devices, statements),
+    ...holes([], devices, statements, batch.rotations),
     curves: curves(statements, devices, limits, fromMs, toMs),
     frames: statements.filter(({ mediaType }) => mediaType === media.FRAME).length,
+    suspected: suspectedOf(batch, devices),
   });
 }
 
@@ -118,10 +119,16 @@ function checkStay(batch, seq, opened, asset, asOfMs) {
     fromMs: opened.enteredMs,
     toMs: endMs,
     left: left !== null,
-    ...holes(opened.devices, devices, statements),
+    ...holes(opened.devices, devices, statements, asset.rotations),
     curves: summed.at(-1) ?? curves(statements, devices, limits, opened.enteredMs, endMs),
     frames: statements.filter(({ mediaType, device }) => mediaType === media.FRAME && devices.has(device)).length,
+    suspected: suspectedOf(asset, devices),
   });
+}
+
+/** How many statements of these devices came while misuse of their key was suspected. */
+function suspectedOf({ contents, suspected }, devices) {
+  return [...suspected].filter((i) => devices.has(contents[i].device)).length;
 }
 
 function checkCloses(closes, asset) {
@@ -214,8 +221,11 @@ function statementsOf(asset, end) {
   return asset.between(asset.stretch.first, end).filter((content) => content instanceof DeviceStatement);
 }
 
-/** By device, counters between its first and last here that are missing, and that it declared lost. */
-function holes(starts, devices, statements) {
+/**
+ * By device, counters between its first and last here that are missing, and that it declared lost. A counter that
+ * went into a rotation is neither: that stands on the device's key stream.
+ */
+function holes(starts, devices, statements, rotations) {
   const missing = new Map(), declared = new Map();
   const first = new Map(starts.map(({ device, nextCounter }) => [device, BigInt(nextCounter)]));
   for (const device of [...devices].sort()) {
@@ -225,9 +235,12 @@ function holes(starts, devices, statements) {
     const lowest = first.get(device) ?? counters[0], highest = counters.at(-1);
     const start = lowest < counters[0] ? lowest : counters[0];
     const gaps = own.filter(({ mediaType }) => mediaType === media.GAP).flatMap((s) => s.gaps());
-    const ranges = [...counters.map((counter) => [counter, counter]), ...gaps.map((gap) => [gap.first, gap.last])];
-    const known = covered(ranges, start, highest), hole = highest + 1n - start - known;
-    if (known > BigInt(counters.length)) declared.set(device, known - BigInt(counters.length));
+    const spent = rotations.filter((rotation) => rotation.device === device).map(({ counter }) => counter);
+    const used = [...counters, ...spent].map((counter) => [counter, counter]);
+    const heard = covered(used, start, highest);
+    const known = covered([...used, ...gaps.map((gap) => [gap.first, gap.last])], start, highest);
+    const hole = highest + 1n - start - known;
+    if (known > heard) declared.set(device, known - heard);
     if (hole) missing.set(device, hole);
   }
   return { missing, declared };

@@ -17,7 +17,11 @@ export function whoSigned(journey, signers) {
     said.unshift(`${makers.length} firms say that they made it (${claim}): the first is followed`);
   }
   if (suspected) said.push(`events under suspicion that their key was misused: ${suspected}`);
+  const doubted = journey.records.filter((record) => record.suspected).map(({ stream, seq }) => `${stream} ${seq}`);
+  const messages = new Set(doubted).size;
+  if (messages) said.push(`messages of sensors under suspicion that their key was misused: ${messages}`);
   const frames = journey.records.filter(({ mediaType }) => mediaType === media.FRAME).length;
-  const devices = [...signers.byKid.values()].filter(({ owner }) => owner !== null).length;
+  const owned = [...signers.byKid.values()].filter(({ owner }) => owner !== null);
+  const devices = new Set(owned.map(({ subject }) => subject)).size;
   return [...said, `${frames} frames signed by ${devices} devices`].join("; ");
 }

@@ -1,5 +1,6 @@
 // Whose key is whose and when: key streams, read act by act. Record time decides: a key speaks from the record
-// that brings it in up to, not including, the one that rotates it away or revokes it.
+// that brings it in up to, not including, the one that rotates it away or revokes it. A device's keys speak for the
+// counters behind the rotation that brings each in, up to that of the next one.
 
 import {
   BundleError, ChainMismatchError, KeyNotInForceError, SignatureMismatchError, SubjectMismatchError, UnknownSignerError,
@@ -8,79 +9,51 @@ import { parseStream } from "../identifiers.js";
 import { formatTime } from "../ledger/record.js";
 import * as media from "../media.js";
 import { equalBytes, toHex } from "../octets.js";
+import { parseStatement } from "../sensing/frame.js";
+import { Rotation, readRotation } from "../sensing/rotation.js";
+import { Farewell } from "../signing/farewell.js";
 import { ENROL, KeyStatement, ROTATE } from "../signing/keystatement.js";
 import { Revocation, parseKeyAct } from "../signing/revocation.js";
-
-/** A key: whose it is, and when it speaks for them; `untilMs` and `revocation` are null while it is in force. */
-export class Signer {
-  constructor(statement, fromMs, untilMs = null, revocation = null) {
-    Object.assign(this, { statement, fromMs, untilMs, revocation });
-    Object.freeze(this);
-  }
-
-  get key() {
-    return this.statement.key;
-  }
-
-  /** URI of its key stream. */
-  get stream() {
-    return this.statement.stream;
-  }
-
-  /** URI of the party or device that holds it. */
-  get subject() {
-    return this.statement.subject;
-  }
-
-  /** URI of the party that owns the device; null for a party's key. */
-  get owner() {
-    return this.statement.owner;
-  }
-
-  /** Who keeps a party's private key, `node` or `self`; null for a device's. */
-  get custody() {
-    return this.statement.custody;
-  }
-
-  /** Whether it was in force for what was recorded then. */
-  speaksAt(atMs) {
-    return this.fromMs <= atMs && (this.untilMs === null || atMs < this.untilMs);
-  }
-
-  /** Whether misuse is suspected of what was recorded then. */
-  suspectedAt(atMs) {
-    const since = this.revocation?.suspectedS ?? null;
-    return since !== null && atMs >= since * 1000;
-  }
-}
+import { Signer } from "./signer.js";
 
 /** The keys of some key streams, read so far; keys stand by their kid in hexadecimal. */
 export class Signers {
   byKid = new Map();
   inForce = new Map();
   holders = new Map();
+  owners = new Map();
   acts = [];
   used = new Set();
 
+  /** The statements by which devices went on with other keys. */
+  get rotations() {
+    return this.acts.filter(([act]) => act instanceof Rotation).map(([act]) => act.statement);
+  }
+
   /** Read the next act of a key stream; what it cannot check alone, `checkVoucher` does. */
-  take(uri, body, atMs) {
-    const act = parseKeyAct(body);
+  take(uri, body, atMs, mediaType = media.KEY) {
+    const act = mediaType === media.KEY ? parseKeyAct(body) : readRotation(parseStatement(body));
     if (act.stream !== uri) throw new SubjectMismatchError("a key statement on another stream", act.stream, uri);
     const holder = this.holders.get(uri) ?? act.subject;
     if (act.subject !== holder) throw new SubjectMismatchError(`holder of ${uri}`, holder, act.subject);
     if (act instanceof Revocation) this.#revoke(act, atMs);
+    else if (act instanceof Farewell) this.#part(act, atMs);
+    else if (act instanceof Rotation) this.#goOn(act, atMs);
     else this.#bringIn(act, atMs);
     this.holders.set(uri, holder);
     this.acts.push([act, atMs]);
     return act;
   }
 
-  /** The holder of a key, for what was recorded at `atMs`. Throws UnknownSignerError, KeyNotInForceError. */
-  find(kid, atMs) {
+  /**
+   * The holder of a key, for what was recorded at `atMs`; a device's statement has a counter.
+   * Throws UnknownSignerError, KeyNotInForceError.
+   */
+  find(kid, atMs, counter = null) {
     const name = toHex(kid), found = this.byKid.get(name);
     if (found === undefined) throw new UnknownSignerError(`there is no key statement for key ${name}`);
     this.used.add(found.stream);
-    if (!found.speaksAt(atMs)) {
+    if (!found.speaksAt(atMs, counter)) {
       const until = found.untilMs === null ? "" : ` until ${formatTime(found.untilMs)}`;
       throw new KeyNotInForceError(
         `key ${name} is in force from ${formatTime(found.fromMs)}${until}, this was recorded at ${formatTime(atMs)}`,
@@ -91,17 +64,24 @@ export class Signers {
 
   /** Check the signature of whoever vouches for an act; those of a registrar that is not known (null) are passed over. */
   checkVoucher(act, atMs, registrar) {
-    if (act instanceof Revocation) {
+    if (act instanceof Rotation) return;
+    if (this.owners.has(act.stream)) {
+      this.#checkOwner(act, atMs);
+    } else if (act instanceof Revocation) {
       if (registrar !== null && !equalBytes(act.revoker, act.kid)) act.verify(registrar);
-    } else if (act.owner !== null) {
-      const owner = this.find(act.voucher ?? new Uint8Array(), atMs);
-      if (owner.subject !== act.owner) {
-        throw new SubjectMismatchError(`who vouches for ${act.subject}`, act.owner, owner.subject);
-      }
-      act.message.verify(1, owner.key);
     } else if (registrar !== null && act.act === ENROL) {
       act.message.verify(1, registrar);
     }
+  }
+
+  /** The last signature under every key statement of a device's stream is its owner's. */
+  #checkOwner(act, atMs) {
+    const { kids } = act.message, expected = this.owners.get(act.stream);
+    const owner = this.find(kids.at(-1), atMs);
+    if (owner.subject !== expected) {
+      throw new SubjectMismatchError(`who vouches for ${act.subject}`, expected, owner.subject);
+    }
+    act.message.verify(kids.length - 1, owner.key);
   }
 
   #bringIn(act, atMs) {
@@ -113,7 +93,8 @@ export class Signers {
     if (this.byKid.has(kid)) throw new ChainMismatchError(`key ${kid} is brought in for a second time`);
     if (act.act === ROTATE) this.#rotateAway(act, current, atMs);
     else if (current !== null) throw new ChainMismatchError(`an enrolment while key ${current} is in force`);
-    this.byKid.set(kid, new Signer(act, atMs));
+    if (act.owner !== null) this.owners.set(act.stream, act.owner);
+    this.byKid.set(kid, new Signer({ statement: act, fromMs: atMs }));
     this.inForce.set(act.stream, kid);
   }
 
@@ -123,7 +104,22 @@ export class Signers {
     }
     const old = this.byKid.get(current);
     act.message.verify(1, old.key);
-    this.byKid.set(current, new Signer(old.statement, old.fromMs, atMs, old.revocation));
+    this.byKid.set(current, old.with({ untilMs: atMs }));
+  }
+
+  #goOn(act, atMs) {
+    const said = act.statement, current = this.inForce.get(act.stream) ?? null, kid = toHex(act.key.kid);
+    if (current === null || toHex(said.kid) !== current) {
+      throw new ChainMismatchError("a rotation is signed by the key in force", current ?? "none", said.kid);
+    }
+    if (this.byKid.has(kid)) throw new ChainMismatchError(`key ${kid} is brought in for a second time`);
+    const old = this.byKid.get(current), { counter } = said;
+    said.verify(old.key);
+    if (counter < old.first) throw new ChainMismatchError(`a rotation with counter ${counter}, which is another key's`);
+    const brought = { statement: old.statement, fromMs: atMs, first: counter + 1n, rotated: act.key };
+    this.byKid.set(current, old.with({ untilMs: atMs, last: counter, following: act }));
+    this.byKid.set(kid, new Signer(brought));
+    this.inForce.set(act.stream, kid);
   }
 
   #revoke(act, atMs) {
@@ -136,8 +132,19 @@ export class Signers {
       if (held.untilMs !== null) throw new ChainMismatchError("a key that was rotated away revokes itself");
       act.verify(held.key);
     }
-    this.byKid.set(kid, new Signer(held.statement, held.fromMs, held.untilMs ?? atMs, act));
+    this.byKid.set(kid, held.with({ untilMs: held.untilMs ?? atMs, revocation: act, revokedMs: atMs }));
     if (this.inForce.get(act.stream) === kid) this.inForce.set(act.stream, null);
+  }
+
+  #part(act, atMs) {
+    const current = this.inForce.get(act.stream) ?? null;
+    if (current === null) throw new ChainMismatchError("a farewell to a device of which no key is in force");
+    const held = this.byKid.get(current);
+    if (act.last < held.first - 1n) {
+      throw new ChainMismatchError(`a farewell with last counter ${act.last}, which is another key's`);
+    }
+    this.byKid.set(current, held.with({ untilMs: atMs, last: act.last }));
+    this.inForce.set(act.stream, null);
   }
 }
 
@@ -153,10 +160,10 @@ export function readSigners(stretches, policy) {
       throw new BundleError(`${stretch.uri} must be there whole, with its place in the state`);
     }
     for (const { statement, mediaType, timeMs } of stretch.links) {
-      if (statement === null || mediaType !== media.KEY) {
+      if (statement === null || !media.KEY_ACTS.has(mediaType)) {
         throw new BundleError(`${stretch.uri} must show its key statements`);
       }
-      signers.take(stretch.uri, statement, timeMs);
+      signers.take(stretch.uri, statement, timeMs, mediaType);
     }
   }
   for (const [act, atMs] of signers.acts) signers.checkVoucher(act, atMs, policy === null ? null : policy.registrar.key);

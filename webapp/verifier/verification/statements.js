@@ -24,10 +24,14 @@ const STAYS = new Map([
   [media.STAY_AMEND, parseStayAmend],
 ]);
 
-/** A stretch whose records chain and whose statements are genuine; a content is null where it is withheld. */
+/**
+ * A stretch whose records chain and whose statements are genuine; a content is null where it is withheld.
+ * `suspected` are the places of devices' statements that came while misuse of the key was suspected, `rotations`
+ * those of the devices that speak here.
+ */
 export class Checked {
-  constructor(stretch, records, contents) {
-    Object.assign(this, { stretch, records, contents });
+  constructor(stretch, records, contents, { suspected, rotations }) {
+    Object.assign(this, { stretch, records, contents, suspected, rotations });
     Object.freeze(this);
   }
 
@@ -67,8 +71,18 @@ export function* checkStatements(stretch, records, disclosures, signers) {
     }
     yield;
   }
-  checkDeviceChains(contents.filter((content) => content instanceof DeviceStatement));
-  return new Checked(stretch, records, Object.freeze(contents));
+  const said = contents.filter((content) => content instanceof DeviceStatement);
+  const devices = new Set(said.map(({ device }) => device));
+  const rotations = signers.rotations.filter(({ device }) => devices.has(device));
+  checkDeviceChains([...said, ...rotations]);
+  const suspected = suspectedOf(records, contents, signers);
+  return new Checked(stretch, records, Object.freeze(contents), { suspected, rotations });
+}
+
+function suspectedOf(records, contents, signers) {
+  const isSuspected = ([i, content]) =>
+    content instanceof DeviceStatement && signers.byKid.get(toHex(content.kid)).suspectedAt(records[i].timeMs);
+  return new Set([...contents.entries()].filter(isSuspected).map(([i]) => i));
 }
 
 /** What stands behind a record; `digest` is the statement's SHA-256. */
@@ -83,7 +97,7 @@ export function openStatement(body, digest, record, disclosures, signers) {
     about(record, [stay.batch]);
     return stay;
   }
-  if (media.DEVICE_STATEMENTS.has(record.mediaType)) return deviceStatement(body, digest, record, signers);
+  if (media.MEASURED.has(record.mediaType)) return deviceStatement(body, digest, record, signers);
   throw new BundleError(`${record.mediaType} is not checked by this version`);
 }
 
@@ -177,7 +191,7 @@ function deviceStatement(body, digest, record, signers) {
   if (statement.mediaType !== record.mediaType) {
     throw new SubjectMismatchError(`type of record ${record.seq}`, record.mediaType, statement.mediaType);
   }
-  const signer = signers.find(statement.kid, record.timeMs);
+  const signer = signers.find(statement.kid, record.timeMs, statement.counter);
   statement.verify(signer.key);
   if (statement.issuer !== signer.subject) {
     throw new SubjectMismatchError(`issuer of record ${record.seq}`, signer.subject, statement.issuer);

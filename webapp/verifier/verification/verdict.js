@@ -93,6 +93,7 @@ export class Verdict {
         hash: toHex(record.hash),
         statement: record.shown ? "shown" : "withheld",
         signed: record.bracket.toJson(),
+        suspected: record.suspected,
       })),
       documents: (this.journey?.documents ?? []).map(documentJson),
       exit_code: this.exitCode,

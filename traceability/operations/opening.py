@@ -1,0 +1,183 @@
+"""Opening what devices send: whose it is and whether it is genuine, before anything is decided."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Final
+
+from traceability import identifiers, media
+from traceability.errors import (
+    ForeignTopicError,
+    KeyRefusedError,
+    StatementError,
+    TraceabilityError,
+    UnknownSignerError,
+)
+from traceability.operations.admission import Admission
+from traceability.operations.devicekeys import Ring, read_rings
+from traceability.operations.node import Node
+from traceability.operations.tally import REJECTED, UNKNOWN
+from traceability.sensing import frame, topics
+from traceability.sensing.rotation import read_rotation
+from traceability.signing.keys import PublicKey
+from traceability.store.engine import Store
+
+WORTH_SHARING: Final = 16
+"""Handfuls smaller than this are opened by one thread."""
+MAX_COUNTER: Final = 2**62
+"""The largest counter that is taken: databases hold 63 bits, and reckon a little beyond it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What came from the broker."""
+
+    topic: str
+    payload: bytes
+
+
+@dataclass(slots=True)
+class Work:
+    """One message under way; exactly one of ``admission`` and ``rejection`` is there in the end.
+
+    ``device`` is what the topic names, ``source`` the same if it is enrolled. ``strange``: it names a
+    key of which nothing is known; ``offered`` are keys that rotations of its own handful bring.
+    """
+
+    message: Message
+    site: str = ""
+    device: str = ""
+    source: str = UNKNOWN
+    statement: frame.DeviceStatement | None = None
+    rejection: TraceabilityError | None = None
+    admission: Admission | None = None
+    kid: bytes = b""
+    strange: bool = False
+    offered: dict[bytes, PublicKey] = field(default_factory=dict)
+
+    @property
+    def refusal(self) -> TraceabilityError | None:
+        """Why it is not taken, if it is not."""
+        return self.admission.refusal if self.admission else self.rejection
+
+    @property
+    def word(self) -> str:
+        """Which of the four words it is counted under."""
+        return self.admission.word if self.admission else REJECTED
+
+
+class Opener:
+    """Opens handfuls; keeps the public keys of devices it has met.
+
+    Signatures are checked outside Python's lock, so one thread a core is used for that.
+    """
+
+    def __init__(self, store: Store, node: Node, threads: int | None = None) -> None:
+        self._store, self._node = store, node
+        self._threads = threads or os.cpu_count() or 1
+        self._pool = ThreadPoolExecutor(self._threads, "verify")
+        self._keys: dict[str, Ring] = {}
+
+    def open(self, works: Sequence[Work]) -> None:
+        """Fill in the statement of each work that is genuine, and of each other the rejection.
+
+        Raises:
+            StoreUnavailableError: the keys could not be read.
+        """
+        self._meet({w.device for w in works if w.device})
+        self._open_all(works)
+        self._open_strange(works)
+
+    def knows(self, device: str) -> bool:
+        """Whether it has met this device."""
+        return device in self._keys
+
+    def _meet(self, devices: Iterable[str]) -> None:
+        """Read the keys of devices that were not met before."""
+        strangers = [d for d in devices if d not in self._keys]
+        if not strangers:
+            return
+        with self._store.reading() as connection:
+            self._keys.update(read_rings(connection, self._node, strangers))
+
+    def _open_all(self, works: Sequence[Work]) -> None:
+        if len(works) < WORTH_SHARING:
+            return self._open_some(works)
+        shares = [works[begin :: self._threads] for begin in range(self._threads)]
+        for done in [self._pool.submit(self._open_some, share) for share in shares]:
+            done.result()
+        return None
+
+    def _open_strange(self, works: Sequence[Work]) -> None:
+        """Once more those that name an unknown key: it was brought in elsewhere, or comes in this handful."""
+        strange = {w.device for w in works if w.strange}
+        for device in strange:
+            del self._keys[device]
+        self._meet(strange)
+        while strange:
+            offered = _offered(works, strange)
+            again = [w for w in works if w.strange and w.kid in {*self._ring(w), *offered[w.device]}]
+            if not again:
+                return
+            for work in again:
+                work.rejection, work.strange, work.offered = None, False, offered[work.device]
+            self._open_some(again)
+
+    def _ring(self, work: Work) -> Mapping[bytes, PublicKey]:
+        ring = self._keys.get(work.device, {})
+        return {} if isinstance(ring, KeyRefusedError) else {**ring, **work.offered}
+
+    def _open_some(self, works: Sequence[Work]) -> None:
+        for work in works:
+            self._open(work)
+
+    def _open(self, work: Work) -> None:
+        """Everything that can be said of a message without the store."""
+        if work.rejection is not None:
+            return
+        try:
+            known = self._keys.get(work.device)
+            work.source = work.device if known is not None else UNKNOWN
+            statement = frame.parse_statement(work.message.payload)
+            if statement.device != work.device:
+                raise ForeignTopicError(f"device {statement.device} speaks on the topic of {work.device}")
+            if known is None or statement.issuer != identifiers.device_uri(self._node.name, work.device):
+                raise UnknownSignerError(f"{statement.issuer} is not enrolled on this node")
+            if isinstance(known, KeyRefusedError):
+                raise known
+            ring = self._ring(work)
+            work.kid, work.strange = statement.kid, statement.kid not in ring
+            statement.verify(ring.get(statement.kid) or next(iter(ring.values())))
+            if statement.counter > MAX_COUNTER:
+                raise StatementError(f"counters end at {MAX_COUNTER}, this one is {statement.counter}")
+            if statement.media_type == media.FRAME:
+                with contextlib.suppress(TraceabilityError):  # `decide` says what is wrong with it
+                    statement.columns()
+            work.statement = statement
+        except TraceabilityError as refusal:
+            work.rejection = refusal
+
+
+def address(message: Message) -> Work:
+    """A message with the site and the device that its topic names, or its refusal."""
+    work = Work(message)
+    try:
+        work.site, work.device = topics.parse_frame_topic(message.topic)
+    except ForeignTopicError as refusal:
+        work.rejection = refusal
+    return work
+
+
+def _offered(works: Sequence[Work], devices: Iterable[str]) -> dict[str, dict[bytes, PublicKey]]:
+    """By device, the keys that genuine rotations of a handful bring."""
+    found: dict[str, dict[bytes, PublicKey]] = {device: {} for device in devices}
+    for work in works:
+        if work.statement and work.device in found and work.statement.media_type == media.ROTATION:
+            with contextlib.suppress(TraceabilityError):  # `decide` says what is wrong with it
+                key = read_rotation(work.statement).key
+                found[work.device][key.kid] = key
+    return found
