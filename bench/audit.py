@@ -1,8 +1,8 @@
-"""Auditing a long log, with and without the signatures of its frames, by one process and by two.
+"""Auditing a long log, whole and by its bytes alone, by one process and by two.
 
-    peers   one loop that reads every row of the store from SQLite and hashes its bytes once;
+    peers   one loop that reads the rows of the tables of which the bytes are audited, and hashes each once;
             PyNaCl (libsodium) checking the signatures of frames and events, put together beforehand
-    limits  without signatures three times the first peer, with them one and a half times the second
+    limits  by its bytes three times the first peer, whole one and a half times the second
 
 Two processes of a peer share its rows or signatures out evenly. They are there before they are asked;
 the audit starts its own.
@@ -36,11 +36,16 @@ from traceability.store import models
 from traceability.store.engine import Store
 
 PROCESSES: Final = (1, 2)
-UNSIGNED_LIMIT: Final = 3.0
-SIGNED_LIMIT: Final = 1.5
+BYTES_LIMIT: Final = 3.0
+WHOLE_LIMIT: Final = 1.5
+HASHED: Final = (
+    *(models.Record, models.Statement, models.Stream),
+    *(models.Tile, models.StatePage, models.Checkpoint),
+)
+"""Tables whose rows are all that an audit of the bytes reads."""
 STAGES: Final = {
     "reading rows from the database": ("report.py:rows",),
-    "hashing records again": ("chains.py:_follow",),
+    "hashing records again": ("records.py:follow",),
     "reading frames": ("frame.py:parse_statement", "frame.py:columns"),
     "signatures of frames": ("keys.py:verify",),
     "events and other statements": ("chains.py:_audit_row",),
@@ -89,22 +94,22 @@ def _works(world: World, path: Path, pool: Executor, number: int) -> dict[str, C
     parts = (range(number), [number] * number)
     return {
         "hashed": lambda: list(pool.map(_hash_rows, [path] * number, *parts)),
-        "unsigned": lambda: _audit(world, number, signatures=False),
+        "bytes": lambda: _audit(world, number, only_bytes=True),
         "checked": lambda: list(pool.map(_check_signatures, *parts)),
-        "signed": lambda: _audit(world, number, signatures=True),
+        "whole": lambda: _audit(world, number),
     }
 
 
-def _audit(world: World, workers: int, *, signatures: bool) -> None:
-    report = audit(world.store, world.node, workers=workers, signatures=signatures)
+def _audit(world: World, workers: int, *, only_bytes: bool = False) -> None:
+    report = audit(world.store, world.node, workers=workers, only_bytes=only_bytes)
     if not report.ok:
         raise RuntimeError(f"the log does not hold: {report.findings[0]}")
 
 
 def _hash_rows(path: Path, part: int, parts: int) -> None:
-    """A part of the rows of every table, each hashed whole: its texts, bytes and numbers."""
+    """A part of the rows of the hashed tables, each hashed whole: its texts, bytes and numbers."""
     with closing(sqlite3.connect(path)) as connection:
-        for name in models.Base.metadata.tables:
+        for name in (table.__tablename__ for table in HASHED):
             (count,) = connection.execute(f"SELECT count(*) FROM {name}").fetchone()
             first, end = count * part // parts, count * (part + 1) // parts
             for row in connection.execute(f"SELECT * FROM {name} LIMIT ? OFFSET ?", (end - first, first)):
@@ -145,20 +150,20 @@ def _table(world: World, took: Rounds, rounds: int) -> Table:
     records = audit(world.store, world.node).counts["records"]
     rows = []
     for number in PROCESSES:
-        names = [f"{what} {number}" for what in ("hashed", "unsigned", "checked", "signed")]
-        hashed, unsigned, checked, signed = (took[name] for name in names)
+        names = [f"{what} {number}" for what in ("hashed", "bytes", "checked", "whole")]
+        hashed, by_bytes, checked, whole = (took[name] for name in names)
         rows.append(
             [
                 str(number),
-                *(median([records / s for s in some]) for some in (hashed, unsigned)),
-                _judged(unsigned, hashed, UNSIGNED_LIMIT),
-                *(median([records / s for s in some]) for some in (checked, signed)),
-                _judged(signed, checked, SIGNED_LIMIT),
+                *(median([records / s for s in some]) for some in (hashed, by_bytes)),
+                _judged(by_bytes, hashed, BYTES_LIMIT),
+                *(median([records / s for s in some]) for some in (checked, whole)),
+                _judged(whole, checked, WHOLE_LIMIT),
             ]
         )
-    head = ["processes", "records/s, read and hashed (peer)", "audited without signatures"]
-    head += [f"time / peer (limit {UNSIGNED_LIMIT:g})", "signatures alone (peer)", "audited"]
-    head += [f"time / peer (limit {SIGNED_LIMIT:g})"]
+    head = ["processes", "records/s, read and hashed (peer)", "audited by its bytes"]
+    head += [f"time / peer (limit {BYTES_LIMIT:g})", "signatures alone (peer)", "audited whole"]
+    head += [f"time / peer (limit {WHOLE_LIMIT:g})"]
     note = (
         f"{rounds} rounds, in turn, SQLite; {records:,} records: signed frames of {READINGS} readings,"
         " events, stays; every table as a node leaves it. Records a second; the ratios are of times."
@@ -173,7 +178,7 @@ def _judged(took: list[float], peer: list[float], limit: float) -> str:
 
 def _profile(world: World) -> Table:
     """The share of each stage in the time of one process."""
-    found = spent(lambda: _audit(world, 1, signatures=True))
+    found = spent(lambda: _audit(world, 1))
     seconds: dict[str, float] = defaultdict(float)
     for each in found:
         seconds[f"{Path(each.file).name}:{each.function}"] += each.whole_s

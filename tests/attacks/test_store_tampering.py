@@ -177,6 +177,9 @@ NAMED_BY = {
 }
 """By which words the audit names what is wrong with a table."""
 
+HASHED = {"streams", "statements", "records", "checkpoints", "tiles", "state_pages"}
+"""Tables of which every byte is hashed, or says what a hash is of."""
+
 DERIVED = frozenset(("events", "terms", "things", "mentions", "links", "recalls", "recalled"))
 """Tables whose rows are compared whole, whatever the column: one kind of change a column is enough."""
 
@@ -214,14 +217,24 @@ class Attacked:
                 yield connection
                 transaction.rollback()
 
-    def audit_after(self, change: Change) -> Report | None:
+    def cases(self) -> list[Case]:
+        """Every attack; of those on PostgreSQL a sample."""
+        with self.connection() as connection:
+            rows = {
+                name: list(connection.execute(ordered(table)).mappings()) for name, table in TABLES.items()
+            }
+        cases = [*column_cases(rows), *row_cases(rows), *knowing_cases(rows)]
+        cases += disclosure_cases(rows["disclosures"])
+        return cases if self.backend == "sqlite" else sample(cases)
+
+    def audit_after(self, change: Change, *, only_bytes: bool = False) -> Report | None:
         """What the audit says after a change; None if the database itself does not allow it."""
         with self.connection() as connection:
             try:
                 change(connection)
             except DBAPIError:
                 return None
-            return audit_connection(connection, self.story.world.node)
+            return audit_connection(connection, self.story.world.node, only_bytes=only_bytes)
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
@@ -269,11 +282,7 @@ def test_an_untouched_store_passes_and_has_rows_in_every_table(attacked: Attacke
 def test_every_change_is_named(
     attacked: Attacked, record_property: Callable[[str, object], None], capsys: pytest.CaptureFixture[str]
 ):
-    with attacked.connection() as connection:
-        rows = {name: list(connection.execute(ordered(table)).mappings()) for name, table in TABLES.items()}
-    cases = [*column_cases(rows), *row_cases(rows), *knowing_cases(rows)]
-    cases += disclosure_cases(rows["disclosures"])
-    cases = cases if attacked.backend == "sqlite" else sample(cases)
+    cases = attacked.cases()
     missed, impossible, found = [], Counter[str](), Counter[str]()
     for case in cases:
         report = attacked.audit_after(case.change)
@@ -293,6 +302,14 @@ def test_every_change_is_named(
     tried = {(case.table, case.column) for case in cases if case.column}
     protected = {(t, c) for t, columns in CLASSIFICATION.items() for c in columns if columns[c] == PROTECTED}
     assert tried == protected or attacked.backend == "postgresql"
+
+
+def test_every_change_of_what_was_hashed_is_named_by_an_audit_of_the_bytes(attacked: Attacked):
+    cases = [case for case in attacked.cases() if case.table in HASHED]
+    assert {case.table for case in cases} == HASHED
+    for case in cases:
+        report = attacked.audit_after(case.change, only_bytes=True)
+        assert report is None or NAMED_BY[case.table] & {f.code for f in report.findings}, case
 
 
 def test_the_columns_that_are_no_evidence_do_not_alarm(attacked: Attacked):

@@ -12,14 +12,24 @@ from typing import Final
 import pytest
 from sqlalchemy import delete, func, insert, select, update
 
-from tests.support.world import Probe, World, make_world, tell_story
+from tests.support.world import Probe, World, copy_world, make_world, tell_story
 from traceability import media
 from traceability.__main__ import main
 from traceability.commands.verb import show_share
 from traceability.errors import WorkerLostError
+from traceability.ledger.record import chain_hashes
 from traceability.ledger.state import stream_hash
-from traceability.operations.audit import Report, audit, audit_connection, chains, devices, projections
-from traceability.operations.audit.report import Progress
+from traceability.operations.audit import (
+    Report,
+    audit,
+    audit_connection,
+    chains,
+    devices,
+    projections,
+    records,
+)
+from traceability.operations.audit.report import LEFT_OUT, Progress
+from traceability.operations.audit.tasks import perform_here
 from traceability.operations.audit.workers import Workers
 from traceability.operations.chain import Entry, append
 from traceability.operations.tally import ACCEPTED
@@ -30,53 +40,62 @@ from traceability.store import models
 DEADLINE_S = 30
 
 
-@pytest.fixture
-def world(tmp_path: Path, database_url: str) -> Iterator[World]:
-    made = make_world(tmp_path / "node", database_url)
+@pytest.fixture(scope="module")
+def once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """A node of which a story was told, on SQLite, to be copied."""
+    folder = tmp_path_factory.mktemp("once")
+    made = make_world(folder / "node", f"sqlite:///{folder / 'store.sqlite'}")
+    tell_story(made)
     yield made
     made.store.close()
 
 
 @pytest.fixture
-def lone(tmp_path: Path) -> Iterator[World]:
-    """A node on SQLite alone, where the database makes no difference."""
-    made = make_world(tmp_path / "node", f"sqlite:///{tmp_path / 'node.sqlite'}")
-    yield made
-    made.store.close()
+def told(once: World, tmp_path: Path) -> Iterator[World]:
+    """A copy of its own for each test, where the database makes no difference."""
+    copy = copy_world(once, tmp_path)
+    yield copy
+    copy.store.close()
 
 
 @pytest.fixture
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Parts so small that every stream of a story falls into several."""
-    monkeypatch.setattr(chains, "RANGE", 3)
+    monkeypatch.setattr(records, "RANGE", 3)
     monkeypatch.setattr(devices, "RANGE", 2)
     monkeypatch.setattr(projections, "RANGE", 2)
 
 
 def spoil(world: World) -> None:
     """Something wrong in many tables and places."""
-    record, said, statement = models.Record, models.DeviceStatement, models.Statement
+    record, statement = models.Record, models.Statement
+    spoil_derived(world)
     with world.store.transaction() as tx:
         own = tx.connection.execute(select(record.stream, func.max(record.seq)).group_by(record.stream)).all()
         for stream, last in own[::2]:
             where = (record.stream == stream, record.seq == last // 2)
             tx.connection.execute(update(record).where(*where).values(salt=bytes(16)))
-        tx.connection.execute(update(said).where(said.counter == 2).values(boot=9))
-        tx.connection.execute(update(said).where(said.counter == 1).values(seq=1_000))
         for (name,) in tx.connection.execute(select(record.statement).where(record.seq == 3)).all():
             tx.connection.execute(update(statement).where(statement.sha256 == name).values(body=b"?"))
-        tx.connection.execute(update(models.Stay).values(asset_from=models.Stay.asset_from + 1))
         tx.connection.execute(update(models.Tile).values(hashes=bytes(32)))
         tx.connection.execute(update(models.Stream).values(time_ms=1))
+
+
+def spoil_derived(world: World) -> None:
+    """Something wrong that the publisher does not look at."""
+    said = models.DeviceStatement
+    with world.store.transaction() as tx:
+        tx.connection.execute(update(said).where(said.counter == 2).values(boot=9))
+        tx.connection.execute(update(said).where(said.counter == 1).values(seq=1_000))
+        tx.connection.execute(update(models.Stay).values(asset_from=models.Stay.asset_from + 1))
         tx.connection.execute(delete(models.Installation))
 
 
-def test_findings_are_the_same_whoever_does_the_parts(world: World, request: pytest.FixtureRequest):
-    tell_story(world)
-    spoil(world)
-    large = audit(world.store, world.node, workers=1)
+def test_findings_are_the_same_whoever_does_the_parts(told: World, request: pytest.FixtureRequest):
+    spoil(told)
+    large = audit(told.store, told.node, workers=1)
     request.getfixturevalue("small_parts")
-    alone, shared = (audit(world.store, world.node, workers=number) for number in (1, 3))
+    alone, shared = (audit(told.store, told.node, workers=number) for number in (1, 3))
     named = {"record", "device-statement", "statement", "stay", "tile", "stream", "installation"}
     assert named <= {finding.code for finding in alone.findings}
     assert any("no genuine record 1000 of its stream says so" in line for line in alone.lines())
@@ -85,23 +104,28 @@ def test_findings_are_the_same_whoever_does_the_parts(world: World, request: pyt
     assert sorted(large.lines()) == sorted(alone.lines())
 
 
-def test_an_untouched_store_holds_in_parts_of_any_size(lone: World, small_parts: None):
-    tell_story(lone)
-    report = audit(lone.store, lone.node, workers=1)
+def test_an_untouched_store_holds_in_parts_of_any_size(once: World, small_parts: None):
+    report = audit(once.store, once.node, workers=1)
     assert report.lines()[:-1] == []
     assert report.counts["stays"] == 3
 
 
 def test_all_processes_see_one_snapshot_while_others_write(world: World, small_parts: None):
     tell_story(world)
+    spoil_derived(world)
     with Workers(world.store, world.node, 1) as workers, world.store.reading() as connection:
         workers.share(connection)
         world.event("ship", world.party("Late"), world.harvest(world.party("Later"), "LATE"))
         world.publish()
-        report = audit_connection(connection, world.node, perform=workers.perform)
+        shared, alone = (
+            audit_connection(connection, world.node, perform=perform)
+            for perform in (workers.perform, perform_here)
+        )
     newest = "the store's newest checkpoint is not the newest that was signed"
-    assert [finding.text for finding in report.findings] == [newest]
-    assert audit(world.store, world.node, workers=1).counts["records"] > report.counts["records"]
+    assert {"device-statement", "stay", "installation"} <= {finding.code for finding in shared.findings}
+    assert shared.findings[-1].text == newest
+    assert shared.to_json() == alone.to_json()
+    assert audit(world.store, world.node, workers=1).counts["records"] > shared.counts["records"]
 
 
 def test_a_shared_snapshot_is_seen_by_who_begins_to_read_later(world: World):
@@ -120,11 +144,10 @@ def shared_audit(world: World, workers: Workers, progress: Progress | None = Non
         return audit_connection(connection, world.node, progress, perform=workers.perform)
 
 
-def test_a_killed_process_ends_the_audit_with_an_error_and_no_result(lone: World, small_parts: None):
-    tell_story(lone)
-    workers = Workers(lone.store, lone.node, 2)
+def test_a_killed_process_ends_the_audit_with_an_error_and_no_result(once: World, small_parts: None):
+    workers = Workers(once.store, once.node, 2)
     with pytest.raises(WorkerLostError, match=r"was ended by SIGKILL while it read \w+") as lost:
-        shared_audit(lone, workers, lambda *_: workers.processes[0].kill())
+        shared_audit(once, workers, lambda *_: workers.processes[0].kill())
     assert lost.value.code == "worker-lost"
     assert all(process.returncode is not None for process in workers.processes)
 
@@ -134,7 +157,7 @@ def test_a_process_that_fails_ends_the_audit_too(
 ):
     monkeypatch.setattr(chains, "audit_range", chains.chain_tasks)  # which takes other arguments
     with pytest.raises(WorkerLostError, match="ended with exit code 1 while it read"):
-        audit(lone.store, lone.node, workers=2)
+        shared_audit(lone, Workers(lone.store, lone.node, 1))
     assert "TypeError" in capfd.readouterr().err
 
 
@@ -165,11 +188,10 @@ def test_the_processes_end_when_the_audit_is_killed(lone: World):
         assert helper.communicate(timeout=DEADLINE_S)[0] == b""
 
 
-def test_progress_is_told_up_to_the_whole_of_each_kind(lone: World, small_parts: None):
-    tell_story(lone)
+def test_progress_is_told_up_to_the_whole_of_each_kind(once: World, small_parts: None):
     steps: dict[str, list[tuple[int, ...]]] = {}
-    report = shared_audit(
-        lone, Workers(lone.store, lone.node, 1), lambda what, *share: steps.setdefault(what, []).append(share)
+    report = audit(
+        once.store, once.node, lambda what, *share: steps.setdefault(what, []).append(share), workers=1
     )
     assert {"records", "log", "events", "device statements", "batches with stays"} <= steps.keys()
     assert steps["records"][-1] == (report.counts["records"], report.counts["records"])
@@ -207,11 +229,11 @@ class Chained:
             row |= {"seq": record.seq, "from_ms": min(span), "to_ms": max(span)}
             tx.connection.execute(insert(models.DeviceStatement).values(row))
 
-    def report(self, *, signatures: bool = True) -> Report:
-        return audit(self.world.store, self.world.node, workers=1, signatures=signatures)
+    def report(self, *, only_bytes: bool = False) -> Report:
+        return audit(self.world.store, self.world.node, workers=1, only_bytes=only_bytes)
 
-    def named(self, *, signatures: bool = True) -> list[str]:
-        findings = self.report(signatures=signatures).findings
+    def named(self, *, only_bytes: bool = False) -> list[str]:
+        findings = self.report(only_bytes=only_bytes).findings
         return [finding.text for finding in findings if finding.code == "statement"]
 
 
@@ -233,12 +255,12 @@ def test_a_genuine_frame_is_not_named(chained: Chained):
     assert chained.named() == []
 
 
-def test_a_forged_signature_is_named_unless_signatures_are_left_out(chained: Chained):
+def test_a_forged_signature_is_named_unless_only_bytes_are_asked_for(chained: Chained):
     body = chained.world.frame(chained.probe, 4.5, 4.5)
     chained.put(body[:-40] + bytes([body[-40] ^ 1]) + body[-39:], chained.truck)
     (text,) = chained.named()
     assert "Ed25519 signature" in text
-    assert chained.named(signatures=False) == []
+    assert chained.named(only_bytes=True) == []
 
 
 def test_a_frame_on_another_stream_is_named(chained: Chained):
@@ -284,10 +306,10 @@ def test_a_frame_whose_bytes_are_those_of_a_twin_is_named(chained: Chained):
     assert chained.named() == ["the statement's bytes are not those that were recorded"]
 
 
-def test_leaving_signatures_out_is_said(chained: Chained):
-    report = chained.report(signatures=False)
-    assert report.lines()[-1] == "not checked: the signatures of frames"
-    assert report.to_json()["unchecked"] == ["the signatures of frames"]
+def test_what_an_audit_of_the_bytes_leaves_out_is_said(chained: Chained):
+    report = chained.report(only_bytes=True)
+    assert report.lines()[-2:] == [f"not checked: {what}" for what in LEFT_OUT]
+    assert report.to_json()["unchecked"] == list(LEFT_OUT)
     assert "unchecked" not in chained.report().to_json()
 
 
@@ -297,8 +319,8 @@ def test_the_command_line_audits_as_asked_and_refuses_what_makes_no_sense(
     chained.world.publish()
     monkeypatch.setenv("FT_DATA", str(chained.world.node.folder))
     monkeypatch.setenv("FT_DATABASE_URL", chained.world.store.url)
-    assert main(["audit", "--workers", "1", "--no-signatures"]) == 0
-    assert capsys.readouterr().out.splitlines()[-1] == "not checked: the signatures of frames"
+    assert main(["audit", "--workers", "1", "--bytes"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == f"not checked: {LEFT_OUT[-1]}"
     assert main(["audit", "--url", "http://127.0.0.1:1", "--policy", "x", "--workers", "2"]) == 1
     assert "for an audit of this node" in capsys.readouterr().err
     with pytest.raises(SystemExit):
@@ -337,3 +359,29 @@ def test_a_frame_whose_columns_were_changed_is_named(chained: Chained):
             report = audit_connection(connection, chained.world.node)
             changing.rollback()
         assert code in {finding.code for finding in report.findings}, change
+
+
+def test_a_record_earlier_than_the_one_before_it_is_named_though_its_hash_is_right(chained: Chained):
+    record, stream, own = models.Record, models.Stream, stream_hash(chained.truck)
+    query = select(record).where(record.stream == own).order_by(record.seq.desc()).limit(2)
+    with chained.world.store.engine.connect() as connection, connection.begin() as changing:
+        last, before = connection.execute(query).all()
+        at_ms = before.time_ms - 1
+        link = (at_ms, last.media_type, last.statement, last.salt)
+        (made,) = chain_hashes(chained.truck, last.seq, before.hash, [link])
+        place = (record.stream == own, record.seq == last.seq)
+        connection.execute(update(record).where(*place).values(time_ms=at_ms, hash=made))
+        connection.execute(update(stream).where(stream.hash == own).values(time_ms=at_ms, head=made))
+        report = audit_connection(connection, chained.world.node, only_bytes=True)
+        changing.rollback()
+    earlier = "its time is earlier than that of the record before it"
+    assert [finding.text for finding in report.findings] == [earlier]
+
+
+def test_a_leaf_that_was_moved_is_named_by_its_place(once: World):
+    record = models.Record
+    with once.store.engine.connect() as connection, connection.begin() as changing:
+        connection.execute(update(record).where(record.log_index == 2).values(log_index=9_999))
+        report = audit_connection(connection, once.node, only_bytes=True)
+        changing.rollback()
+    assert ("leaf 2", "it is missing") in {(finding.where, finding.text) for finding in report.findings}

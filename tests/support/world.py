@@ -19,6 +19,7 @@ Nothing here knows the broker: frames go through ``operations.ingest`` directly.
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,7 +38,7 @@ from traceability.operations.heartbeat import beat
 from traceability.operations.ingest import Ingest, Ingested, Message
 from traceability.operations.keyring import revoke_key, rotate_party_key
 from traceability.operations.log import newest_beacon
-from traceability.operations.node import Node, init_node
+from traceability.operations.node import Node, init_node, load_node
 from traceability.operations.publish import Published, publish
 from traceability.operations.record import make_event, record_event
 from traceability.sensing import topics
@@ -218,6 +219,15 @@ def make_world(folder: Path, database_url: str, name: str | None = None) -> Worl
     world = World(init_node(folder, name), store, now)
     world.publish()
     return world
+
+
+def copy_world(made: World, folder: Path) -> World:
+    """A world of its own that is like one made in a folder as ``node`` and ``store.sqlite``, in another."""
+    made.store.close()  # or reading the files would take its locks away
+    shutil.copytree(made.node.folder.parent, folder, dirs_exist_ok=True)
+    now = list(made.now)
+    store = Store(f"sqlite:///{folder / 'store.sqlite'}", clock=lambda: now[0], checkpoints=True)
+    return World(load_node(folder / "node"), store, now)
 
 
 EAST = Cosigner("east")

@@ -80,7 +80,9 @@ def add(verbs: Verbs) -> None:
         "--workers", metavar="N", type=_number, help="of this node: processes (default: one a core)"
     )
     verb.add_argument(
-        "--no-signatures", action="store_true", help="of this node: a quick look, without those of frames"
+        "--bytes",
+        action="store_true",
+        help="of this node: a quick look at what was hashed, which reads no statement and no derived table",
     )
 
 
@@ -90,15 +92,14 @@ def _audit(args: argparse.Namespace) -> Answer:
             "an audit of a site needs --url and --policy; --data is for it alone",
             remedy="Give the address, and the policy as you got it from somebody you trust.",
         )
-    if args.url is not None and (args.workers is not None or args.no_signatures):
+    if args.url is not None and (args.workers is not None or args.bytes):
         raise SettingsError(
-            "--workers and --no-signatures are for an audit of this node", remedy="Leave them out, or --url."
+            "--workers and --bytes are for an audit of this node", remedy="Leave them out, or --url."
         )
     if args.url is not None:
         return _audit_site(args)
     with opened() as here:
-        signatures = not args.no_signatures
-        report = audit(here.store, here.node, show_share, workers=args.workers, signatures=signatures)
+        report = audit(here.store, here.node, show_share, workers=args.workers, only_bytes=args.bytes)
     return Answer(report.to_json(), tuple(report.lines()), report.exit_code)
 
 

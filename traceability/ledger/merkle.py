@@ -40,7 +40,8 @@ def root(leaf_hashes: Sequence[bytes]) -> bytes:
     level = list(leaf_hashes)
     while len(level) > 1:
         pairs = zip(level[::2], level[1::2], strict=False)
-        level = [node_hash(left, right) for left, right in pairs] + level[len(level) & ~1 :]
+        inner = [hashlib.sha256(b"\x01" + left + right).digest() for left, right in pairs]
+        level = inner + level[len(level) & ~1 :]
     return level[0] if level else EMPTY_ROOT
 
 

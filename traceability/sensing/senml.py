@@ -30,7 +30,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
 
 from traceability.errors import OversizeError, ReadingsError
 from traceability.sensing import usualpack
@@ -202,8 +202,12 @@ def _row(record: Mapping[object, object], base_unit: object) -> tuple[str, str, 
 def _times(said: Split) -> list[int]:
     """Milliseconds; whole seconds that doubles hold exactly need no rounding."""
     base, offsets = said.base_time, said.offsets
-    if {type(base), *map(type, offsets)} == {int} and max(abs(base), max(offsets), -min(offsets)) < 2**40:
-        return [int(base + offset) * 1000 for offset in offsets]
+    if (
+        type(base) is int
+        and {*map(type, offsets)} == {int}
+        and max(abs(base), max(offsets), -min(offsets)) < 2**40
+    ):
+        return [(base + offset) * 1000 for offset in cast("Sequence[int]", offsets)]
     return [milli(float(base) + float(offset)) for offset in offsets]
 
 

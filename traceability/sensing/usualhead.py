@@ -25,6 +25,8 @@ _TYPE: Final = rb"(?:[\x60-\x77]|\x78.)[!-9;-~]++"
 _UINT: Final = rb"([\x00-\x17]|\x18.|\x19..|\x1a.{4}|\x1b.{8})"
 _ISS, _SUB, _IAT = 1, 2, 6
 _OWN: Final = range(-65537, -65543, -1)
+_LEAST: Final = {2: 24, 3: 1 << 8, 5: 1 << 16, 9: 1 << 32}
+"""By the length of an item, the smallest number for which no shorter one would do."""
 _PREV: Final = rb"\x58\x20(.{32})"
 
 
@@ -107,7 +109,9 @@ def split(data: bytes) -> cose.Sign1 | None:
 
 def _uint(item: bytes) -> int:
     """The number of an item; raises EncodingError if its head is not the shortest."""
-    number = item[0] if len(item) == 1 else int.from_bytes(item[1:], "big")
-    if cbor.head(0, number) != item:
+    if len(item) == 1:
+        return item[0]
+    number = int.from_bytes(item[1:], "big")
+    if number < _LEAST[len(item)]:
         raise EncodingError("a CBOR head is not the shortest")
     return number

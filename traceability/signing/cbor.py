@@ -74,6 +74,8 @@ def head(major: int, argument: int) -> bytes:
         return _BYTES[major << 5 | argument]
     if argument < 256:
         return bytes((major << 5 | 24, argument))
+    if argument < 65_536:
+        return bytes((major << 5 | 25, argument >> 8, argument & 255))
     for code, (form, _) in enumerate(_ARGUMENTS, 24):
         if argument < 1 << 8 * form.size:
             return bytes((major << 5 | code,)) + form.pack(argument)

@@ -39,6 +39,8 @@ CLAIMS: Final = 15
 TYP: Final = 16
 
 _KID_BYTES: Final = 16
+_BEGINNINGS: Final = {name: cbor.head(4, 4) + cbor.encode(name) for name in ("Signature1", "MAC0")}
+"""How a Sig_structure and a MAC_structure begin."""
 _OWN_LABELS: Final = frozenset({ALG, CRIT, CONTENT_TYPE, KID, TYP})
 
 
@@ -206,7 +208,7 @@ def _message(tag: int, protected: bytes, payload: bytes, proof: bytes) -> bytes:
 
 def _to_be_authenticated(context: str, protected: bytes, external_aad: bytes, payload: bytes) -> bytes:
     """Sig_structure or MAC_structure (RFC 9052 4.4 and 6.3)."""
-    parts = [cbor.head(4, 4), cbor.encode(context)]
+    parts = [_BEGINNINGS[context]]
     for part in (protected, external_aad, payload):
         parts += cbor.head(2, len(part)), part
     return b"".join(parts)

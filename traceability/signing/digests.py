@@ -124,7 +124,7 @@ def reveal(payload: Mapping[str, Json], disclosures: Sequence[str]) -> Revealed:
     """
     require_hash(payload)
     _require_within_limits(disclosures)
-    contents = dict(_read(text) if len(text) <= MAX_KEPT else _read_anew(text) for text in disclosures)
+    contents = dict(map(read_disclosure, disclosures))
     if len(contents) != len(disclosures):
         raise StatementError("a disclosure is given twice")
     revealing = _Revealing(contents)
@@ -134,8 +134,16 @@ def reveal(payload: Mapping[str, Json], disclosures: Sequence[str]) -> Revealed:
     return Revealed(claims, revealing.paths, len(revealing.seen) - len(revealing.paths))
 
 
+def read_disclosure(text: str) -> tuple[str, Json]:
+    """A disclosure's digest, and what it holds; this is never to be changed: it may be remembered.
+
+    Raises:
+        EncodingError: not canonical base64url, or not strict JSON.
+    """
+    return _read(text) if len(text) <= MAX_KEPT else _read_anew(text)
+
+
 def _read_anew(text: str) -> tuple[str, Json]:
-    """A disclosure's digest, and what it holds."""
     held = json_decode(b64url_decode(text))
     return digest_of(text), held
 

@@ -85,17 +85,15 @@ class PublicKey:
     """
 
     raw: bytes
+    kid: bytes = field(init=False, repr=False, compare=False)
+    """The key id in COSE and JOSE headers: the first 16 bytes of SHA-256 of the key."""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "kid", hashlib.sha256(self.raw).digest()[:16])
         if len(self.raw) != KEY_BYTES or not sodium.crypto_core_ed25519_is_valid_point(self.raw):
             raise KeyRefusedError(
                 "Ed25519 public key", expected="the 32-byte encoding of a point of prime order", got=self.raw
             )
-
-    @property
-    def kid(self) -> bytes:
-        """The key id in COSE and JOSE headers: the first 16 bytes of SHA-256 of the key."""
-        return hashlib.sha256(self.raw).digest()[:16]
 
     @property
     def device_id(self) -> str:

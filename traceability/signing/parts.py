@@ -54,7 +54,7 @@ class Audience(StrEnum):
     REGULATOR = "regulator"
 
     def _rank(self) -> int:
-        return list(Audience).index(self)
+        return _RANKS[self]
 
     def __lt__(self, other: str) -> bool:
         return self._rank() < Audience(other)._rank()
@@ -67,6 +67,9 @@ class Audience(StrEnum):
 
     def __ge__(self, other: str) -> bool:
         return self._rank() >= Audience(other)._rank()
+
+
+_RANKS: Final = {audience: rank for rank, audience in enumerate(Audience)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,8 @@ Stay = StayOpen | StayClose
 Content = Happening | Document | DeviceStatement | Stay | None
 """What stands behind a record; None where the statement is withheld."""
 
+SMALL: Final = 8_192
+"""Characters of all disclosures of an event up to which many such are remembered."""
 _ALWAYS: Final = ("type", "eventTime")
 _STAYS: Final[Mapping[str, Callable[[bytes], Stay]]] = {
     media.STAY_OPEN: parse_stay_open,
@@ -134,8 +136,8 @@ def open_statement(
 
 
 def _event(body: bytes, record: Record, disclosures: Sequence[str], signers: Signers) -> Happening:
-    signer = _party(sdjwt.parse(body, typ=media.EVENT), record, signers)
-    revealed = _revealed(body, tuple(disclosures))
+    signer = _party(_parsed(body), record, signers)
+    revealed = reveal_event(body, tuple(disclosures))
     event: Any = revealed.claims.get(EVENT_CLAIM)
     if not isinstance(event, dict) or not _shows_enough(revealed.claims, event, disclosures):
         raise BundleError(f"record {record.seq} of {record.stream} does not show what happened when")
@@ -192,11 +194,30 @@ def _party(statement: sdjwt.SdJwt, record: Record, signers: Signers) -> Signer:
     return signer
 
 
+def reveal_event(body: bytes, disclosures: tuple[str, ...]) -> sdjwt.Revealed:
+    """What the disclosures show of an event; never to be changed: it may be remembered.
+
+    An event stands in the stream of everything it names: of one that names a thousand things this is asked
+    a thousand times, and small ones come again when many others were asked for.
+
+    Raises:
+        As ``sdjwt.parse`` and ``sdjwt.reveal``.
+    """
+    small = sum(map(len, disclosures)) <= SMALL
+    return (_reveal_small if small else _reveal_large)(body, disclosures)
+
+
+def _reveal(body: bytes, disclosures: tuple[str, ...]) -> sdjwt.Revealed:
+    return sdjwt.reveal(_parsed(body).payload, disclosures)
+
+
+_reveal_small: Final = lru_cache(maxsize=256)(_reveal)
+_reveal_large: Final = lru_cache(maxsize=16)(_reveal)
+
+
 @lru_cache(maxsize=16)
-def _revealed(body: bytes, disclosures: tuple[str, ...]) -> sdjwt.Revealed:
-    """What the disclosures show of a statement. An event stands in the stream of everything it names: of one
-    that names a thousand things this is asked a thousand times."""
-    return sdjwt.reveal(sdjwt.parse(body, typ=media.EVENT).payload, disclosures)
+def _parsed(body: bytes) -> sdjwt.SdJwt:
+    return sdjwt.parse(body, typ=media.EVENT)
 
 
 def _shows_enough(claims: Mapping[str, Any], event: Mapping[str, Any], disclosures: Sequence[str]) -> bool:

@@ -7,14 +7,17 @@ from typing import Final
 
 from sqlalchemy import select
 
+from traceability import media
 from traceability.operations.audit.report import Run
 from traceability.operations.disclosures import LOST, all_disclosures
 from traceability.signing import sdjwt
+from traceability.signing.digests import read_disclosure
 from traceability.signing.disclosure import EVENT_CLAIM
 from traceability.signing.kept import KEPT_CLAIM, kept_members
 from traceability.signing.parts import parse_part, require_erasable
-from traceability.signing.strictjson import Json, b64url_decode, json_decode
+from traceability.signing.strictjson import Json
 from traceability.store.access import Erasure
+from traceability.verification.statements import reveal_event
 
 _ALWAYS: Final = frozenset({"type", "eventTime", "eventTimeZoneOffset"})
 _UNNAMED: Final = {
@@ -50,10 +53,11 @@ def audit_disclosures(run: Run, statement: bytes, body: bytes, where: str) -> No
     texts = {sdjwt.digest_of(text): text for text in given}
     if list(texts) != sorted(texts) or len(texts) != len(given):
         run.found("disclosure", f"disclosures of {where}", "they do not stand once each, by their digests")
-    payload = sdjwt.parse(body).payload
+    parsed = sdjwt.parse(body)
+    payload = parsed.payload
     named = list(digests_in(dict(payload)))
     for text in texts.values():
-        named += digests_in(json_decode(b64url_decode(text)))
+        named += digests_in(read_disclosure(text)[1])
     signed = {digest for digest, _ in named}
     for digest in sorted(texts.keys() - signed):
         run.found("disclosure", f"disclosure {digest} of {where}", "the statement does not name it")
@@ -67,9 +71,11 @@ def audit_disclosures(run: Run, statement: bytes, body: bytes, where: str) -> No
     parts = _audit_reasons(run, reasons, erased, texts.keys(), where)
     run.counts["erased"] += parts
     run.counts["disclosures"] += len(texts) + parts
-    claims = sdjwt.reveal(payload, [texts[d] for d in sorted(signed & texts.keys())]).claims
+    shown = tuple(texts[digest] for digest in sorted(signed & texts.keys()))
+    is_event = parsed.typ == media.EVENT
+    revealed = reveal_event(body, shown) if is_event else sdjwt.reveal(payload, shown)
     if EVENT_CLAIM in payload:
-        _audit_kept(run, claims, where)
+        _audit_kept(run, revealed.claims, where)
 
 
 def _audit_reasons(run: Run, parts: Mapping[str, str], erased: Set[str], there: Set[str], where: str) -> int:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 
 from sqlalchemy import func, select
 
 from traceability.ledger import merkle, note
 from traceability.ledger.history import beacon_of
+from traceability.ledger.lines import MAX_INTEGER
 from traceability.ledger.state import StateTree, parse_state_leaf
 from traceability.ledger.tiles import WIDTH
 from traceability.operations.audit.report import Run
@@ -22,32 +25,25 @@ MAX_HOLE = 1_000
 
 @dataclass(slots=True)
 class _Tree:
-    """The tree as it grows: whole subtrees for its root, and the open tile of each level."""
+    """The tree as it grows: the open tile of each level, of which the last one's root is still to come."""
 
     run: Run
     size: int = 0
-    peaks: list[bytes | None] = field(default_factory=list)
     open: list[list[bytes]] = field(default_factory=list)
     closed: list[int] = field(default_factory=list)
 
-    def add(self, leaf: bytes) -> None:
-        """One more leaf hash; a tile that is full now is compared."""
-        self.size += 1
-        self._add_to_tile(0, leaf)
-        height = 0
-        while height < len(self.peaks) and (left := self.peaks[height]) is not None:
-            self.peaks[height], leaf = None, merkle.node_hash(left, leaf)
-            height += 1
-        self.peaks += [None] * (height + 1 - len(self.peaks))
-        self.peaks[height] = leaf
+    def add(self, *leaves: bytes) -> None:
+        """More leaf hashes; tiles that are full now are compared."""
+        self.size += len(leaves)
+        self._add_to_tile(0, leaves)
 
     def root(self) -> bytes:
         """Root over all leaves so far."""
-        found: bytes | None = None
-        for peak in self.peaks:
-            if peak is not None:
-                found = peak if found is None else merkle.node_hash(peak, found)
-        return found or merkle.EMPTY_ROOT
+        below: list[bytes] = []
+        for hashes in self.open:
+            own = hashes + below
+            below = [merkle.root(own)] if own else []
+        return below[0] if below else merkle.EMPTY_ROOT
 
     def finish(self) -> None:
         """Compare the tiles that are not full, and look for those that should not be there."""
@@ -59,16 +55,16 @@ class _Tree:
         stored = self.run.connection.execute(select(func.count()).select_from(models.Tile)).scalar_one()
         self.run.same("tile", "tiles", "number of tiles", expected, stored)
 
-    def _add_to_tile(self, level: int, value: bytes) -> None:
+    def _add_to_tile(self, level: int, values: Sequence[bytes]) -> None:
         if level == len(self.open):
             self.open.append([])
             self.closed.append(0)
-        self.open[level].append(value)
-        if len(self.open[level]) == WIDTH:
-            hashes, self.open[level] = self.open[level], []
+        self.open[level] += values
+        while len(self.open[level]) >= WIDTH:
+            hashes, self.open[level] = self.open[level][:WIDTH], self.open[level][WIDTH:]
             self._compare(level, self.closed[level], hashes)
             self.closed[level] += 1
-            self._add_to_tile(level + 1, merkle.root(hashes))
+            self._add_to_tile(level + 1, [merkle.root(hashes)])
 
     def _compare(self, level: int, number: int, hashes: list[bytes]) -> None:
         where = f"tile {number} of level {level}"
@@ -77,6 +73,8 @@ class _Tree:
         stored = self.run.connection.execute(query).scalar_one_or_none()
         if stored is None:
             self.run.found("tile", where, "it is missing")
+            return
+        if stored == b"".join(hashes):
             return
         size = merkle.HASH_SIZE
         self.run.same("tile", where, "length", len(hashes) * size, len(stored))
@@ -104,7 +102,7 @@ def audit_log(run: Run) -> set[bytes | None]:
     record, table = models.Record, models.Checkpoint
     query = select(record.stream, record.seq, record.time_ms, record.hash, record.log_index)
     query = query.where(record.log_index.is_not(None)).order_by(record.log_index)
-    leaves = _Leaves(run, run.rows(query))
+    leaves = _Leaves(run, run.chunks(query))
     published: bytes | None = None
     staged: list[AnyRow] = []
     for checkpoint in run.rows(select(table).order_by(table.size)):
@@ -171,8 +169,8 @@ class _Leaves:
     """Records in the order of the log."""
 
     run: Run
-    rows: Iterator[AnyRow]
-    waiting: AnyRow | None = None
+    chunks: Iterator[Sequence[AnyRow]]
+    waiting: Sequence[AnyRow] = ()
     time_ms: int = 0
     signed_ms: int = -1
     missing: int = 0
@@ -181,35 +179,61 @@ class _Leaves:
     def read(self, tree: _Tree, end: int) -> dict[bytes, tuple[int, bytes]]:
         """Add the leaves before ``end`` to the tree; the heads of the streams that moved on."""
         heads: dict[bytes, tuple[int, bytes]] = {}
-        while (row := self._next()) is not None and row.log_index < end:
-            self.waiting = None
-            where = f"record {row.seq} of stream {row.stream.hex()}"
-            self._fill(tree, row.log_index)
-            if row.log_index != tree.size:
-                self.run.found("log", where, f"leaf {row.log_index} cannot be its place in the log")
-                continue
-            if row.time_ms < self.time_ms:
-                self.run.found("log", where, "its time is earlier than that of the leaf before it")
-            if row.seq != self.last.get(row.stream, -1) + 1:
-                self.run.found("log", where, "its place in the log is not behind the record before it")
-            self.last[row.stream] = row.seq
-            self.time_ms = row.time_ms
-            tree.add(row.hash)
-            heads[row.stream] = (row.seq + 1, row.hash)
+        while rows := self._next(end):
+            if not self._take_all(tree, rows, heads):
+                for row in rows:
+                    self._take(tree, row, heads)
         self._fill(tree, end)
         return heads
 
     def end(self) -> None:
         """What stands behind the newest checkpoint."""
-        while (row := self._next()) is not None:
-            self.waiting = None
-            where = f"record {row.seq} of stream {row.stream.hex()}"
-            self.run.found("log", where, f"no checkpoint covers leaf {row.log_index}")
+        while rows := self._next(MAX_INTEGER):
+            for row in rows:
+                where = f"record {row.seq} of stream {row.stream.hex()}"
+                self.run.found("log", where, f"no checkpoint covers leaf {row.log_index}")
 
-    def _next(self) -> AnyRow | None:
-        if self.waiting is None:
-            self.waiting = next(self.rows, None)
-        return self.waiting
+    def _next(self, end: int) -> Sequence[AnyRow]:
+        """The next leaves, as far as they stand before ``end``; some at a time."""
+        if not self.waiting:
+            self.waiting = next(self.chunks, ())
+        number = bisect_left(self.waiting, end, key=attrgetter("log_index"))
+        some, self.waiting = self.waiting[:number], self.waiting[number:]
+        return some
+
+    def _take_all(self, tree: _Tree, rows: Sequence[AnyRow], heads: dict[bytes, tuple[int, bytes]]) -> bool:
+        """Add leaves of which each is where it must be; else nothing is done."""
+        streams, seqs, times, hashes, places = zip(*rows, strict=True)
+        if places != tuple(range(tree.size, tree.size + len(rows))):
+            return False
+        if times[0] < self.time_ms or sorted(times) != list(times):
+            return False
+        ends: dict[bytes, int] = {}
+        for stream, seq in zip(streams, seqs, strict=True):
+            if ends.get(stream, self.last.get(stream, -1)) != seq - 1:
+                return False
+            ends[stream] = seq
+        self.last |= ends
+        self.time_ms = times[-1]
+        heads.update(zip(streams, ((row.seq + 1, row.hash) for row in rows), strict=True))
+        tree.add(*hashes)
+        return True
+
+    def _take(self, tree: _Tree, row: AnyRow, heads: dict[bytes, tuple[int, bytes]]) -> None:
+        """Add one leaf, and name what is wrong with its place."""
+        where = f"record {row.seq} of stream {row.stream.hex()}"
+        self._fill(tree, row.log_index)
+        if row.log_index != tree.size:
+            self.run.found("log", where, f"leaf {row.log_index} cannot be its place in the log")
+            return
+        if row.time_ms < self.time_ms:
+            self.run.found("log", where, "its time is earlier than that of the leaf before it")
+        if row.seq != self.last.get(row.stream, -1) + 1:
+            self.run.found("log", where, "its place in the log is not behind the record before it")
+        self.last[row.stream] = row.seq
+        self.time_ms = row.time_ms
+        tree.add(row.hash)
+        heads[row.stream] = (row.seq + 1, row.hash)
 
     def _fill(self, tree: _Tree, end: int) -> None:
         """Name the leaves that are missing; their place in the tree is kept."""

@@ -20,7 +20,11 @@ Progress: TypeAlias = Callable[[str, int, int], None]
 
 CHUNK: Final = 500
 """Rows that are held at a time."""
-UNCHECKED: Final = "the signatures of frames"
+LEFT_OUT: Final = (
+    "the statements: what they say, who signed them, what was disclosed of them",
+    "the tables that follow from the statements",
+)
+"""What an audit of the bytes alone does not check."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +78,13 @@ class Report:
 class Run:
     """One audit, or one part of it, under way: where it reads, what it has found.
 
-    ``signatures`` says whether those of frames are checked. ``texts`` are the disclosures of the events
+    With ``only_bytes`` no statement is read. ``texts`` are the disclosures of the events
     that are being read, and ``reasons`` the parts that were erased of them, by digest.
     """
 
     connection: Connection
     node: Node
-    signatures: bool = True
+    only_bytes: bool = False
     findings: list[Finding] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     signers: Signers = field(default_factory=Signers)
@@ -110,13 +114,18 @@ class Run:
             self.found(code, where, str(error))
 
     def rows(self, query: Select[*tuple[Any, ...]]) -> Iterator[AnyRow]:
-        """The rows of a query, a chunk at a time."""
+        """The rows of a query, one by one."""
+        for chunk in self.chunks(query):
+            yield from chunk
+
+    def chunks(self, query: Select[*tuple[Any, ...]]) -> Iterator[Sequence[AnyRow]]:
+        """The rows of a query, ``CHUNK`` at a time."""
         with self.connection.execute(query.execution_options(yield_per=CHUNK)) as result:
-            yield from result
+            yield from result.partitions()
 
     def report(self) -> Report:
         """What was found so far."""
-        unchecked = () if self.signatures else (UNCHECKED,)
+        unchecked = LEFT_OUT if self.only_bytes else ()
         return Report(tuple(self.findings), dict(self.counts), unchecked, tuple(self.lost))
 
 

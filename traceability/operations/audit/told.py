@@ -190,7 +190,7 @@ class Told:
     def takes(self, device: str, stream: bytes, seq: int, expected: tuple[object, ...]) -> bool:
         """Add an accepted frame if its device's row has these columns; else nothing is done."""
         rows = self._of(stream)
-        if rows.get(seq) != expected:
+        if tuple(rows.get(seq, ())) != expected:
             return False
         del rows[seq]
         self.said.accepted[device] += 1

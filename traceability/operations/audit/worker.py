@@ -37,8 +37,7 @@ def _serve(line: Connection) -> None:
         with store.reading(line.recv()) as connection:
             begin_snapshot(connection)
             line.send(None)
-            signers, signatures = line.recv()
-            run = Run(connection, Node(folder, name), signatures, signers=signers)
+            run = Run(connection, Node(folder, name), signers=line.recv())
             while True:
                 line.send(perform(run, line.recv()))
     finally:

@@ -96,7 +96,7 @@ class Workers:
         waiting = iter(sorted(range(len(tasks)), key=lambda number: tasks[number].what != LONGEST))
         busy: dict[Line, int] = {}
         for line in self._lines:
-            self._ask(line, (run.signers, run.signatures))
+            self._ask(line, run.signers)
             self._next(line, waiting, tasks, busy)
         while busy:
             ready = wait(list(busy))
