@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import islice
 from typing import Final
 
@@ -33,7 +34,11 @@ def measurements(seed: int, readings: int, from_ms: int = START_MS) -> Iterator[
 
 
 class Fleet:
-    """Devices, each on an asset of its own, that send frames in turn."""
+    """Devices, each on an asset of its own, that send frames in turn.
+
+    Attributes:
+        frame_bytes: how long about each frame is.
+    """
 
     def __init__(self, world: World, devices: int, readings: int) -> None:
         party = world.party(f"Fleet of {devices} with {readings} readings")
@@ -41,6 +46,7 @@ class Fleet:
         for number, probe in enumerate(self.probes):
             world.install(party, probe, world.asset(f"FLEET{readings}N{number}"))
         self._sources = [measurements(number, readings) for number in range(devices)]
+        self.frame_bytes = len(replace(self.probes[0]).frame(next(measurements(0, readings))))
 
     def messages(self, count: int) -> list[Message]:
         """The next frames, signed; ``count`` is a multiple of the number of devices."""

@@ -81,7 +81,7 @@ class Link:
         parts = urlsplit(url)
         self.waiting: deque[Delivery] = deque()
         self.subscribed, self.generation = False, 0
-        self._taken: dict[int, tuple[str, bytes]] = {}
+        self._taken: dict[int, bytes] = {}
         self._delay_s, self._due_s, self._since_s, self._said_lost = FIRST_DELAY_S, 0.0, 0.0, False
         self._client = mqtt.Client(
             CallbackAPIVersion.VERSION2,
@@ -210,7 +210,7 @@ class Link:
         if received.qos:
             # A copy of what this connection delivered already is settled by the acknowledgement of
             # the first; a second one could reach the broker when the number stands for another message.
-            known = (topic, hashlib.sha256(payload).digest())
+            known = hashlib.sha256(topic.encode() + b"\0" + payload).digest()
             if received.dup and self._taken.get(received.mid) == known:
                 return
             self._taken[received.mid] = known

@@ -36,8 +36,9 @@ from traceability.errors import BrokerUnavailableError
 MAX_PAYLOAD_BYTES: Final = 64 * 1024
 DEFAULT_ACK_WAIT_S: Final = 2
 DEFAULT_MAX_STORE_BYTES: Final = 4 * 1024**3
-# How many messages a client may hold without acknowledging them; NATS's own default is 1,024.
-MAX_UNACKNOWLEDGED: Final = 4096
+# How many messages a client may hold without acknowledging them: what a gateway works on, and as much on
+# its way. With more, a busy machine needs longer than the ack wait for them, and gets each of them twice.
+MAX_UNACKNOWLEDGED: Final = 1024
 
 _PORTS: Final = "*.ports"
 _PROGRAM: Final = "nats-server"

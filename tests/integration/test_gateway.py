@@ -19,11 +19,12 @@ from firmware_sim.device import Device, Enrolment, Pack, Verdict
 from firmware_sim.flash import Flash
 from gateway.link import Delivery, Link
 from gateway.log import JsonLines
-from gateway.service import Gateway
+from gateway.service import HANDFUL, Gateway
 from tests.support.broker import Broker
 from tests.support.gateway import DEADLINE_S, GatewayProcess, publishing, wait_until
 from tests.support.sensor import SITE, World, make_world
 from tests.support.world import GTIN, LIMITS
+from traceability.broker import MAX_UNACKNOWLEDGED
 from traceability.errors import StoreUnavailableError
 from traceability.identifiers import Batch
 from traceability.operations.export import export_bundle
@@ -207,6 +208,11 @@ def test_while_the_store_is_away_nothing_is_acknowledged_and_nothing_is_lost(
     assert lite.tallies()[sensor.device]["duplicate"] == 0
     said = [r.getMessage() for r in caplog.records if r.name == "gateway.service"]
     assert said == ["gone", "the store answers again"]
+
+
+def test_the_broker_hands_out_what_a_gateway_works_on_and_the_next_of_it_and_no_more():
+    """All that it hands out must be settled within its ack wait, or it comes again."""
+    assert 2 * HANDFUL <= MAX_UNACKNOWLEDGED < 3 * HANDFUL
 
 
 def test_a_message_that_breaks_the_program_is_found_and_set_aside(lite: World, broker: Broker):
@@ -435,7 +441,9 @@ def test_a_copy_in_one_connection_is_neither_taken_nor_acknowledged_twice(link: 
     first, second = link.waiting
     assert (first.message.payload, second.message.payload) == (b"same", b"next")
     peer.deliver(1, b"t", b"same")  # no copy: a new message under a number that is free again
-    listen(link, 3)
+    peer.deliver(1, b"t", b"other", dup=True)  # nor this one: its first delivery was lost with a connection
+    peer.deliver(1, b"u", b"other", dup=True)
+    listen(link, 5)
 
 
 def test_a_topic_that_is_no_text_is_refused_like_any_foreign_one(

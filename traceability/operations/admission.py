@@ -6,10 +6,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import cache
 from itertools import pairwise
 from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import BindParameter, Select, bindparam, select
 from sqlalchemy.orm import aliased
 
 from traceability import media
@@ -30,9 +31,18 @@ from traceability.sensing.frame import NO_PREVIOUS, Clock, DeviceStatement, Gap
 from traceability.sensing.rotation import read_rotation
 from traceability.store import models
 from traceability.store.engine import Transaction
-from traceability.store.ranges import ranges
+from traceability.store.ranges import given, ranges
 
 MAX_AHEAD_MS: Final = 5 * 60 * 1000
+
+_device, _installation = models.Device, models.Installation
+_THESE: Final[BindParameter[list[str]]] = bindparam("devices", expanding=True)
+_LOCKED: Final = (
+    select(_device.id, _device.settled).where(_device.id.in_(_THESE)).order_by(_device.id).with_for_update()
+)
+_INSTALLED: Final = select(
+    _installation.device, _installation.stream, _installation.from_ms, _installation.to_ms
+).where(_installation.device.in_(_THESE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,20 +131,14 @@ def load_known(tx: Transaction, statements: Sequence[DeviceStatement]) -> dict[s
     if not counters:
         return {}
     devices = sorted(counters)
-    device, said, installation = models.Device, models.DeviceStatement, models.Installation
-    locked = select(device.id, device.settled).where(device.id.in_(devices)).order_by(device.id)
     known = {
         r.id: Known(r.settled, min(r.settled + 1, *counters[r.id]))
-        for r in tx.connection.execute(locked.with_for_update())
+        for r in tx.connection.execute(_LOCKED, {"devices": devices})
     }
-    near = ranges(tx.connection, (span for d in devices for span in _beside(d, counters[d])))
-    beside = select(said.device, said.counter, said.sha256, said.prev, said.outcome).select_from(
-        near.join(said, (said.device == near.c.key) & said.counter.between(near.c.first, near.c.last))
-    )
-    for r in tx.connection.execute(beside):
+    near = given(tx.connection, (span for d in devices for span in _beside(d, counters[d])))
+    for r in tx.connection.execute(_said_beside(tx.connection.dialect.name), near):
         known[r.device].seen[r.counter] = Seen(r.sha256, r.prev, r.outcome)
-    where = select(installation.device, installation.stream, installation.from_ms, installation.to_ms)
-    for i in tx.connection.execute(where.where(installation.device.in_(devices))):
+    for i in tx.connection.execute(_INSTALLED, {"devices": devices}):
         known[i.device].installed.append(Installed(i.stream, i.from_ms, i.to_ms))
     _load_keys(tx, known)
     rotations = [s for s in statements if s.media_type == media.ROTATION]
@@ -175,6 +179,14 @@ def _reached(tx: Transaction, devices: Sequence[str]) -> Iterator[tuple[str, int
         reached = tx.connection.execute(query.where(said.device == name)).scalar_one_or_none()
         if reached is not None:
             yield name, reached
+
+
+@cache
+def _said_beside(dialect: str) -> Select[str, int, bytes, bytes, str]:
+    near, said = ranges(dialect), models.DeviceStatement
+    return select(said.device, said.counter, said.sha256, said.prev, said.outcome).select_from(
+        near.join(said, (said.device == near.c.key) & said.counter.between(near.c.first, near.c.last))
+    )
 
 
 def _beside(device: str, counters: Iterable[int]) -> Iterator[tuple[str, int, int]]:

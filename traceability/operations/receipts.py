@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from typing import Final
 
-from sqlalchemy import ColumnElement, Connection, Row, bindparam, func, literal_column, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, func, literal_column, select, update
 from sqlalchemy.orm import aliased
 
 from traceability.operations.tally import ACCEPTED
 from traceability.sensing.receipt import Receipt
 from traceability.store import models
-from traceability.store.ranges import ranges
+from traceability.store.ranges import given, ranges
 
 PAGE: Final = 1_000
 MAX_REFUSED_NAMED: Final = 400
@@ -91,7 +92,16 @@ def _refused(
     connection: Connection, spans: Iterable[tuple[str, int, int]]
 ) -> defaultdict[str, list[tuple[int, str]]]:
     """What was refused within each span of counters, ascending, as far as it can matter."""
-    span, one = ranges(connection, spans), aliased(_said)
+    found: defaultdict[str, list[tuple[int, str]]] = defaultdict(list)
+    query = _refused_in(connection.dialect.name)
+    for device, counter, outcome in connection.execute(query, given(connection, spans)):
+        found[device].append((counter, outcome))
+    return found
+
+
+@cache
+def _refused_in(dialect: str) -> Select[str, int, str]:
+    span, one = ranges(dialect), aliased(_said)
     first_ones = (
         select(one.counter)
         .where(
@@ -102,25 +112,25 @@ def _refused(
         .correlate(span)
     )
     beside = span.join(_said, (_said.device == span.c.key) & _said.counter.in_(first_ones))
-    query = select(_said.device, _said.counter, _said.outcome).select_from(beside).order_by(_said.counter)
-    found: defaultdict[str, list[tuple[int, str]]] = defaultdict(list)
-    for device, counter, outcome in connection.execute(query):
-        found[device].append((counter, outcome))
-    return found
+    return select(_said.device, _said.counter, _said.outcome).select_from(beside).order_by(_said.counter)
 
 
 def _newest(
     connection: Connection, spans: Iterable[tuple[str, int, int]]
 ) -> Sequence[Row[str, int, int, bytes]]:
     """The statement with the highest counter of each span."""
-    span, one = ranges(connection, spans), aliased(_said)
+    query = _newest_in(connection.dialect.name)
+    return connection.execute(query, given(connection, spans)).all()
+
+
+@cache
+def _newest_in(dialect: str) -> Select[str, int, int, bytes]:
+    span, one = ranges(dialect), aliased(_said)
     highest = select(func.max(one.counter)).where(one.device == span.c.key, one.counter <= span.c.last)
     beside = span.join(
         _said, (_said.device == span.c.key) & (_said.counter == highest.correlate(span).scalar_subquery())
     )
-    return connection.execute(
-        select(_said.device, _said.counter, _said.boot, _said.sha256).select_from(beside)
-    ).all()
+    return select(_said.device, _said.counter, _said.boot, _said.sha256).select_from(beside)
 
 
 def _reach(spans: Sequence[tuple[int, int]], start: int) -> int:
