@@ -39,6 +39,8 @@ DEFAULT_MAX_STORE_BYTES: Final = 4 * 1024**3
 # How many messages a client may hold without acknowledging them: what a gateway works on, and as much on
 # its way. With more, a busy machine needs longer than the ack wait for them, and gets each of them twice.
 MAX_UNACKNOWLEDGED: Final = 1024
+# Subscriptions at QoS 1, of which each device has one; from NATS 2.15 on its own default is 1,000.
+MAX_SUBSCRIPTIONS: Final = 100_000
 
 _PORTS: Final = "*.ports"
 _PROGRAM: Final = "nats-server"
@@ -66,6 +68,9 @@ jetstream {{
   max_memory_store: {max_memory}
   max_file_store: {max_store}
   sync_interval: {sync_interval}
+  limits {{
+    default_max_consumers: {max_subscriptions}
+  }}
 }}
 
 {admission}
@@ -126,6 +131,7 @@ def render_config(
         data=_quoted(str(data.resolve())),
         max_memory=64 * 1024**2,
         max_store=max_store_bytes,
+        max_subscriptions=MAX_SUBSCRIPTIONS,
         sync_interval='"always"' if sync_always else '"2s"',
         host=_quoted(host),
         port=port,
