@@ -28,6 +28,12 @@ _STRAWBERRIES: Final = Text("Strawberries", "草莓")
 _PACKED: Final = Text("Packed strawberries", "盒装草莓")
 _YOGHURT: Final = Text("Strawberry yoghurt", "草莓酸奶")
 _MILK: Final = Text("Raw milk", "生牛乳")
+_PROFILES: Final = {
+    _STRAWBERRIES: "strawberry",
+    _PACKED: "strawberry",
+    _YOGHURT: "yoghurt",
+    _MILK: "raw-milk",
+}
 
 _PARTIES: Final = (
     ("farm-1", Text("Cangshan Berry Growers", "苍山草莓合作社"), _DALI),
@@ -125,6 +131,7 @@ def _batch(node: str, key: str, lot: _Lot, begins_ms: int) -> BatchPlan:
         quantity=lot.mass_kg,
         uom="KGM",
         dated="harvestStartDate" if lot.product is _STRAWBERRIES else "productionDate",
+        profile=_PROFILES[lot.product],
     )
 
 

@@ -65,7 +65,8 @@ class DevicePlan:
 class BatchPlan:
     """A batch: limits in thousandths of a degree Celsius, ``best_before`` as YYYY-MM-DD.
 
-    ``dated`` says which of its dates is the day on which it came to be: a word of CBV master data.
+    ``dated`` says which of its dates is the day on which it came to be: a word of CBV master data;
+    ``profile`` what kind of product it is (``sensing.profiles``).
     """
 
     key: str
@@ -80,6 +81,7 @@ class BatchPlan:
     quantity: int
     uom: str
     dated: str = "harvestStartDate"
+    profile: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from functools import partial
 from gateway.link import Link
 from gateway.log import log_to_stderr
 from gateway.service import Gateway
+from gateway.watchman import watchman_of
 from traceability.errors import TraceabilityError
 from traceability.operations.credentials import GATEWAY, own_credential
 from traceability.operations.ingest import Ingest
@@ -53,12 +54,15 @@ def main() -> int:
         node = load_node(settings.data)
         check_mode(node.folder / "keys" / "secret")
         store = Store(settings.database_url)
+        watchman = watchman_of(store, node, settings)
     except TraceabilityError as error:
         data = {"code": error.code, "remedy": error.remedy()}
         logging.getLogger(__name__).error(str(error), extra={"data": data})
         return 1
     spare_the_collector()
+    watchman.start()
     Gateway(Ingest(store, node), make_link(settings, node)).run(stop.is_set)
+    watchman.stop()
     store.close()
     return 0
 

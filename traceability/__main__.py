@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 
 from traceability.commands import (
+    alarm,
     batches,
     broker,
     deposit,
@@ -22,6 +23,7 @@ from traceability.commands import (
     prefix,
     proof,
     publisher,
+    readings,
     recall,
     recover,
     running,
@@ -41,6 +43,8 @@ MODULES = (
     token,
     batches,
     deposit,
+    readings,
+    alarm,
     trace,
     recall,
     disclosure,

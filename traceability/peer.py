@@ -66,7 +66,7 @@ class Peer:
         self._path, self._max_bytes, self._seconds = parts.path.rstrip("/"), max_bytes, seconds
         port = parts.port or kind.default_port  # without one it would take the end of an IPv6 address
         self._connection = kind(parts.hostname or "", port, timeout=seconds)
-        self._connection.response_class = _bounded(max_bytes + MAX_HEADERS, seconds)
+        self._connection.response_class = bounded(max_bytes + MAX_HEADERS, seconds)
 
     def __enter__(self) -> Peer:
         return self
@@ -130,8 +130,8 @@ def require_address(address: str) -> str:
     return address
 
 
-def _bounded(max_bytes: int, seconds: float) -> type[HTTPResponse]:
-    """Answers of which only so many bytes are read, only so long."""
+def bounded(max_bytes: int, seconds: float) -> type[HTTPResponse]:
+    """A class of answers of which only so many bytes are read, only so long."""
 
     class Bounded(HTTPResponse):
         def __init__(self, sock: socket.socket, *args: Any, **options: Any) -> None:

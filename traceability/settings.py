@@ -16,6 +16,7 @@ from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
 from traceability.errors import ForeignTopicError, SettingsError
+from traceability.peer import require_address
 from traceability.sensing.topics import parse_site
 
 EMBEDDED: Final = "embedded://"
@@ -39,11 +40,20 @@ class NodeSettings:
 
 @dataclass(frozen=True, slots=True)
 class GatewaySettings(NodeSettings):
-    """The gateway. ``sites``: whose devices it takes from; of all if none is named."""
+    """The gateway. ``sites``: whose devices it takes from; of all if none is named.
+
+    The others are the ways by which it tells people of alarms; what is empty is not used.
+    """
 
     mqtt_url: str
     mqtt_tls: Path | None
     sites: tuple[str, ...]
+    webhook_url: str
+    webhook_secret: str
+    webhook_private: bool
+    smtp_url: str
+    mail_from: str
+    mail_to: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +157,30 @@ def _host(text: str) -> str:
     return text
 
 
+def _optional(parse: Callable[[str], str]) -> Callable[[str], str]:
+    return lambda text: parse(text) if text else ""
+
+
+def _secret(text: str) -> str:
+    if len(text) < 16:
+        raise ValueError("at least 16 characters are needed")
+    return text
+
+
+def _smtp(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in {"smtp", "smtps"} or not parts.hostname or parts.path not in {"", "/"}:
+        raise ValueError("an address such as smtps://user:password@host:465 is needed")
+    return text
+
+
+def _mailbox(text: str) -> str:
+    name, at, host = text.partition("@")
+    if not (name and at and host) or any(c.isspace() or not c.isprintable() for c in text):
+        raise ValueError("an address such as name@host is needed")
+    return text
+
+
 def lan_address() -> str:
     """This machine's address in its local network; the loopback address if it has none."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
@@ -196,8 +230,18 @@ SETTINGS: Final[Mapping[str, Setting]] = {
         "", _folder, "for mqtts://, a folder with ca.pem, and client.pem, client.key if asked"
     ),
     "sites": Setting("", _sites, "sites that the gateway takes from, with commas between; all if not set"),
+    "webhook_url": Setting("", _optional(require_address), "where alarms are posted; https"),
+    "webhook_secret": Setting("", _optional(_secret), "what posted alarms are signed with; 16 characters"),
+    "webhook_private": Setting("0", _switch, "1: FT_WEBHOOK_URL may be in a private network"),
+    "smtp_url": Setting("", _optional(_smtp), "mail server: smtp://USER:PASSWORD@HOST:PORT or smtps://"),
+    "mail_from": Setting("", _optional(_mailbox), "whom e-mails about alarms come from"),
+    "mail_to": Setting("", _optional(_mailbox), "whom they go to"),
     "demo": Setting("1", _switch, "1: play the strawberry journey; 0: start empty"),
 }
+
+
+SECRET: Final = frozenset({"webhook_secret", "smtp_url"})
+"""Whose values are never shown."""
 
 
 def load(cls: type[Settings], environ: Mapping[str, str]) -> Settings:
@@ -217,7 +261,8 @@ def load(cls: type[Settings], environ: Mapping[str, str]) -> Settings:
         try:
             chosen[name] = setting.parse(text)
         except ValueError as error:
-            raise SettingsError(f"FT_{name.upper()}={text!r}: {error}") from error
+            shown = "..." if name in SECRET else repr(text)
+            raise SettingsError(f"FT_{name.upper()}={shown}: {error}") from error
     wanted = {f.name for f in fields(cls)}
     return cls(**{name: value for name, value in chosen.items() if name in wanted})
 

@@ -30,13 +30,15 @@ from sqlalchemy import (
 from sqlalchemy import Integer as IntegerType
 from sqlalchemy.exc import DBAPIError
 
-from tests.support.world import Story, make_world, tell_story
+from tests.support.world import Story, World, make_world, tell_story
 from traceability.ledger.state import StateTree
+from traceability.operations.alarms import look
 from traceability.operations.audit import Report, audit, audit_connection
 from traceability.operations.disclosures import SEPARATOR, split_texts
 from traceability.operations.keptstate import grown_heads
 from traceability.operations.project import OPAQUE
 from traceability.operations.publish import publish
+from traceability.operations.watching import Watch
 from traceability.signing.sdjwt import digest_of
 from traceability.store import access, models
 
@@ -78,6 +80,25 @@ CLASSIFICATION: dict[str, dict[str, str]] = {
         PROTECTED,
     )
     | {"settled": "not evidence: whether the publisher looks again; all see what is not closed"},
+    "series": dict.fromkeys(("id", "stream", "device", "name", "unit"), PROTECTED),
+    "rollups": dict.fromkeys(
+        (
+            *("series", "from_ms", "n", "low_milli", "high_milli", "total_milli"),
+            *("first_ms", "first_milli", "last_ms", "last_milli"),
+        ),
+        PROTECTED,
+    ),
+    "alarms": dict.fromkeys(
+        (
+            *("id", "kind", "stream", "device", "began_ms", "raised_ms", "ended_ms", "detail"),
+            *("acknowledged_ms", "acknowledged_by", "note"),
+        ),
+        "not evidence: what the node told people; what it rests on is in frames",
+    ),
+    "deliveries": dict.fromkeys(
+        ("alarm", "event", "channel", "due_ms", "tries", "done_ms", "error"),
+        "not evidence: whether somebody was told",
+    ),
     "cosignatures": dict.fromkeys(
         ("size", "witness", "time_s", "line"),
         "not evidence: another machine's word, which whoever reads it checks against a key of their own",
@@ -162,6 +183,8 @@ NAMED_BY = {
     "installations": {"installation"},
     "batches": {"batch"},
     "stays": {"stay"},
+    "series": {"rollup"},
+    "rollups": {"rollup"},
     "checkpoints": {"checkpoint", "lock"},
     "tiles": {"tile"},
     "state_pages": {"state"},
@@ -180,7 +203,9 @@ NAMED_BY = {
 HASHED = {"streams", "statements", "records", "checkpoints", "tiles", "state_pages"}
 """Tables of which every byte is hashed, or says what a hash is of."""
 
-DERIVED = frozenset(("events", "terms", "things", "mentions", "links", "recalls", "recalled"))
+DERIVED = frozenset(
+    ("events", "terms", "things", "mentions", "links", "recalls", "recalled", "series", "rollups")
+)
 """Tables whose rows are compared whole, whatever the column: one kind of change a column is enough."""
 
 Change = Callable[[Connection], None]
@@ -237,14 +262,22 @@ class Attacked:
             return audit_connection(connection, self.story.world.node, only_bytes=only_bytes)
 
 
+def alarmed(world: World) -> Story:
+    """A whole story, whose last device falls silent, and word that is left of it."""
+    story = tell_story(world)
+    world.wait(minutes=31)
+    assert look(world.store, Watch(since_ms=0), ("webhook",))
+    return story
+
+
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def attacked(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Attacked]:
     folder = tmp_path_factory.mktemp("tampering")
     if request.param == "sqlite":
-        yield Attacked("sqlite", tell_story(make_world(folder / "node", f"sqlite:///{folder}/store.sqlite")))
+        yield Attacked("sqlite", alarmed(make_world(folder / "node", f"sqlite:///{folder}/store.sqlite")))
         return
     with request.getfixturevalue("postgres").fresh_database() as url:
-        story = tell_story(make_world(folder / "node", url))
+        story = alarmed(make_world(folder / "node", url))
         yield Attacked("postgresql", story)
         story.world.store.close()
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, func, insert, literal, select, update
 
 from tests.support.world import Probe, World, copy_world, make_world, tell_story
 from traceability import media
@@ -27,6 +27,7 @@ from traceability.operations.audit import (
     devices,
     projections,
     records,
+    rollups,
 )
 from traceability.operations.audit.report import LEFT_OUT, Progress
 from traceability.operations.audit.tasks import perform_here
@@ -36,6 +37,7 @@ from traceability.operations.tally import ACCEPTED
 from traceability.sensing.frame import parse_statement
 from traceability.signing.keys import PrivateKey
 from traceability.store import models
+from traceability.store.readings import Rollup
 
 DEADLINE_S = 30
 
@@ -64,6 +66,7 @@ def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(records, "RANGE", 3)
     monkeypatch.setattr(devices, "RANGE", 2)
     monkeypatch.setattr(projections, "RANGE", 2)
+    monkeypatch.setattr(rollups, "RANGE", 1)
 
 
 def spoil(world: World) -> None:
@@ -84,11 +87,14 @@ def spoil(world: World) -> None:
 def spoil_derived(world: World) -> None:
     """Something wrong that the publisher does not look at."""
     said = models.DeviceStatement
+    stray = select(literal(7), *list(Rollup.__table__.columns)[1:]).limit(1)
     with world.store.transaction() as tx:
         tx.connection.execute(update(said).where(said.counter == 2).values(boot=9))
         tx.connection.execute(update(said).where(said.counter == 1).values(seq=1_000))
         tx.connection.execute(update(models.Stay).values(asset_from=models.Stay.asset_from + 1))
         tx.connection.execute(delete(models.Installation))
+        tx.connection.execute(update(Rollup).values(n=Rollup.n + 1))
+        tx.connection.execute(insert(Rollup).from_select(Rollup.__table__.columns.keys(), stray))
 
 
 def test_findings_are_the_same_whoever_does_the_parts(told: World, request: pytest.FixtureRequest):
@@ -96,7 +102,7 @@ def test_findings_are_the_same_whoever_does_the_parts(told: World, request: pyte
     large = audit(told.store, told.node, workers=1)
     request.getfixturevalue("small_parts")
     alone, shared = (audit(told.store, told.node, workers=number) for number in (1, 3))
-    named = {"record", "device-statement", "statement", "stay", "tile", "stream", "installation"}
+    named = {"record", "device-statement", "statement", "stay", "tile", "stream", "installation", "rollup"}
     assert named <= {finding.code for finding in alone.findings}
     assert any("no genuine record 1000 of its stream says so" in line for line in alone.lines())
     assert shared.to_json() == alone.to_json()
@@ -193,7 +199,7 @@ def test_progress_is_told_up_to_the_whole_of_each_kind(once: World, small_parts:
     report = audit(
         once.store, once.node, lambda what, *share: steps.setdefault(what, []).append(share), workers=1
     )
-    assert {"records", "log", "events", "device statements", "batches with stays"} <= steps.keys()
+    assert {"records", "log", "events", "device statements", "batches with stays", "readings"} <= steps.keys()
     assert steps["records"][-1] == (report.counts["records"], report.counts["records"])
     assert len(steps["records"]) > 1
     for shares in steps.values():

@@ -126,6 +126,23 @@ def test_a_node_a_batch_and_a_device_from_nothing_to_a_verdict(cli, tmp_path):
     assert cli("verify", bundle, "--policy", "node/policy")[0] == 1
 
 
+def test_a_kind_of_product_brings_its_limits_and_one_s_own_come_first(node):
+    def limits(*words):
+        key = stream_hash(new_batch(node, *words)["uri"])
+        with opened() as here, here.store.reading() as connection:
+            return batch_event(connection, key)["ilmd"]["ft:temperature"]
+
+    fish = {
+        "lowMilliCelsius": -2000,
+        "highMilliCelsius": 2000,
+        "maxGapSeconds": 1800,
+        "profile": "fresh-fish",
+    }
+    assert limits("--profile", "fresh-fish") == fish
+    own = ("--profile", "fresh-fish", "--low", "-1", "--high", "3")
+    assert limits(*own) == fish | {"lowMilliCelsius": -1000, "highMilliCelsius": 3000}
+
+
 def test_a_label_s_code_is_printed_of_what_is_published_and_compared_with_a_bundle(node):
     made = new_batch(node)
     lot, step = f"{made['gtin']}/{made['lot']}", ("record", "ship", "--batch", made["page"])

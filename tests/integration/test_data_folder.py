@@ -15,6 +15,7 @@ from traceability.operations.node import load_node, secret_files
 from traceability.operations.prepare import prepare_node
 from traceability.operations.publish import publish
 from traceability.operations.reproject import project_missing
+from traceability.operations.rollups import fold_missing
 from traceability.settings import NodeSettings, load
 from traceability.store import models
 from traceability.store.engine import Store
@@ -37,6 +38,7 @@ def test_the_folder_of_version_1_opens_migrates_audits_and_goes_on(tmp_path: Pat
     assert project_missing(store, node.name) == 0
     assert keep_missing(store) > 5
     assert keep_missing(store) == 0
+    assert fold_missing(store) >= 5
     report = audit(store, node)
     assert report.lines()[:-1] == []
     assert report.counts["records"] >= 25

@@ -23,6 +23,7 @@ from gateway.service import HANDFUL, Gateway
 from tests.support.broker import Broker
 from tests.support.gateway import DEADLINE_S, GatewayProcess, publishing, wait_until
 from tests.support.sensor import SITE, World, make_world
+from tests.support.telling import http_server
 from tests.support.world import GTIN, LIMITS
 from traceability.broker import MAX_UNACKNOWLEDGED
 from traceability.errors import StoreUnavailableError
@@ -162,6 +163,27 @@ def test_the_frames_of_a_device_are_bracketed_by_what_its_receipts_told(
         data = encode_bundle(export_bundle(connection, lite.node, batch))
     times = check(data, lite.node.policy).to_json()["times"]
     assert (times["frames"], times["bracketed"], times["unknown_beacons"]) == (3, 2, 0)
+
+
+def test_the_gateway_tells_of_a_device_whose_clock_is_wrong(lite: World, broker: Broker, tmp_path: Path):
+    sensor = lite.sensor()
+    ahead = sensor.frame(at_ms=now_ms() + 3_600_000)
+    Ingest(lite.store, lite.node).ingest([sensor.message(ahead)])
+    with http_server() as taker:
+        settings = {"FT_WEBHOOK_URL": taker.url, "FT_WEBHOOK_PRIVATE": "1"}
+        process = GatewayProcess(lite, broker.url, tmp_path, **settings, FT_WEBHOOK_SECRET="sixteen letters!")
+        try:
+            process.go()
+            wait_until(lambda: taker.given, "word of the alarm")
+            process.wait_connected()
+            assert process.stop() == 0
+        finally:
+            process.kill()
+    (posted,) = taker.given
+    said = json.loads(posted.body)
+    assert (said["event"], said["kind"], said["device"]) == ("raised", "clock", sensor.device)
+    logged = [json.loads(line) for line in process.log.splitlines()]
+    assert [line["device"] for line in logged if line["message"] == "alarm raised: clock"] == [sensor.device]
 
 
 def now_ms() -> int:

@@ -20,7 +20,7 @@ from sqlalchemy import delete, select, update
 
 from tests.support.broker import Broker
 from tests.support.web import BASE_URL, site_of
-from tests.support.world import GTIN, MINUTE_MS, make_world, tell_story
+from tests.support.world import GTIN, LIMITS, MINUTE_MS, make_world, tell_story
 from traceability import media
 from traceability.identifiers import Batch
 from traceability.ledger import merkle, note, tiles
@@ -81,11 +81,11 @@ def local(tmp_path):
     made.store.close()
 
 
-def batch_with_readings(world):
+def batch_with_readings(world, **ilmd):
     farm, truck = world.party("Farm"), world.asset("TRUCK1")
     probe = world.device(farm)
     world.install(farm, probe, truck)
-    batch = world.harvest(farm, "L1")
+    batch = world.harvest(farm, "L1", **ilmd)
     world.event("load", farm, batch, asset=truck)
     for _ in range(3):
         world.wait(minutes=10)
@@ -258,6 +258,17 @@ def test_a_sensor_packed_with_the_goods_is_on_the_page(tmp_path):
             "2 条消息中，有 1 条是在 2026年1月1日 00:05 之后"
             in Page(get(app.test_client(), PATH, "zh").text).text
         )
+    world.store.close()
+
+
+@pytest.mark.parametrize(
+    ("lang", "said"), [("en", "mean kinetic temperature 4.5 °C"), ("zh", "平均动力学温度 4.5 °C")]
+)
+def test_what_is_estimated_is_said_as_such_where_the_product_is_known(tmp_path, lang, said):
+    world = make_world(tmp_path / "node", f"sqlite:///{tmp_path / 'node.sqlite'}")
+    batch_with_readings(world, **{"ft:temperature": LIMITS | {"profile": "fresh-fish"}})
+    with site_of(world) as app:
+        assert said in Page(get(app.test_client(), PATH, lang).text).text
     world.store.close()
 
 

@@ -21,6 +21,7 @@ from traceability.ledger import merkle
 from traceability.ledger.leaves import Found, Reach, check_leaves
 from traceability.ledger.note import VerifierKey
 from traceability.ledger.tiles import Tiles
+from traceability.operations.ingest import Ingest
 from traceability.operations.log import latest_checkpoint, log_entries
 from traceability.operations.node import Node
 from traceability.witness import memory as memories
@@ -29,7 +30,11 @@ Change = Callable[[list[bytes]], list[bytes]]
 
 
 def restore(world: World, file: Path) -> None:
-    """Let the database be what it was; the node's folder with its lock stays as it is."""
+    """Let the database be what it was; the node's folder with its lock stays as it is.
+
+    Whatever ran was stopped before, so that nobody remembers rows that are gone.
+    """
+    world.ingesting = Ingest(world.store, world.node)
     world.store.engine.dispose()
     url = make_url(world.store.url)
     if url.get_backend_name() == "sqlite":

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tests.support.supply import BLEND, LOT, OTHER
-from tests.support.world import Probe, Story, World, tell_story
+from tests.support.world import LIMITS, Probe, Story, World, tell_story
 from traceability.operations.capture import capture
 from traceability.operations.deposit import deposit, describe
 from traceability.operations.draft import Given
@@ -86,7 +86,8 @@ def _recall(world: World, farm: str, batch: str, **members: Any) -> None:
 
 def _packed(world: World, farm: str, *, removed: bool, lot: str | None = None) -> tuple[str, Probe]:
     """A logger in the box: three frames, the second of which never arrives."""
-    logger, batch = world.device(farm), world.harvest(farm, lot or f"P{removed:d}")
+    ilmd: dict[str, Any] = {"ft:temperature": LIMITS | {"profile": "strawberry"}}  # no verdict knows it
+    logger, batch = world.device(farm), world.harvest(farm, lot or f"P{removed:d}", **ilmd)
     world.install(farm, logger, batch)
     for value in (3.0, 6.0, 4.0):
         world.wait(minutes=10)

@@ -28,6 +28,7 @@ from traceability.ledger.state import stream_hash
 from traceability.operations.record import make_event, record_event
 from traceability.operations.tracecode import read_trace_code
 from traceability.running.address import with_address
+from traceability.sensing.profiles import PROFILES
 from traceability.settings import WebSettings, load
 from traceability.store import models
 from traceability.supply.epcis import units
@@ -110,6 +111,12 @@ def _add_what(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--high", type=parse_milli, metavar="C", help="warmest allowed, degrees Celsius")
     verb.add_argument(
         "--max-gap", type=int, default=30, metavar="MIN", help="longest time between readings (default: 30)"
+    )
+    verb.add_argument(
+        "--profile",
+        choices=sorted(PROFILES),
+        metavar="KIND",
+        help=f"what kind of product: gives its limits, and an estimate of its life ({', '.join(PROFILES)})",
     )
     verb.add_argument("--harvested", type=parse_date, metavar="DATE", help="if it began with a harvest: when")
     verb.add_argument("--best-before", type=parse_date, metavar="DATE", help="YYYY-MM-DD")
@@ -245,12 +252,17 @@ def _asset(here: Opened, args: argparse.Namespace, batch: str) -> str:
     return inside
 
 
-def _limits(args: argparse.Namespace) -> dict[str, int] | None:
+def _limits(args: argparse.Namespace) -> dict[str, Any] | None:
     if (args.low is None) != (args.high is None):
         raise StatementError("--low and --high go together")
-    if args.low is None:
+    profile = PROFILES.get(args.profile)
+    if args.low is None and profile is None:
         return None
-    return {"lowMilliCelsius": args.low, "highMilliCelsius": args.high, "maxGapSeconds": args.max_gap * 60}
+    low, high = args.low, args.high
+    if low is None and profile is not None:
+        low, high = profile.low_milli_c, profile.high_milli_c
+    limits = {"lowMilliCelsius": low, "highMilliCelsius": high, "maxGapSeconds": args.max_gap * 60}
+    return limits if profile is None else limits | {"profile": args.profile}
 
 
 def _region(args: argparse.Namespace) -> dict[str, Any]:

@@ -32,6 +32,7 @@ from traceability.operations.opening import Message as Message
 from traceability.operations.opening import Opener, Work, address
 from traceability.operations.receipts import make_receipts, settle
 from traceability.operations.returned import take_back
+from traceability.operations.rollups import Folder
 from traceability.operations.rotation import record_rotations
 from traceability.operations.tally import ACCEPTED, UNKNOWN, Counted, count
 from traceability.sensing import frame, receipt, topics
@@ -78,6 +79,7 @@ class Ingest:
         self.store, self.node = store, node
         self._opener = Opener(store, node, threads)
         self._secrets: dict[str, bytes] = {}
+        self._folder = Folder()
 
     def ingest(self, messages: Sequence[Message]) -> Ingested:
         """Decide, chain and count a handful in one transaction.
@@ -93,7 +95,9 @@ class Ingest:
                 if work.statement:
                     self._decide(work, known[work.source], tx.now_ms)
             _store(tx, self.node, works)
+            self._folder.fold(tx, (w.statement for w in works if w.statement and w.word == ACCEPTED))
             answers = self._settle(tx, known, works)
+        self._folder.committed()
         ends = [w.admission.span[1] for w in works if w.admission and w.admission.span and w.word == ACCEPTED]
         return Ingested(tuple(map(_outcome, works)), tuple(answers), max(ends, default=None))
 

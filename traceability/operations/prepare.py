@@ -9,6 +9,7 @@ from traceability.operations.keptstate import keep_missing
 from traceability.operations.node import Node, init_node, load_node
 from traceability.operations.publish import publish
 from traceability.operations.reproject import project_missing
+from traceability.operations.rollups import fold_missing
 from traceability.settings import NodeSettings
 from traceability.store.engine import Store
 
@@ -35,6 +36,7 @@ def prepare_node(
             store.migrate()
         project_missing(store, node.name, say)
         keep_missing(store, say)
+        fold_missing(store, say)
         if new:
             publish(store, node)
     finally:

@@ -211,6 +211,7 @@ class Journey:
                 "lowMilliCelsius": batch["low_milli_c"],
                 "highMilliCelsius": batch["high_milli_c"],
                 "maxGapSeconds": batch["max_gap_s"],
+                **({"profile": batch["profile"]} if batch.get("profile") else {}),
             },
             "cbvmda:bestBeforeDate": batch["best_before"],
             f"cbvmda:{batch.get('dated', 'harvestStartDate')}": _day(step["at_ms"]),

@@ -157,7 +157,7 @@ def _pieces(samples: Sequence[Sample], limits: Limits, start_ms: int, end_ms: in
             from_ms, to_ms = max(line_from, start_ms), min(line_to, end_ms)
             if from_ms < to_ms:
                 farther = max if side == "above" else min
-                yield _Piece(from_ms, to_ms, side, farther(_value(a, b, from_ms), _value(a, b, to_ms)))
+                yield _Piece(from_ms, to_ms, side, farther(value_at(a, b, from_ms), value_at(a, b, to_ms)))
 
 
 def _split(
@@ -184,7 +184,7 @@ def _side(milli_c: int, low: int, high: int) -> Side:
     return "below" if milli_c < low else "within"
 
 
-def _value(a: Sample, b: Sample, at_ms: int) -> int:
+def value_at(a: Sample, b: Sample, at_ms: int) -> int:
     """The line from ``a`` to ``b`` at a time, rounded towards ``a``."""
     change = abs(b.milli_c - a.milli_c) * (at_ms - a.at_ms) // (b.at_ms - a.at_ms)
     return a.milli_c + change if b.milli_c > a.milli_c else a.milli_c - change

@@ -29,6 +29,7 @@ _Rows: TypeAlias = Iterable[Mapping[str, object]]
 _Insert: TypeAlias = Any
 """An insert of either dialect: their ``on_conflict`` methods are alike, but have no type in common."""
 _Kind: TypeAlias = Callable[[_Insert], _Insert]
+_Fold: TypeAlias = Callable[[Any, Any], Mapping[str, Any]]
 
 
 def insert_all(tx: Transaction, model: type[Base], rows: _Rows) -> None:
@@ -48,6 +49,15 @@ def insert_new(tx: Transaction, model: type[Base], rows: _Rows) -> None:
 def put_all(tx: Transaction, model: type[Base], rows: _Rows) -> None:
     """Insert rows, and give those that are there already these values; no row stands twice in ``rows``."""
     _write(tx, _in_place, model, rows)
+
+
+def fold_all(tx: Transaction, model: type[Base], fold: _Fold, rows: _Rows) -> None:
+    """Insert rows, and fold those that are there already into them; no row stands twice in ``rows``.
+
+    Args:
+        fold: from the columns of a row that is there and of a new one to what it becomes, by column.
+    """
+    _write(tx, _folding(fold), model, rows)
 
 
 def update_all(tx: Transaction, model: type[Base], rows: _Rows) -> None:
@@ -81,6 +91,16 @@ def _in_place(insert: _Insert) -> _Insert:
     return insert.on_conflict_do_update(
         index_elements=key, set_={name: insert.excluded[name] for name in others}
     )
+
+
+@lru_cache
+def _folding(fold: _Fold) -> _Kind:
+    def kind(insert: _Insert) -> _Insert:
+        key, _ = _parted(insert.table, ())
+        changes = fold(insert.table.c, insert.excluded)
+        return insert.on_conflict_do_update(index_elements=key, set_=changes)
+
+    return kind
 
 
 @lru_cache

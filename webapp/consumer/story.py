@@ -13,6 +13,7 @@ from traceability.supply.recall import Outcome, Recall, State
 from traceability.verification.journey import Happening, Journey
 from traceability.verification.stays import NO_LIMITS
 from webapp.consumer.cold import Cold, stay_rows, total, unmonitored_ms
+from webapp.consumer.keeping import keeping_sentence
 from webapp.i18n import (
     language,
     named,
@@ -159,7 +160,7 @@ def summary(journey: Journey) -> list[str]:
         said.append(_gaps(cold, journey.limits.max_gap_ms))
     if (unmonitored := unmonitored_ms(journey)) >= MINUTE_MS:
         said.append(translate("Between monitored places for %(t)s.", t=show_duration(unmonitored)))
-    return said
+    return [*said, *filter(None, [keeping_sentence(journey)])]
 
 
 def chart_description(journey: Journey) -> str:

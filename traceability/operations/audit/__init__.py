@@ -8,6 +8,7 @@
     projections   rows by which events are queried and traced
     devices   every counter's fate, and how far each device is settled
     stays     texts and summaries of stays, by the rules of any verifier
+    rollups   readings added up, by the frames
     log       indexes, tiles, checkpoints, the state tree at each and as kept, the lock
     tallies   received = accepted + duplicate + rejected + quarantined, and the quarantine
 
@@ -37,6 +38,7 @@ from traceability.operations.audit.log import log_task
 from traceability.operations.audit.projections import audit_projections, audit_things, projection_tasks
 from traceability.operations.audit.records import audit_records, record_tasks
 from traceability.operations.audit.report import Finding, Progress, Report, Run
+from traceability.operations.audit.rollups import audit_rollups, rollup_tasks
 from traceability.operations.audit.stays import stay_tasks
 from traceability.operations.audit.streams import stream_tasks
 from traceability.operations.audit.tables import audit_tables
@@ -122,16 +124,12 @@ def _audit_parts(run: Run, progress: Progress | None, perform: Perform) -> set[b
         What ``audit_log`` does.
     """
     kinds: list[Sequence[Task]] = [
-        *(
-            chain_tasks(run),
-            stream_tasks(run),
-            projection_tasks(run),
-            [Task("things", 0, audit_things)],
-        ),
-        *(device_tasks(run), stay_tasks(run), [log_task(run)], [Task("tallies", 0, audit_tallies)]),
+        *(chain_tasks(run), stream_tasks(run), projection_tasks(run), [Task("things", 0, audit_things)]),
+        *(device_tasks(run), stay_tasks(run), rollup_tasks(run), [log_task(run)]),
+        [Task("tallies", 0, audit_tallies)],
     ]
     done = iter(perform(run, [task for kind in kinds for task in kind], progress))
-    chains, streams, events, things, devices, stays, log, tallies = (
+    chains, streams, events, things, devices, stays, rollups, log, tallies = (
         list(islice(done, len(kind))) for kind in kinds
     )
     told = Tables()
@@ -146,6 +144,7 @@ def _audit_parts(run: Run, progress: Progress | None, perform: Perform) -> set[b
         accepted.update(each)
     audit_accepted(run, told.accepted, accepted)
     _values(run, stays)
+    audit_rollups(run, _values(run, rollups))
     (newest,) = _values(run, log)
     _values(run, tallies)
     return set(newest)

@@ -22,6 +22,7 @@ from traceability.operations.node import Node
 from traceability.operations.project import CHUNK
 from traceability.operations.receipts import settle
 from traceability.operations.reproject import project_some
+from traceability.operations.rollups import Folder
 from traceability.operations.tally import ACCEPTED, Counted, count
 from traceability.sensing.frame import DeviceStatement, parse_statement
 from traceability.signing import sdjwt
@@ -72,7 +73,7 @@ def _follow_keys(tx: Transaction, run: Run) -> None:
 
 
 def _follow_devices(tx: Transaction, known: set[str]) -> None:
-    """Device statements that nobody counted, and how far their devices are settled by them."""
+    """Device statements that nobody counted, their readings, and how far they settle their devices."""
     record, said = models.Record, models.DeviceStatement
     place = and_(said.stream == record.stream, said.seq == record.seq)
     query = (
@@ -84,6 +85,7 @@ def _follow_devices(tx: Transaction, known: set[str]) -> None:
     found = [(row, parse_statement(row.body)) for row in tx.connection.execute(query)]
     new = [(row, statement) for row, statement in found if statement.device in known]
     insert_new(tx, said, (_said(row.stream, row.seq, statement) for row, statement in new))
+    Folder().fold(tx, (statement for _, statement in new))
     count(tx, [Counted(statement.device, ACCEPTED, "", statement.message, None) for _, statement in new])
     devices = {statement.device for _, statement in new}
     of = select(models.Device.id, models.Device.settled).where(models.Device.id.in_(devices))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from alembic import context
 
-from traceability.store import access, models, projections
+from traceability.store import access, alarms, models, projections, readings
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=[module.Base.metadata for module in (models, projections, access)],
+    target_metadata=[module.Base.metadata for module in (models, projections, access, readings, alarms)],
     transaction_per_migration=True,
 )
 with context.begin_transaction():

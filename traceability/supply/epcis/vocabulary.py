@@ -2,9 +2,10 @@
 
 ``ft:region`` says where, as coarse as the party publishes it; ``ft:asset`` what an asset is
 called; ``ft:recall`` that a lot is held or recalled, and why (:mod:`traceability.supply.recall`).
-In ``ilmd`` stand ``ft:product`` (name), ``ft:temperature`` (limits as integers) and
-``ft:parents`` (what a lot was split or merged from). Texts for people are given in English and
-Chinese. Other members with this prefix are kept as they are; none of the system's rules read them.
+In ``ilmd`` stand ``ft:product`` (name), ``ft:temperature`` (limits as integers, and what kind of
+product they are for) and ``ft:parents`` (what a lot was split or merged from). Texts for people
+are given in English and Chinese. Other members with this prefix are kept as they are; none of the
+system's rules read them.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ class _Temperature(Schema):
     lowMilliCelsius = fields.Integer(required=True, strict=True, validate=validate.Range(-100_000, 100_000))
     highMilliCelsius = fields.Integer(required=True, strict=True, validate=validate.Range(-100_000, 100_000))
     maxGapSeconds = fields.Integer(required=True, strict=True, validate=validate.Range(1, 86_400))
+    profile = fields.String(validate=validate.Regexp(r"[a-z0-9-]{1,32}\Z"))
 
     @validates_schema
     def ordered(self, data: dict[str, Any], **_: Any) -> None:

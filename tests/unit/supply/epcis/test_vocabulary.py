@@ -48,6 +48,7 @@ def test_own_words_beside_others_are_taken():
             "/ilmd/ft:temperature/highMilliCelsius",
         ),
         ({"ilmd": {"ft:temperature": LIMITS | {"maxGapSeconds": 0}}}, "/ilmd/ft:temperature/maxGapSeconds"),
+        ({"ilmd": {"ft:temperature": LIMITS | {"profile": "Fish"}}}, "/ilmd/ft:temperature/profile"),
         ({"ilmd": {"ft:parents": []}}, "/ilmd/ft:parents"),
         ({"ft:recall": RECALL | {"state": "maybe"}}, "/ft:recall/state"),
         ({"ft:recall": RECALL | {"recallClass": 4}}, "/ft:recall/recallClass"),

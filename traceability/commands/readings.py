@@ -1,0 +1,95 @@
+"""``readings``: what was measured in a place, by the hour or the day, and against limits."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict
+from typing import Any, Final
+
+from traceability.commands.verb import Answer, Verbs, add_verb, opened
+from traceability.commands.words import parse_milli, read_target
+from traceability.errors import StatementError
+from traceability.ledger.record import format_time
+from traceability.operations.measured import (
+    DAY_MS,
+    HOUR_MS,
+    Channel,
+    Summary,
+    channels_on,
+    exposure_of,
+    summaries,
+)
+from traceability.sensing.coldchain import Exposure, Limits
+from traceability.sensing.profiles import PROFILES
+from traceability.sensing.rollup import CELL_MS
+from traceability.verification.stays import DEFAULT_GAP_MS
+
+EVERY: Final = {"5min": CELL_MS, "hour": HOUR_MS, "day": DAY_MS}
+
+
+def add(verbs: Verbs) -> None:
+    """Add this verb to the command line."""
+    verb = add_verb(
+        verbs,
+        "readings",
+        _readings,
+        does="Show what was measured in a place: how much, lowest, highest, mean, time covered",
+        example="traceability readings ROOM-1 --by hour --last 24 --profile fresh-fish",
+    )
+    verb.add_argument("place", metavar="ASSET|BATCH", help="where: own number, 8004/GIAI, GTIN/LOT or URI")
+    verb.add_argument("--by", choices=EVERY, default="hour", help="length of an interval (default: hour)")
+    verb.add_argument(
+        "--last", type=int, default=24, metavar="N", help="how many intervals, the present one too"
+    )
+    verb.add_argument("--profile", choices=sorted(PROFILES), metavar="KIND", help="limits of this product")
+    verb.add_argument("--low", type=parse_milli, metavar="C", help="coldest allowed, degrees Celsius")
+    verb.add_argument("--high", type=parse_milli, metavar="C", help="warmest allowed, degrees Celsius")
+
+
+def _readings(args: argparse.Namespace) -> Answer:
+    limits, every = _limits(args), EVERY[args.by]
+    if not 1 <= args.last <= 10_000:
+        raise StatementError("--last is a number from 1 to 10000")
+    with opened() as here, here.store.reading() as connection:
+        now_ms = here.store.clock()
+        end_ms = now_ms - now_ms % every + every
+        span = end_ms - args.last * every, end_ms
+        found: list[dict[str, Any]] = []
+        lines: list[str] = []
+        for channel in channels_on(connection, read_target(here.node, args.place)):
+            rows = summaries(connection, channel, every, *span, DEFAULT_GAP_MS)
+            against = None
+            if limits is not None and channel.unit == "Cel":
+                against = exposure_of(connection, channel, limits, span[0], now_ms)
+            found.append(_shown(channel, rows, against))
+            lines += _lines(channel, rows, against)
+    return Answer({"channels": found}, tuple(lines) or ("nothing was measured there",))
+
+
+def _limits(args: argparse.Namespace) -> Limits | None:
+    profile = PROFILES.get(args.profile)
+    if (args.low is None) != (args.high is None):
+        raise StatementError("--low and --high go together")
+    if args.low is not None:
+        return Limits(args.low, args.high, DEFAULT_GAP_MS)
+    return None if profile is None else Limits(profile.low_milli_c, profile.high_milli_c, DEFAULT_GAP_MS)
+
+
+def _shown(channel: Channel, rows: list[Summary], against: Exposure | None) -> dict[str, Any]:
+    named = {"device": channel.device, "name": channel.name, "unit": channel.unit}
+    shown = [asdict(row) | {"mean_milli": row.mean_milli} for row in rows]
+    return {**named, "intervals": shown, "exposure": None if against is None else asdict(against)}
+
+
+def _lines(channel: Channel, rows: list[Summary], against: Exposure | None) -> list[str]:
+    lines = [f"{channel.device} {channel.name} ({channel.unit})"]
+    for row in rows:
+        low, mean, high = (f"{n / 1000:8.2f}" for n in (row.low_milli, row.mean_milli, row.high_milli))
+        covered = f"{row.covered_ms // 60_000} min covered"
+        lines.append(f"  {format_time(row.from_ms)} {low} {mean} {high}  {row.n} readings, {covered}")
+    if against is not None:
+        above, below, unknown = (
+            ms // 60_000 for ms in (against.above_ms, against.below_ms, against.unknown_ms)
+        )
+        lines.append(f"  above for {above} min, below for {below} min, without data for {unknown} min")
+    return lines
