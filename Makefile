@@ -6,7 +6,7 @@ SHELL := /bin/sh
 VENV := .venv
 PY := $(VENV)/bin/python
 PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1 $(PY) -m pip
-WORKERS ?= 2
+WORKERS ?= 3
 NODE_PACKAGES := webapp/verifier/node_modules/.package-lock.json
 BUILT := webapp/static/built/verify.js
 PACKAGES := traceability gateway webapp firmware_sim bench tests
@@ -30,7 +30,7 @@ verifier: $(BUILT) ## build what checks in a browser: a page of the site, and ve
 
 TEST := $(PY) -m pytest -n $(WORKERS) --dist loadgroup
 
-test: $(VENV)/develop.stamp $(NODE_PACKAGES) $(BUILT) ## run the whole suite (WORKERS=2 processes), or ARGS="-k words" of it
+test: $(VENV)/develop.stamp $(NODE_PACKAGES) $(BUILT) ## run the whole suite (WORKERS=3 processes), or ARGS="-k words" of it
 	@sh tests/prepare.sh
 	@$(TEST) $(ARGS)
 

@@ -23,7 +23,9 @@ from tests.support.world import START_MS, Probe, World, make_world
 from traceability import media
 from traceability.ledger.state import stream_hash
 from traceability.operations.chain import Entry, append
+from traceability.operations.rollups import Folder
 from traceability.operations.tally import ACCEPTED, Counted, count
+from traceability.sensing.frame import parse_statement
 from traceability.sensing.senml import Reading
 from traceability.store import models
 
@@ -108,3 +110,4 @@ def _take(world: World, some: Sequence[tuple[Probe, list[Reading]]]) -> None:
         seqs = [row | {"seq": record.seq} for row, record in zip(rows, records, strict=True)]
         tx.connection.execute(insert(models.DeviceStatement), seqs)
         count(tx, counted)
+        Folder().fold(tx, (parse_statement(entry.body) for entry in entries))
