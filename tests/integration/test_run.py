@@ -29,6 +29,12 @@ pytestmark = pytest.mark.skipif(
 PARTS = ("nats-server", "broker admit", "traceability publish", "-m gateway", "gunicorn")
 
 
+def all_parts_run(node):
+    """Whether each part of a node has its process."""
+    commands = node.processes().values()
+    return all(any(part in command for command in commands) for part in PARTS)
+
+
 def read_qr(lines):
     """Scan a QR code that was drawn from half blocks into text."""
     rows = [line for line in lines if line and set(line) <= set("█▀▄ \u00a0") and "█" in line]
@@ -54,13 +60,14 @@ def test_a_node_starts_empty_ends_at_ctrl_c_and_continues_where_it_was(tmp_path)
         node.wait_for("Ctrl-C stops everything")
         with urllib.request.urlopen(f"{site}/", timeout=10) as answer:
             assert answer.status == 200
-        assert all(any(part in command for command in node.processes().values()) for part in PARTS)
+        wait_until(lambda: all_parts_run(node), "every part runs")
         assert cli(environ, "enrol", "party", "--name-en", "Farm", "--name-zh", "农场").returncode == 0
         elsewhere = {name: text for name, text in environ.items() if name not in {"FT_PORT", "FT_MQTT_URL"}}
         made = cli(elsewhere, "batch", "new", "--product-en", "Pears", "--product-zh", "梨", "--json")
         page = json.loads(made.stdout)["page"]
         assert node.wait_for(r"batch page +(http\S+)")[1] == page
         with watched(node.processes()) as processes:
+            assert [line for line in node.said if line.startswith(("broker  ", "gateway  "))] == []
             began = time.monotonic()
             assert node.end(signal.SIGINT) == 0
             assert time.monotonic() - began < 8
@@ -78,6 +85,7 @@ def test_a_node_starts_empty_ends_at_ctrl_c_and_continues_where_it_was(tmp_path)
 def test_a_killed_child_comes_back_and_a_killed_supervisor_takes_its_children_along(tmp_path):
     with running_node(node_environment(tmp_path / "node")) as node:
         node.wait_for("ready after")
+        wait_until(lambda: all_parts_run(node), "every part runs")
         killed = node.pid_of("-m gateway")
         os.kill(killed, signal.SIGKILL)
         node.wait_for(r"^gateway +was ended by SIGKILL; starting it again in 0.5 s \(log: .*gateway\.log\)")

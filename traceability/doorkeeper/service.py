@@ -42,6 +42,8 @@ DAY_S: Final = 86_400
 AGAIN_S: Final = 0.5
 AGAIN_MS: Final = 10_000
 """So long it looks again for a device that was revoked: it may just have been coming in."""
+OPEN: Final = "the doorkeeper lets in who may come in"
+"""What it says when it is at work."""
 ACCOUNT: Final = "$G"
 """NATS' global account: where devices and gateway meet."""
 
@@ -62,7 +64,7 @@ def serve(
         try:
             with closing(make()) as keeper:
                 if hindered is not None:
-                    say("the doorkeeper lets in who may come in", None)
+                    say(OPEN, None)
                     hindered = None
                 keeper.run(stop.is_set)
         except (BrokerUnavailableError, StoreUnavailableError) as error:

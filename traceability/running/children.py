@@ -37,11 +37,19 @@ _SPEAKS_OF_TROUBLE: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What a child runs; ``ends`` says that exit code 0 means its work is done."""
+    """What a child runs.
+
+    Attributes:
+        ends: exit code 0 means that its work is done.
+        ready: a line of its output that has this text says that it is at work.
+        after: the name of the program that must be at work before this one is started.
+    """
 
     name: str
     command: tuple[str, ...]
     ends: bool = False
+    ready: str = ""
+    after: str = ""
 
 
 class Child:
@@ -51,7 +59,7 @@ class Child:
         self.program, self._environ = program, environ
         self.log = logs / f"{program.name}.log"
         self.process: subprocess.Popen[bytes] | None = None
-        self.done = False
+        self.done, self.ready = False, False
         self._failures, self._started, self._due, self._rest = 0, 0.0, 0.0, b""
         self._log = RotatingFileHandler(self.log, maxBytes=LOG_BYTES, backupCount=1, encoding="utf-8")
 
@@ -71,7 +79,7 @@ class Child:
             env={**self._environ, "PYTHONUNBUFFERED": "1"},
             start_new_session=True,
         )
-        self._started = time.monotonic()
+        self._started, self.ready = time.monotonic(), False
         if self.process.stdout is not None:
             os.set_blocking(self.process.stdout.fileno(), False)
 
@@ -139,6 +147,7 @@ class Child:
         texts = [line.decode("utf-8", "replace").rstrip() for line in lines]
         for text in texts:
             self._log.handle(logging.makeLogRecord({"msg": text}))
+            self.ready = self.ready or self.program.ready in text
         return [said for text in texts if (said := worth_showing(text)) is not None]
 
     def _close(self) -> list[str]:

@@ -10,7 +10,8 @@
     people     the firms of the demo journey   (FT_DEMO=1)
     devices    its simulated devices           (FT_DEMO=1)
 
-They start in this order and end in the opposite one. A child that dies is started again;
+They start in this order and end in the opposite one; the gateway waits until the doorkeeper
+lets it in. A child that dies is started again;
 if the supervisor dies, by whatever, the kernel ends its children. Each child's output goes to
 ``log/NAME.log`` in the data folder, and what in it speaks of trouble is shown as well.
 """
@@ -31,6 +32,7 @@ from urllib.parse import urlsplit
 
 from traceability.broker import prepare_broker, wait_until_ready
 from traceability.doorkeeper.config import admission_config
+from traceability.doorkeeper.service import OPEN
 from traceability.errors import SettingsError
 from traceability.holding import holding
 from traceability.operations.node import Node
@@ -49,7 +51,9 @@ END_S: Final = 4.0
 """All children together have this long to end; those that are left are killed."""
 
 PATIENCE_S: Final = 10.0
-"""Witnesses and demo begin when the site answers, or after this long if it does not."""
+"""So long the gateway waits for the doorkeeper at most, and witnesses and demo for the site."""
+
+DOORKEEPER: Final = "doorkeeper"
 
 THREADS: Final = 8
 PYTHON: Final = (sys.executable, "-m")
@@ -153,14 +157,20 @@ class Supervisor:
         command = prepare_broker(data, host, port, admission=admission_config(node))
         child = self._add(Program("broker", tuple(command)))
         wait_until_ready(data, time.monotonic() + BROKER_START_S, child.runs)
-        self._add(Program("doorkeeper", (*PYTHON, "traceability", "broker", "admit")))
+        self._add(Program(DOORKEEPER, (*PYTHON, "traceability", "broker", "admit"), ready=OPEN))
         self._say(f"broker answers at {self._settings.mqtt_url}")
 
     def _add(self, program: Program) -> Child:
         child = Child(program, os.environ | environment(self._settings), self._logs)
         self._children.append(child)
-        child.start()
+        if self._may_start(child):
+            child.start()
         return child
+
+    def _may_start(self, child: Child) -> bool:
+        """Whether what a child builds on is at work, if this node runs it, or was waited for long enough."""
+        first = [other for other in self._children if other.program.name == child.program.after]
+        return all(other.ready for other in first) or time.monotonic() > self._began + PATIENCE_S
 
     def _select(self, selector: selectors.BaseSelector) -> None:
         """Wait for output of any child, at most one turn."""
@@ -174,7 +184,7 @@ class Supervisor:
     def _look_after(self, child: Child) -> None:
         for line in [*child.listen(), *child.settle()]:
             self._say_of(child, line)
-        if child.due:
+        if child.due and self._may_start(child):
             child.start()
 
     def _say(self, line: str) -> None:
@@ -205,7 +215,7 @@ def programs(settings: RunSettings) -> list[Program]:
     )
     return [
         Program("publisher", (*PYTHON, "traceability", "publish")),
-        Program("gateway", (*PYTHON, "gateway")),
+        Program("gateway", (*PYTHON, "gateway"), after=DOORKEEPER),
         Program("web", web),
     ]
 

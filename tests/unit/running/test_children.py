@@ -17,8 +17,8 @@ def start(tmp_path):
     """Start a Python program as a child; all are ended with the test."""
     started = []
 
-    def run(source, *, ends=False):
-        child = Child(Program("child", (sys.executable, "-c", source), ends), os.environ, tmp_path)
+    def run(source, *, ends=False, ready=""):
+        child = Child(Program("child", (sys.executable, "-c", source), ends, ready), os.environ, tmp_path)
         started.append(child)
         child.start()
         return child
@@ -44,6 +44,17 @@ def test_output_is_logged_whole_and_shown_where_it_speaks_of_trouble(start, tmp_
     )
     assert [*heard(child), *child.settle()][0] == "ValueError: no"
     assert (tmp_path / "child.log").read_text().splitlines() == ["all is well", "ValueError: no", "rest"]
+
+
+def test_a_child_is_at_work_when_it_says_so(start):
+    child = start("input(); print('doors open')", ready="open")
+    assert not child.ready
+    child = start("print('on my way'); print('doors open')", ready="open")
+    heard(child)
+    assert child.ready
+    child.settle()
+    child.start()
+    assert not child.ready, "what it said in an earlier life counts no longer"
 
 
 def test_a_log_stays_within_its_bound(start, tmp_path, monkeypatch):
