@@ -16,6 +16,7 @@ from tests.support.databases import migrate, prepare
 from tests.support.node import JavaScript, absence
 from tests.support.postgres import Postgres
 from tests.support.skips import CONFORMANCE_ABSENT, closing_lines, count_skips, refused_reasons
+from tests.support.world import World, make_world
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -128,3 +129,19 @@ def javascript() -> Iterator[JavaScript]:
         yield running
     finally:
         running.close()
+
+
+@pytest.fixture
+def world(tmp_path: Path, database_url: str) -> Iterator[World]:
+    """A node on SQLite, and another one on PostgreSQL."""
+    made = make_world(tmp_path / "node", database_url)
+    yield made
+    made.store.close()
+
+
+@pytest.fixture
+def lone(tmp_path: Path) -> Iterator[World]:
+    """A node for what does not depend on the database."""
+    made = make_world(tmp_path / "node", f"sqlite:///{tmp_path / 'store.sqlite'}")
+    yield made
+    made.store.close()

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import pytest
 
 from tests.support import forge
 from tests.support.forgery import refused
-from tests.support.world import MINUTE_MS, Probe, World, make_world
+from tests.support.world import MINUTE_MS, Probe, World
 from traceability import media
 from traceability.errors import (
     ConflictError,
@@ -92,17 +90,13 @@ def make_scene(world: World) -> Scene:
 
 
 @pytest.fixture
-def scene(tmp_path: Path) -> Iterator[Scene]:
-    world = make_world(tmp_path / "node", f"sqlite:///{tmp_path / 'store.sqlite'}")
-    yield make_scene(world)
-    world.store.close()
+def scene(lone: World) -> Scene:
+    return make_scene(lone)
 
 
 @pytest.fixture
-def either(tmp_path: Path, database_url: str) -> Iterator[Scene]:
-    world = make_world(tmp_path / "node", database_url)
-    yield make_scene(world)
-    world.store.close()
+def either(world: World) -> Scene:
+    return make_scene(world)
 
 
 def test_behind_the_revocation_of_its_key_a_sensor_gets_nothing_in(either: Scene):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from firmware_sim.device import Device, Pack
 from firmware_sim.enrolling import request_enrolment
 from firmware_sim.flash import Flash
 from tests.support.web import served, site_of
-from tests.support.world import World, make_world
+from tests.support.world import World
 from traceability.errors import ConflictError, UnknownSubjectError
 from traceability.operations.audit import audit
 from traceability.operations.codes import applicants, approve, new_code, reject
@@ -32,20 +31,6 @@ from traceability.store import access
 from webapp.api.enrol import MAX_REFUSED
 
 DAY_MINUTES = 24 * 60
-
-
-@pytest.fixture
-def world(tmp_path: Path, database_url: str) -> Iterator[World]:
-    made = make_world(tmp_path / "node", database_url)
-    yield made
-    made.store.close()
-
-
-@pytest.fixture
-def lone(tmp_path: Path) -> Iterator[World]:
-    made = make_world(tmp_path / "node", f"sqlite:///{tmp_path / 'store.sqlite'}")
-    yield made
-    made.store.close()
 
 
 class Applicant:

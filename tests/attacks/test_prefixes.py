@@ -65,20 +65,6 @@ def shared(tmp_path_factory):
     made.store.close()
 
 
-@pytest.fixture
-def lone(tmp_path):
-    made = make_world(tmp_path / "node", f"sqlite:///{tmp_path / 'store.sqlite'}")
-    yield made
-    made.store.close()
-
-
-@pytest.fixture
-def world(tmp_path, database_url):
-    made = make_world(tmp_path / "node", database_url)
-    yield made
-    made.store.close()
-
-
 def counts(world):
     with world.store.reading() as connection:
         return [connection.execute(select(func.count()).select_from(t)).scalar_one() for t in TABLES]

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +12,7 @@ from sqlalchemy import insert, select
 from tests.attacks.test_ended_devices import FAR, NEW, Scene, make_scene, told
 from tests.support import forge
 from tests.support.forgery import refused
-from tests.support.world import Probe, make_world
+from tests.support.world import Probe, World
 from traceability import media
 from traceability.errors import (
     ChainMismatchError,
@@ -42,17 +40,13 @@ LATE = (QUARANTINED, NEW)
 
 
 @pytest.fixture
-def scene(tmp_path: Path) -> Iterator[Scene]:
-    world = make_world(tmp_path / "node", f"sqlite:///{tmp_path / 'store.sqlite'}")
-    yield make_scene(world)
-    world.store.close()
+def scene(lone: World) -> Scene:
+    return make_scene(lone)
 
 
 @pytest.fixture
-def either(tmp_path: Path, database_url: str) -> Iterator[Scene]:
-    world = make_world(tmp_path / "node", database_url)
-    yield make_scene(world)
-    world.store.close()
+def either(world: World) -> Scene:
+    return make_scene(world)
 
 
 def copied(probe: Probe) -> Probe:

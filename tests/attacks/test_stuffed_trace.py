@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
-
-import pytest
 
 from tests.support.recalls import MIX, YOGHURT, A, chain, lots, order, say
-from tests.support.world import World, make_world
 from traceability.operations import recallscope
 from traceability.operations.recall import Issuer, issue
 from traceability.operations.recallstatus import named_things
 from traceability.supply.tracing.trace import Options
-
-
-@pytest.fixture
-def world(tmp_path: Path, database_url: str) -> Iterator[World]:
-    made = make_world(tmp_path / "node", database_url)
-    yield made
-    made.store.close()
 
 
 def test_a_recall_reaches_the_goods_behind_many_times_as_many_names(world, monkeypatch):

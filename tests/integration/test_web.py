@@ -57,13 +57,6 @@ def site(told):
 
 
 @pytest.fixture
-def world(tmp_path, database_url):
-    made = make_world(tmp_path / "node", database_url)
-    yield made
-    made.store.close()
-
-
-@pytest.fixture
 def fresh(world):
     """A site of its own over one published batch with readings, on either database."""
     batch_with_readings(world)
