@@ -2,6 +2,7 @@
 
 __main__   settings, signals, and the parts put together
 service    handful by handful: ingest, receipts, acknowledgements, heartbeat
+flood      how much is taken of each device
 link       the connection to the broker
 log        log lines
 """

@@ -10,6 +10,7 @@ import sys
 import threading
 from functools import partial
 
+from gateway.flood import Limits
 from gateway.link import Link
 from gateway.log import log_to_stderr
 from gateway.service import Gateway
@@ -61,7 +62,8 @@ def main() -> int:
         return 1
     spare_the_collector()
     watchman.start()
-    Gateway(Ingest(store, node), make_link(settings, node)).run(stop.is_set)
+    limits = Limits(settings.device_rate, settings.device_burst)
+    Gateway(Ingest(store, node), make_link(settings, node), limits).run(stop.is_set)
     watchman.stop()
     store.close()
     return 0

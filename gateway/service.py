@@ -9,19 +9,26 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from typing import Any, Final
 
-from gateway.link import Link
+from gateway.flood import Gate, Limits
+from gateway.link import Delivery, Link
 from gateway.log import PROGRAM
 from traceability.errors import BrokerUnavailableError, StoreUnavailableError
 from traceability.operations.heartbeat import beat
 from traceability.operations.ingest import Ingest, Ingested, Message
-from traceability.operations.tally import WORDS
+from traceability.operations.tally import FLOODED, NOTHING, WORDS
 
 HANDFUL: Final = 500
+QUEUED: Final = 2 * HANDFUL
 IDLE_S: Final = 0.2
+PACE_S: Final = 0.1
+"""So long at most until what waits for tokens is looked at again."""
+NAMED: Final = 5
+"""Of so many floods a heartbeat names the source."""
+USUAL: Final = Limits(50, 500)
 BEAT_S: Final = 2.0
 FIRST_RETRY_S: Final = 0.25
 LONGEST_RETRY_S: Final = 5.0
@@ -32,8 +39,11 @@ log = logging.getLogger(__name__)
 class Gateway:
     """Takes handfuls from a link into a store. One thread; see ``Link``."""
 
-    def __init__(self, ingest: Ingest, link: Link) -> None:
-        self.ingest, self.link = ingest, link
+    def __init__(self, ingest: Ingest, link: Link, limits: Limits = USUAL) -> None:
+        self.ingest, self.link, self.gate = ingest, link, Gate(limits)
+        self._left: list[Delivery] = []
+        self._soon = False
+        self._flooding: Counter[str] = Counter()
         self._counts: Counter[str] = Counter()
         self._newest_ms: int | None = None
         self._hindered: str | None = None
@@ -48,45 +58,58 @@ class Gateway:
 
     def turn(self) -> None:
         """Listen, take one handful, and give a heartbeat when it is due."""
-        ready = self.link.waiting and time.monotonic() >= self._retry_at_s
-        self.link.turn(0.0 if ready else IDLE_S, HANDFUL)
-        if self.link.waiting and time.monotonic() >= self._retry_at_s:
+        ready = (self.link.waiting or self._soon) and time.monotonic() >= self._retry_at_s
+        self.link.turn(0.0 if ready else PACE_S if self._left else IDLE_S, HANDFUL)
+        if (self.link.waiting or self._left) and time.monotonic() >= self._retry_at_s:
             self._take()
         if time.monotonic() >= self._beat_at_s:
             self._beat()
 
     def _take(self) -> None:
-        deliveries = list(islice(self.link.waiting, HANDFUL))
+        old = [d for d in self._left if d.generation == self.link.generation]
+        new = list(islice(self.link.waiting, QUEUED - len(old)))
+        queue = old + new
         try:
-            done = self._handle([d.message for d in deliveries])
+            claims = self.ingest.claims([d.message for d in queue])
+            parted = self.gate.part(claims, HANDFUL)
+            flooded = Counter(claims[place].source for place in parted.refused)
+            done = self._handle([queue[place].message for place in parted.taken], flooded)
         except StoreUnavailableError as error:
             self._hinder(error)
             return
         self._resume()
-        for _ in deliveries:
+        self.gate.charge((o.source, o.word) for ingested in done for o in ingested.outcomes)
+        self._left, self._soon = [queue[place] for place in parted.left], parted.soon
+        for _ in new:
             self.link.waiting.popleft()
         receipts = {answer.topic: answer.payload for ingested in done for answer in ingested.answers}
         for topic, payload in receipts.items():
             self.link.publish(topic, payload)
-        self.link.acknowledge(deliveries)
-        self._count(done)
+        self.link.acknowledge(queue[place] for place in sorted(parted.taken + parted.refused))
+        self._count(done, flooded)
 
-    def _handle(self, messages: Sequence[Message]) -> list[Ingested]:
+    def _handle(self, messages: Sequence[Message], flooded: Mapping[str, int]) -> list[Ingested]:
         """Ingest a handful; if that fails in a way nobody foresaw, one by one, to find the culprit.
+
+        Args:
+            flooded: by source, what of the queue is only counted.
 
         Raises:
             StoreUnavailableError: nothing of it may be acknowledged; the same handful comes again.
         """
+        if not messages and not flooded:
+            return []
         try:
-            return [self.ingest.ingest(messages)]
+            return [self.ingest.ingest(messages, flooded)]
         except StoreUnavailableError:
             raise
         except Exception as error:
-            if len(messages) == 1:
+            if len(messages) == 1 and not flooded:
                 log.exception("a message could not be handled", extra={"data": {"topic": messages[0].topic}})
                 return [self._set_aside(messages[0], error)]
             log.exception("a handful could not be handled: taking it one by one")
-        return [ingested for message in messages for ingested in self._handle([message])]
+        done = [ingested for message in messages for ingested in self._handle([message], NOTHING)]
+        return [*done, self.ingest.ingest((), flooded)] if flooded else done
 
     def _set_aside(self, message: Message, error: Exception) -> Ingested:
         try:
@@ -95,8 +118,11 @@ class Gateway:
             # The message cannot be at fault: what is kept of it fits every database.
             raise StoreUnavailableError(f"the database refuses even a note of a message: {worse}") from worse
 
-    def _count(self, done: Sequence[Ingested]) -> None:
-        self._counts["handfuls"] += 1
+    def _count(self, done: Sequence[Ingested], flooded: Mapping[str, int]) -> None:
+        self._counts["handfuls"] += bool(done)
+        self._flooding.update(flooded)
+        for word in ("received", FLOODED):
+            self._counts[word] += sum(flooded.values())
         for ingested in done:
             self._counts["received"] += len(ingested.outcomes)
             self._counts.update(outcome.word for outcome in ingested.outcomes)
@@ -107,6 +133,7 @@ class Gateway:
         self._beat_at_s = time.monotonic() + BEAT_S
         try:
             beat(self.ingest.store, PROGRAM, self._detail())
+            self._flooding.clear()
             if not self.link.waiting:
                 self._resume()
         except StoreUnavailableError as error:
@@ -121,8 +148,9 @@ class Gateway:
             **counts,
             "connected": self.link.subscribed,
             "error": error,
+            "flooding": dict(self._flooding.most_common(NAMED)),
             "newest_frame_ms": self._newest_ms,
-            "waiting": len(self.link.waiting),
+            "waiting": len(self.link.waiting) + len(self._left),
         }
 
     def _hinder(self, error: StoreUnavailableError) -> None:

@@ -41,6 +41,7 @@
     │   ├── TokenError            a bearer token that is unknown, expired or revoked
     │   ├── EnrolCodeError        a code of a device that is unknown, expired, used or another's
     │   ├── TooOftenError         too many requests that were refused
+    │   ├── FloodedError          more messages than a device may send
     │   ├── ForbiddenError        a token without the scope that this needs
     │   │   └── ForeignPrefixError  what is made or packed bears another firm's company prefix
     │   └── ConflictError         it exists already, or its state forbids it
@@ -339,6 +340,11 @@ class EnrolCodeError(RefusedError):
 class TooOftenError(RefusedError):
     code = "too-often"
     advice = "Wait a minute, and send what is right."
+
+
+class FloodedError(RefusedError):
+    code = "flooded"
+    advice = "Find out why the device sends so much, renew or revoke its password; what it keeps comes again."
 
 
 class ForbiddenError(RefusedError):

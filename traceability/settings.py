@@ -42,12 +42,15 @@ class NodeSettings:
 class GatewaySettings(NodeSettings):
     """The gateway. ``sites``: whose devices it takes from; of all if none is named.
 
+    ``device_rate`` messages a second are taken of each device, and ``device_burst`` at once after a rest.
     The others are the ways by which it tells people of alarms; what is empty is not used.
     """
 
     mqtt_url: str
     mqtt_tls: Path | None
     sites: tuple[str, ...]
+    device_rate: int
+    device_burst: int
     webhook_url: str
     webhook_secret: str
     webhook_private: bool
@@ -87,6 +90,12 @@ class RunSettings(WebSettings):
 def _port(text: str) -> int:
     if not (text.isascii() and text.isdecimal()) or not 1 <= int(text) <= 65535:
         raise ValueError("a port is a number from 1 to 65535")
+    return int(text)
+
+
+def _many(text: str) -> int:
+    if not (text.isascii() and text.isdecimal()) or not 1 <= int(text) <= 1_000_000:
+        raise ValueError("a number from 1 to 1,000,000 is needed")
     return int(text)
 
 
@@ -230,6 +239,8 @@ SETTINGS: Final[Mapping[str, Setting]] = {
         "", _folder, "for mqtts://, a folder with ca.pem, and client.pem, client.key if asked"
     ),
     "sites": Setting("", _sites, "sites that the gateway takes from, with commas between; all if not set"),
+    "device_rate": Setting("50", _many, "messages a second that the gateway takes of one device"),
+    "device_burst": Setting("500", _many, "how many of them at once, after a rest"),
     "webhook_url": Setting("", _optional(require_address), "where alarms are posted; https"),
     "webhook_secret": Setting("", _optional(_secret), "what posted alarms are signed with; 16 characters"),
     "webhook_private": Setting("0", _switch, "1: FT_WEBHOOK_URL may be in a private network"),

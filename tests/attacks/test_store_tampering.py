@@ -111,8 +111,10 @@ CLASSIFICATION: dict[str, dict[str, str]] = {
         "not evidence: for who is shown a checkpoint of just now, and compared with its signed root then",
     ),
     "tallies": dict.fromkeys(
-        ("source", "received", "accepted", "duplicate", "rejected", "quarantined", "unkept"), PROTECTED
-    ),
+        ("source", "received", "accepted", "duplicate", "rejected", "quarantined", "unkept", "flooded"),
+        PROTECTED,
+    )
+    | {"flooded_ms": "not evidence: when an alarm ends"},
     "quarantine": {
         "id": "not evidence: only orders the list for people",
         "received_ms": "not evidence: the node's word on what it refused",

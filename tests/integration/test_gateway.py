@@ -33,6 +33,7 @@ from traceability.operations.heartbeat import newest_beats
 from traceability.operations.ingest import Ingest, Ingested, Message
 from traceability.operations.publish import publish
 from traceability.operations.record import make_event, record_event
+from traceability.operations.tally import NOTHING
 from traceability.sensing.frame import parse_statement
 from traceability.sensing.receipt import open_receipt
 from traceability.sensing.senml import Reading
@@ -95,11 +96,11 @@ class FailingIngest(Ingest):
         super().__init__(world.store, world.node)
         self.fails, self.aside_fails = fails, False
 
-    def ingest(self, messages: Any) -> Ingested:
+    def ingest(self, messages: Any, flooded: Any = NOTHING) -> Ingested:
         for message in messages:
             if (error := self.fails(message)) is not None:
                 raise error
-        return super().ingest(messages)
+        return super().ingest(messages, flooded)
 
     def set_aside(self, message: Message, error: Exception) -> Ingested:
         if self.aside_fails:

@@ -15,6 +15,7 @@ from traceability.operations.enrol import enrol_device, enrol_party
 from traceability.operations.ingest import Message
 from traceability.operations.node import Node, init_node
 from traceability.operations.record import make_event, record_event
+from traceability.operations.tally import WORDS
 from traceability.sensing import topics
 from traceability.sensing.frame import NO_PREVIOUS, Clock, Gap, encode_frame, encode_gap
 from traceability.sensing.senml import Reading
@@ -139,7 +140,7 @@ class World:
         with self.store.reading() as connection:
             rows = connection.execute(select(models.Tally.__table__)).all()
         for row in rows:
-            assert row.received == row.accepted + row.duplicate + row.rejected + row.quarantined
+            assert row.received == sum(getattr(row, word) for word in WORDS)
         return {row.source: row._asdict() for row in rows}
 
     def quarantined(self) -> list[tuple[str, str, bytes]]:

@@ -4,9 +4,10 @@
     genuine, but not believed here and now (clock, installation, fork)  -> quarantined
     the same bytes again                                                -> duplicate
     all others                                                          -> accepted, chained
+    more than its device may send, so that nobody looked at it          -> flooded
 
-Whatever comes, every message is counted once under one of these words, and what is refused
-leaves a quarantine row with a reason code while the quota lasts. A genuine statement settles
+Whatever comes, every message is counted once under one of these words, and what is rejected or
+quarantined leaves a quarantine row with a reason code while the quota lasts. A genuine statement settles
 its counter whether it is accepted or not, so that its device hears what became of it.
 """
 
@@ -28,13 +29,13 @@ from traceability.operations.chain import Entry, append
 from traceability.operations.log import newest_beacon
 from traceability.operations.node import Node
 from traceability.operations.opening import MAX_COUNTER as MAX_COUNTER
+from traceability.operations.opening import Claim, Opener, Work, address
 from traceability.operations.opening import Message as Message
-from traceability.operations.opening import Opener, Work, address
 from traceability.operations.receipts import make_receipts, settle
 from traceability.operations.returned import take_back
 from traceability.operations.rollups import Folder
 from traceability.operations.rotation import record_rotations
-from traceability.operations.tally import ACCEPTED, UNKNOWN, Counted, count
+from traceability.operations.tally import ACCEPTED, NOTHING, UNKNOWN, Counted, count
 from traceability.sensing import frame, receipt, topics
 from traceability.signing.keys import receipt_key
 from traceability.store import models
@@ -81,8 +82,19 @@ class Ingest:
         self._secrets: dict[str, bytes] = {}
         self._folder = Folder()
 
-    def ingest(self, messages: Sequence[Message]) -> Ingested:
+    def claims(self, messages: Sequence[Message]) -> list[Claim]:
+        """Whom each message claims to come from, before anything is verified.
+
+        Raises:
+            StoreUnavailableError: as for ``ingest``.
+        """
+        return self._opener.claims(messages)
+
+    def ingest(self, messages: Sequence[Message], flooded: Mapping[str, int] = NOTHING) -> Ingested:
         """Decide, chain and count a handful in one transaction.
+
+        Args:
+            flooded: by source, how many more came that nobody will look at: they are counted.
 
         Raises:
             StoreUnavailableError: nothing was written and nothing may be acknowledged.
@@ -94,7 +106,7 @@ class Ingest:
             for work in works:
                 if work.statement:
                     self._decide(work, known[work.source], tx.now_ms)
-            _store(tx, self.node, works)
+            _store(tx, self.node, works, flooded)
             self._folder.fold(tx, (w.statement for w in works if w.statement and w.word == ACCEPTED))
             answers = self._settle(tx, known, works)
         self._folder.committed()
@@ -148,7 +160,7 @@ class Ingest:
         return answers
 
 
-def _store(tx: Transaction, node: Node, works: Sequence[Work]) -> None:
+def _store(tx: Transaction, node: Node, works: Sequence[Work], flooded: Mapping[str, int] = NOTHING) -> None:
     decided = [(w.statement, w.admission) for w in works if w.statement and w.admission]
     accepted = [(s, a) for s, a in decided if a.word == ACCEPTED]
     rotations = [s for s, _ in accepted if s.media_type == media.ROTATION]
@@ -167,7 +179,8 @@ def _store(tx: Transaction, node: Node, works: Sequence[Work]) -> None:
         for g in a.gaps
     ]
     insert_new(tx, models.Gap, gaps)
-    count(tx, [Counted(w.source, w.word, w.message.topic, w.message.payload, w.refusal) for w in works])
+    counted = [Counted(w.source, w.word, w.message.topic, w.message.payload, w.refusal) for w in works]
+    count(tx, counted, flooded)
 
 
 def _device_row(statement: frame.DeviceStatement, admission: Admission, seq: int | None) -> dict[str, object]:

@@ -20,6 +20,7 @@ _WORDS: Final = {
     "clock": ("wrong clock", "时钟错误"),
     "battery": ("battery low", "电量不足"),
     "gap": ("missing messages", "消息缺失"),
+    "flood": ("too many messages", "消息过多"),
 }
 
 

@@ -40,6 +40,17 @@ class Message:
     payload: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Whom a message claims to come from: the enrolled device that its topic names, or ``unknown``.
+
+    ``likely``: it bears the id of a key of that device. Cheap to see, easy to forge.
+    """
+
+    source: str
+    likely: bool
+
+
 @dataclass(slots=True)
 class Work:
     """One message under way; exactly one of ``admission`` and ``rejection`` is there in the end.
@@ -92,9 +103,25 @@ class Opener:
         self._open_all(works)
         self._open_strange(works)
 
+    def claims(self, messages: Sequence[Message]) -> list[Claim]:
+        """What each message claims by its topic and its bytes; nothing is checked.
+
+        Raises:
+            StoreUnavailableError: the keys could not be read.
+        """
+        devices = [address(message).device for message in messages]
+        self._meet({device for device in devices if device})
+        return [self._claim(*pair) for pair in zip(devices, messages, strict=True)]
+
     def knows(self, device: str) -> bool:
         """Whether it has met this device."""
         return device in self._keys
+
+    def _claim(self, device: str, message: Message) -> Claim:
+        ring = self._keys.get(device)
+        if ring is None or isinstance(ring, KeyRefusedError):
+            return Claim(UNKNOWN if ring is None else device, False)
+        return Claim(device, any(kid in message.payload for kid in ring))
 
     def _meet(self, devices: Iterable[str]) -> None:
         """Read the keys of devices that were not met before."""

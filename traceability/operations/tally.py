@@ -1,9 +1,10 @@
 """Counting every message once, and keeping the refused ones while there is room.
 
-For each source received = accepted + duplicate + rejected + quarantined. A refused message
-is kept with its reason, at most 16 KiB of it, until the quotas are used up; past them it is
-only counted, under ``unkept``. What was not proven genuine may use half of each quota: a
-stranger's noise leaves room for the evidence of what a device really signed.
+For each source received = accepted + duplicate + rejected + quarantined + flooded. What is flooded
+nobody looked at, and only its number is kept. Any other refused message is kept with its reason, at
+most 16 KiB of it, until the quotas are used up; past them it is only counted, under ``unkept``. What
+was not proven genuine may use half of each quota: a stranger's noise leaves room for the evidence of
+what a device really signed.
 """
 
 from __future__ import annotations
@@ -12,11 +13,12 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
 from sqlalchemy import bindparam, func, insert, select, update
 
-from traceability.errors import TraceabilityError
+from traceability.errors import FloodedError, TraceabilityError
 from traceability.store import models
 from traceability.store.engine import Transaction
 from traceability.store.rows import insert_new
@@ -25,7 +27,8 @@ ACCEPTED: Final = "accepted"
 DUPLICATE: Final = "duplicate"
 REJECTED: Final = "rejected"
 QUARANTINED: Final = "quarantined"
-WORDS: Final = (ACCEPTED, DUPLICATE, REJECTED, QUARANTINED)
+FLOODED: Final = FloodedError.code
+WORDS: Final = (ACCEPTED, DUPLICATE, REJECTED, QUARANTINED, FLOODED)
 UNKNOWN: Final = "unknown"
 """Source of what names no enrolled device."""
 
@@ -34,6 +37,7 @@ QUOTA_BYTES: Final = 64 * 1024 * 1024
 QUOTA_BYTES_PER_SOURCE: Final = 8 * 1024 * 1024
 QUOTA_ROWS_PER_SOURCE: Final = 10_000
 _COLUMNS: Final = ("received", *WORDS, "unkept")
+NOTHING: Final[Mapping[str, int]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +51,19 @@ class Counted:
     refusal: TraceabilityError | None
 
 
-def count(tx: Transaction, messages: Sequence[Counted]) -> None:
-    """Add a handful to the tallies, and its refusals to the quarantine."""
+def count(tx: Transaction, messages: Sequence[Counted], flooded: Mapping[str, int] = NOTHING) -> None:
+    """Add a handful to the tallies, and its refusals to the quarantine.
+
+    Args:
+        flooded: by source, how many more came that nobody looked at.
+    """
     counts: dict[str, dict[str, int]] = defaultdict(lambda: dict.fromkeys(_COLUMNS, 0))
     for message in messages:
         counts[message.source]["received"] += 1
         counts[message.source][message.word] += 1
+    for source, number in flooded.items():
+        counts[source]["received"] += number
+        counts[source][FLOODED] += number
     sources = sorted(counts)
     insert_new(tx, models.Tally, ({"source": s, **dict.fromkeys(_COLUMNS, 0)} for s in sources))
     _keep(tx, messages, counts)
@@ -64,6 +75,9 @@ def count(tx: Transaction, messages: Sequence[Counted]) -> None:
         update(table).where(table.source == bindparam("of")).values(more),
         [{"of": s, **{f"more_{name}": counts[s][name] for name in _COLUMNS}} for s in sources],
     )
+    if flooded:
+        lately = update(table).where(table.source.in_(list(flooded))).values(flooded_ms=tx.now_ms)
+        tx.connection.execute(lately)
 
 
 def _keep(tx: Transaction, messages: Sequence[Counted], counts: Mapping[str, dict[str, int]]) -> None:

@@ -5,6 +5,7 @@
     clock      a device whose newest statement was refused because its clock is ahead
     battery    a device that says that its battery is nearly empty
     gap        a device's counters that are neither here nor declared lost
+    flood      a device on whose topic so much comes that not all of it is looked at
 
 Everything is read from cells and counters, none of it from frames: a look costs a few queries,
 however much is stored. What is read here is a snapshot; `operations.alarms` remembers.
@@ -20,7 +21,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, and_, func, select
 from sqlalchemy.orm import aliased
 
-from traceability.errors import ClockAheadError, TraceabilityError
+from traceability.errors import ClockAheadError, FloodedError, TraceabilityError
 from traceability.operations.measured import Channel, cells_in
 from traceability.operations.stays import batch_limits
 from traceability.sensing import channels
@@ -35,6 +36,7 @@ MINUTE_MS: Final = 60_000
 LOOK_BACK_MS: Final = 6 * 60 * MINUTE_MS
 SILENT_MS: Final = 30 * MINUTE_MS
 HOLE_MS: Final = 30 * MINUTE_MS
+FLOODED_MS: Final = MINUTE_MS
 AIR: Final = Rule(500, 10 * MINUTE_MS)
 PRODUCT: Final = Rule(300, 0)
 """Air may be outside for ten minutes, goods not at all; by so much both must come back (assumed)."""
@@ -78,6 +80,7 @@ class Watch:
             *_clocks(connection, places, now_ms),
             *_batteries(places),
             *_holes(connection, places, now_ms, since_ms),
+            *_floods(connection, places, now_ms),
         ):
             before = found.get(key)
             if before is None or (before.lasting, before.began_ms) > (trouble.lasting, trouble.began_ms):
@@ -256,3 +259,15 @@ def _holes(
         if place is not None and row.to_ms is not None and now_ms - max(row.to_ms, since_ms) > HOLE_MS:
             lost = {"first": row.settled + 1, "last": row.counter - 1}
             yield (place.stream, place.device, "gap"), Trouble(row.to_ms, lost)
+
+
+def _floods(connection: Connection, places: Sequence[_Place], now_ms: int) -> Iterator[tuple[Key, Trouble]]:
+    """Devices of whose messages some went unread a moment ago."""
+    tally = models.Tally
+    query = select(tally.source, tally.flooded, tally.flooded_ms)
+    by_device = {place.device: place for place in places}
+    for row in connection.execute(query.where(tally.flooded_ms > now_ms - FLOODED_MS)):
+        place = by_device.get(row.source)
+        if place is not None:
+            detail = {"code": FloodedError.code, "unread": row.flooded}
+            yield (place.stream, place.device, "flood"), Trouble(row.flooded_ms, detail)

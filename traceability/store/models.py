@@ -250,10 +250,10 @@ class PastStatePage(Base):
 
 
 class Tally(Base):
-    """received = accepted + duplicate + rejected + quarantined, for each source.
+    """received = accepted + duplicate + rejected + quarantined + flooded, for each source.
 
     ``source`` is the device that a topic names, or ``unknown``. ``unkept`` counts the refusals
-    that the quarantine had no room for.
+    that the quarantine had no room for; ``flooded_ms`` is when something of it last went unread.
     """
 
     __tablename__ = "tallies"
@@ -264,6 +264,8 @@ class Tally(Base):
     rejected: Mapped[int]
     quarantined: Mapped[int]
     unkept: Mapped[int]
+    flooded: Mapped[int] = mapped_column(server_default=text("0"))
+    flooded_ms: Mapped[int | None]
 
 
 class Quarantine(Base):

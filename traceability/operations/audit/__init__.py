@@ -10,7 +10,7 @@
     stays     texts and summaries of stays, by the rules of any verifier
     rollups   readings added up, by the frames
     log       indexes, tiles, checkpoints, the state tree at each and as kept, the lock
-    tallies   received = accepted + duplicate + rejected + quarantined, and the quarantine
+    tallies   received = the sum of what became of it, and the quarantine
 
 With ``only_bytes`` there are ``records``, ``streams`` and ``log`` alone: all that was hashed is hashed again,
 and the checkpoints are signed.
