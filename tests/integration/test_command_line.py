@@ -436,6 +436,24 @@ def test_a_device_is_not_enrolled_when_its_answer_could_not_be_kept(node, tmp_pa
     refuses(node, "conflict", "enrol", "device", "request.json")
 
 
+def test_many_devices_are_previewed_then_enrolled_at_once(node, tmp_path):
+    party = node("key", "list", "--only", "party")[1].strip()
+    keys = [PrivateKey.generate() for _ in range(3)]
+    lines = [device_request(key, node=NODE, owner=party, model="FT-1", iat=1) for key in keys]
+    requests, out = tmp_path / "requests.jsonl", tmp_path / "enrolled.jsonl"
+    requests.write_bytes(b"\n".join(lines) + b"\n")
+    words = ("enrol", "devices", "--from", requests, "--out", out)
+    code, said, _ = node(*words)
+    assert (code, said.splitlines()[0]) == (1, f"would enrol 3 devices of {party}")
+    assert not out.exists()
+    assert node(*words, "--yes")[0] == 0
+    assert stat.S_IMODE(out.stat().st_mode) == 0o600
+    told = [json.loads(line)["device"] for line in out.read_text("utf-8").splitlines()]
+    assert told == [key.public.device_id for key in keys]
+    requests.write_bytes(lines[0] + b"\n" + lines[1][:-20] + b"\n")
+    assert "request 2: " in refuses(node, "bad-encoding", *words, "--yes")
+
+
 def test_files_that_are_no_bundle_or_policy_are_said(node, tmp_path):
     for words in (("absent.bundle",), ("b", "--policy", "absent.policy")):
         (tmp_path / "b").write_bytes(b"{}")

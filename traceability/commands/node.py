@@ -1,4 +1,4 @@
-"""``init``, ``enrol party``, ``enrol device``, ``install``, ``remove``: what a node is made of."""
+"""``init``, ``enrol party|device|devices``, ``install``, ``remove``: what a node is made of."""
 
 from __future__ import annotations
 
@@ -11,10 +11,19 @@ from traceability.commands import codes
 from traceability.commands.files import read_file
 from traceability.commands.verb import Answer, Verbs, add_group, add_verb, opened, progress
 from traceability.commands.words import parse_moment, read_party, read_target
-from traceability.errors import FileError
+from traceability.errors import FileError, TraceabilityError
 from traceability.identifiers import device_uri, parse_device_id
-from traceability.operations.enrol import MAIN_SITE, device_owner, enrol_device, enrol_party
+from traceability.operations.enrol import (
+    MAIN_SITE,
+    Asked,
+    device_owner,
+    enrol_device,
+    enrol_devices,
+    enrol_party,
+    read_request,
+)
 from traceability.operations.handover import device_answer, write_private
+from traceability.operations.node import Node
 from traceability.operations.prepare import prepare_node
 from traceability.operations.record import make_event, record_event
 from traceability.sensing.topics import frame_topic
@@ -39,6 +48,7 @@ def add(verbs: Verbs) -> None:
     ).add_subparsers(metavar="WHAT", required=True)
     _add_party(enrol)
     _add_device(enrol)
+    _add_devices(enrol)
     codes.add(enrol)
     for name, does in (("install", "Say what a device measures"), ("remove", "End an installation")):
         _add_installation(verbs, name, does)
@@ -77,6 +87,29 @@ def _add_device(enrol: Verbs) -> None:
         "--site", default=MAIN_SITE, help="the site in its topic: a-z, 0-9 and - (default: main)"
     )
     verb.add_argument("--out", metavar="FILE", type=Path, help="write the answer there, for its owner alone")
+
+
+def _add_devices(enrol: Verbs) -> None:
+    verb = add_verb(
+        enrol,
+        "devices",
+        _enrol_devices,
+        does="Make many devices known at once, or none of them; without --yes, only say what that does",
+        example="traceability enrol devices --from requests.jsonl --out enrolled.jsonl --yes",
+    )
+    verb.add_argument(
+        "--from",
+        dest="requests",
+        required=True,
+        metavar="REQUESTS.jsonl",
+        type=Path,
+        help="the devices' own key statements, one a line; - for stdin",
+    )
+    verb.add_argument("--site", default=MAIN_SITE, help="the site in their topics (default: main)")
+    verb.add_argument(
+        "--out", required=True, metavar="FILE", type=Path, help="the answers, one a line, for the owner alone"
+    )
+    verb.add_argument("--yes", action="store_true", help="do it")
 
 
 def _add_installation(verbs: Verbs, name: str, does: str) -> None:
@@ -125,11 +158,16 @@ def _enrol_party(args: argparse.Namespace) -> Answer:
     )
 
 
-def _enrol_device(args: argparse.Namespace) -> Answer:
-    request = read_file(args.request)
-    frame_topic(args.site, "0" * 32)  # what would be refused later is refused before anything is recorded
+def _check_answerable(args: argparse.Namespace) -> None:
+    """Refuse what would be refused later before anything is recorded."""
+    frame_topic(args.site, "0" * 32)
     if args.out is not None and not os.access(args.out.absolute().parent, os.W_OK):
         raise FileError(f"{args.out} cannot be written: no such folder, or not allowed")
+
+
+def _enrol_device(args: argparse.Namespace) -> Answer:
+    request = read_file(args.request)
+    _check_answerable(args)
     with opened() as here:
         enrolled = enrol_device(here.store, here.node, request, args.site)
         data = device_answer(here.node, enrolled, args.site)
@@ -145,6 +183,35 @@ def _enrol_device(args: argparse.Namespace) -> Answer:
             f"next: traceability install --device {enrolled.device} --on ASSET",
         ),
     )
+
+
+def _enrol_devices(args: argparse.Namespace) -> Answer:
+    requests = [line for line in read_file(args.requests).splitlines() if line.strip()]
+    _check_answerable(args)
+    with opened() as here:
+        asked = [_read_request(here.node, number, line) for number, line in enumerate(requests, 1)]
+        owners = sorted({each.owner for each in asked})
+        data = {"devices": len(asked), "owners": owners}
+        if not args.yes:
+            told = f"would enrol {len(asked):,} devices of {', '.join(owners) or 'nobody'}"
+            return Answer(data, (told, "nothing was done: add --yes to do it"), exit_code=1)
+        enrolled = enrol_devices(here.store, here.node, requests, args.site)
+        answers = [json.dumps(device_answer(here.node, each, args.site)) + "\n" for each in enrolled]
+    write_private(args.out, "".join(answers))
+    lines = (
+        f"enrolled {len(enrolled):,} devices of {', '.join(owners)}",
+        f"wrote {args.out}: hand each device its line alone: it holds what proves both to each other",
+    )
+    return Answer(data, lines)
+
+
+def _read_request(node: Node, number: int, line: bytes) -> Asked:
+    """One line of many; raises what ``read_request`` does, and says which line."""
+    try:
+        return read_request(node, line)
+    except TraceabilityError as error:
+        error.args = (f"request {number}: {error}",)
+        raise
 
 
 def _record_installation(args: argparse.Namespace) -> Answer:

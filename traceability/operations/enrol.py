@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -22,6 +23,7 @@ from traceability.signing import keys, keystatement
 from traceability.signing.keys import PrivateKey, PublicKey
 from traceability.store import models
 from traceability.store.engine import Store, Transaction
+from traceability.store.rows import insert_all
 
 MAIN_SITE: Final = "main"
 
@@ -47,6 +49,15 @@ class EnrolledDevice:
     owner: str
     receipt_key: bytes
     credential: Credential
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A device's own request, read: its bytes, the URI of the owner that it names, and what it says."""
+
+    body: bytes
+    owner: str
+    said: keystatement.KeyStatement
 
 
 def enrol_party(
@@ -75,7 +86,7 @@ def enrol_party(
             custody="node",
             iat=tx.now_ms // 1000,
         )
-        _require_new(tx, identifiers.party_keys(node.name, party), party)
+        _require_new(tx, [(identifiers.party_keys(node.name, party), party)])
         add_key(tx, node, statement, key)
         register(tx, party, prefixes)
     return EnrolledParty(party, key.public.kid)
@@ -83,8 +94,21 @@ def enrol_party(
 
 def enrol_device(store: Store, node: Node, request: bytes, site: str = MAIN_SITE) -> EnrolledDevice:
     """``countersign`` in a transaction of its own."""
+    (enrolled,) = enrol_devices(store, node, [request], site)
+    return enrolled
+
+
+def enrol_devices(
+    store: Store, node: Node, requests: Sequence[bytes], site: str = MAIN_SITE
+) -> list[EnrolledDevice]:
+    """``countersign`` many in one transaction: all of them, or none.
+
+    Raises:
+        as ``countersign``; ConflictError also if a device asks twice.
+    """
+    asked = [read_request(node, request) for request in requests]
     with store.transaction() as tx:
-        return countersign(tx, node, request, site)
+        return _countersign(tx, node, asked, site)
 
 
 def countersign(tx: Transaction, node: Node, request: bytes, site: str = MAIN_SITE) -> EnrolledDevice:
@@ -101,22 +125,41 @@ def countersign(tx: Transaction, node: Node, request: bytes, site: str = MAIN_SI
         ConflictError: the device is enrolled already, or the request is countersigned.
         ForeignTopicError: no such site.
     """
+    (enrolled,) = _countersign(tx, node, [read_request(node, request)], site)
+    return enrolled
+
+
+def read_request(node: Node, request: bytes) -> Asked:
+    """A device's own request to this node: the device has the key that it names.
+
+    Raises:
+        MalformedError, KeyRefusedError, SignatureMismatchError, ConflictError: as ``countersign``.
+    """
     asked = keystatement.parse_key_statement(request)
     if asked.owner is None or asked.voucher is not None:
         raise ConflictError("a device's own request is needed: one signature, and an owner")
     if asked.stream != identifiers.device_keys(node.name, asked.key.device_id):
         raise ConflictError(f"the request is for another node than {node.name}")
     asked.message.verify(0, asked.key)
-    owner = signing_key(tx.connection, node, asked.owner)
-    statement = keystatement.vouch(request, owner)
-    _require_new(tx, asked.stream, asked.subject)
-    add_key(tx, node, statement)
-    device = asked.key.device_id
-    row = {"id": device, "kid": asked.key.kid, "settled": -1}
-    tx.connection.execute(insert(models.Device).values(row))
+    return Asked(request, asked.owner, asked)
+
+
+def _countersign(tx: Transaction, node: Node, asked: Sequence[Asked], site: str) -> list[EnrolledDevice]:
+    if not asked:
+        return []
+    owners = {owner: signing_key(tx.connection, node, owner) for owner in {each.owner for each in asked}}
+    _require_new(tx, [(each.said.stream, each.said.subject) for each in asked])
+    add_keys(tx, node, [keystatement.vouch(each.body, owners[each.owner]) for each in asked])
+    rows = ({"id": a.said.key.device_id, "kid": a.said.key.kid, "settled": -1} for a in asked)
+    insert_all(tx, models.Device, rows)
+    return [_enrolled(tx, node, each, site) for each in asked]
+
+
+def _enrolled(tx: Transaction, node: Node, asked: Asked, site: str) -> EnrolledDevice:
+    device = asked.said.key.device_id
     credential = add_credential(tx, device, asked.owner, site)
     key = keys.receipt_key(node.secret, device)
-    return EnrolledDevice(device, asked.subject, asked.owner, key, credential)
+    return EnrolledDevice(device, asked.said.subject, asked.owner, key, credential)
 
 
 def signing_key(connection: Connection, node: Node, party: str) -> PrivateKey:
@@ -160,25 +203,41 @@ def add_key(tx: Transaction, node: Node, body: bytes, private: PrivateKey | None
     Args:
         private: kept, sealed, if the node is to keep it.
     """
-    statement = keystatement.parse_key_statement(body)
-    (record,) = append(tx, node, [Entry(statement.stream, media.KEY, body)])
-    row = {
-        "kid": statement.key.kid,
-        "subject": statement.subject,
-        "public": statement.key.raw,
-        "stream": stream_hash(statement.stream),
-        "from_ms": record.time_ms,
-    }
-    tx.connection.execute(insert(models.Key).values(row))
+    (record,) = add_keys(tx, node, [body])
     if private is not None:
         sealed = keys.seal(node.secret, private)
-        tx.connection.execute(insert(models.Custody).values(kid=statement.key.kid, sealed=sealed))
+        tx.connection.execute(insert(models.Custody).values(kid=private.public.kid, sealed=sealed))
     return record
 
 
-def _require_new(tx: Transaction, stream: str, subject: str) -> None:
-    if lock_heads(tx, [stream])[stream_hash(stream)].count:
-        raise ConflictError(f"{subject} is enrolled already")
+def add_keys(tx: Transaction, node: Node, bodies: Sequence[bytes]) -> list[Record]:
+    """Put statements that bring keys in on their streams, and the keys into the tables."""
+    statements = [keystatement.parse_key_statement(body) for body in bodies]
+    entries = [Entry(s.stream, media.KEY, body) for s, body in zip(statements, bodies, strict=True)]
+    records = append(tx, node, entries)
+    rows = (
+        {
+            "kid": statement.key.kid,
+            "subject": statement.subject,
+            "public": statement.key.raw,
+            "stream": stream_hash(statement.stream),
+            "from_ms": record.time_ms,
+        }
+        for statement, record in zip(statements, records, strict=True)
+    )
+    insert_all(tx, models.Key, rows)
+    return records
+
+
+def _require_new(tx: Transaction, keyed: Sequence[tuple[str, str]]) -> None:
+    """Refuse subjects whose key streams have begun, or that come twice; each stream with its subject."""
+    heads = lock_heads(tx, (stream for stream, _ in keyed))
+    known = [subject for stream, subject in keyed if heads[stream_hash(stream)].count]
+    twice = [subject for (_, subject), count in Counter(keyed).items() if count > 1]
+    for found, what in ((known, "is enrolled already"), (twice, "asks twice")):
+        if found:
+            more = f", and {len(found) - 1:,} more" if len(found) > 1 else ""
+            raise ConflictError(f"{found[0]} {what}{more}")
 
 
 def device_owner(connection: Connection, node: Node, device: str) -> str:
