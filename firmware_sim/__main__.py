@@ -1,4 +1,4 @@
-"""``python -m firmware_sim``: the devices of the journey, or of a scenario, as one process.
+"""``python -m firmware_sim``: the devices of the journey, of a scenario, or a fleet, as one process.
 
 Settings: ``FT_DATA`` (the node's data folder), ``FT_MQTT_URL`` and ``FT_MQTT_TLS``. Ends on SIGTERM or
 SIGINT, with 0; with 1 and a message if something is wrong that waiting would not cure. On SIGUSR1
@@ -26,12 +26,15 @@ from traceability.settings import SimulatorSettings, load
 
 def main() -> int:
     """Run until a signal, or a scenario's end; the exit code."""
-    wanted = parser().parse_args()
+    loads = sys.argv[1:2] == ["fleet"]
+    wanted = parser().parse_args([] if loads else None)
     arrivals: SimpleQueue[Arrival] = SimpleQueue()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: arrivals.put(Arrival("", Happened.STOP)))
     signal.signal(signal.SIGUSR1, lambda *_: arrivals.put(Arrival("", Happened.ROTATE)))
     try:
+        if loads:
+            return _load(arrivals)
         if wanted.scenario is not None:
             stage(wanted, arrivals)
             return 0
@@ -41,6 +44,12 @@ def main() -> int:
         print(f"firmware_sim: {error}\n{error.remedy()}", file=sys.stderr)
         return 1
     return 0
+
+
+def _load(arrivals: SimpleQueue[Arrival]) -> int:
+    from firmware_sim.fleet.program import main as fleet  # the others need no terminal
+
+    return fleet(sys.argv[2:], lambda: not arrivals.empty())
 
 
 def simulate(settings: SimulatorSettings, arrivals: SimpleQueue[Arrival]) -> None:

@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Generic, Protocol, TypeVar
 
-from firmware_sim.flash import Flash, Memory
+from firmware_sim.flash import Flash, Kept, Memory
 from traceability.errors import ForeignTopicError, MalformedError, SettingsError, SignatureMismatchError
 from traceability.identifiers import device_keys, device_uri, parse_device_id, parse_node_name
 from traceability.sensing import frame, topics
@@ -65,21 +65,42 @@ class Verdict(Enum):
     CLONE = "clone"
 
 
-class Device:
-    """One running device. Times ``now_s`` are of any clock that only goes forward.
+class Backlog(Protocol):
+    """What a device has no receipt for; see ``Flash``, which is one."""
+
+    @property
+    def memory(self) -> Memory: ...
+    def next_to_send(self, window: int) -> list[Kept]: ...
+    def sha256_at(self, counter: int) -> bytes | None: ...
+    def settle(
+        self,
+        counter: int,
+        sha256: bytes,
+        refused: Sequence[tuple[int, str]],
+        beacon: bytes | None = None,
+        heard_ms: int = 0,
+    ) -> None: ...
+    def report_forgotten(self, covered: int) -> None: ...
+    def report_clone(self) -> None: ...
+
+
+BacklogT = TypeVar("BacklogT", bound=Backlog)
+
+
+class Sender(Generic[BacklogT]):
+    """What every device does with what it signed. Times ``now_s`` are of any clock that only goes forward.
 
     Args:
         flash: started for this boot.
         enrolment: what the node told this device.
-        stream: URI of what it speaks about.
 
     Attributes:
         counts: receipts by verdict.
         resends: how often all that was under way was sent again for want of a receipt.
     """
 
-    def __init__(self, flash: Flash, enrolment: Enrolment, stream: str, *, window: int = WINDOW) -> None:
-        self.flash, self.enrolment, self.stream, self.window = flash, enrolment, stream, window
+    def __init__(self, flash: BacklogT, enrolment: Enrolment, *, window: int = WINDOW) -> None:
+        self.flash, self.enrolment, self.window = flash, enrolment, window
         self.counts = dict.fromkeys(Verdict, 0)
         self.resends = 0
         self._under_way: set[int] = set()
@@ -95,26 +116,6 @@ class Device:
         """What the device says of itself on its status topic: JSON, never evidence."""
         return status("clone" if self.cloned else "online", boot=self.flash.memory.boot)
 
-    def measure(self, packs: Sequence[Pack]) -> None:
-        """Sign packs as frames and keep them, all in one flush; empty ones only move the time on."""
-        if not packs:
-            return
-        memory, statements = self.flash.memory, []
-        for pack in packs:
-            if pack.readings:
-                signed = sign_frame(self.flash.key, self.enrolment.uri, self.stream, memory, pack)
-                statements.append(signed)
-                memory = following(memory, signed)
-        self.flash.append(statements, measured_ms=packs[-1].to_ms)
-
-    def rotate(self) -> None:
-        """Go on with a new key; the old one is gone once its last statement, the rotation, is kept."""
-        following, memory = PrivateKey.generate(), self.flash.memory
-        stream = device_keys(self.enrolment.node, self.enrolment.device)
-        at_ms = max(memory.measured_ms, memory.booted_ms)
-        head = _head(self.enrolment.uri, stream, memory, at_ms)
-        self.flash.rotate(following, encode_rotation(self.flash.key, following, **head))
-
     def connected(self, now_s: float) -> None:
         """A new connection: nothing is known of what was under way, so it is sent again."""
         self._restart(now_s)
@@ -126,7 +127,6 @@ class Device:
             self.resends += 1
             self._restart(now_s)
             self._wait_s = min(2 * self._wait_s, LONGEST_WAIT_S)
-        self._declare_gaps()
         kept = [s for s in self.flash.next_to_send(self.window) if s.counter not in self._under_way]
         if kept and not self._under_way:
             self._since_s = now_s
@@ -174,6 +174,47 @@ class Device:
             return False
         return self.flash.sha256_at(receipt.counter) in {None, receipt.sha256}
 
+    def _restart(self, now_s: float) -> None:
+        self._under_way.clear()
+        self._since_s = now_s
+
+
+class Device(Sender[Flash]):
+    """One running device, which signs what it measures.
+
+    Args:
+        stream: URI of what it speaks about.
+    """
+
+    def __init__(self, flash: Flash, enrolment: Enrolment, stream: str, *, window: int = WINDOW) -> None:
+        super().__init__(flash, enrolment, window=window)
+        self.stream = stream
+
+    def measure(self, packs: Sequence[Pack]) -> None:
+        """Sign packs as frames and keep them, all in one flush; empty ones only move the time on."""
+        if not packs:
+            return
+        memory, statements = self.flash.memory, []
+        for pack in packs:
+            if pack.readings:
+                signed = sign_frame(self.flash.key, self.enrolment.uri, self.stream, memory, pack)
+                statements.append(signed)
+                memory = following(memory, signed)
+        self.flash.append(statements, measured_ms=packs[-1].to_ms)
+
+    def rotate(self) -> None:
+        """Go on with a new key; the old one is gone once its last statement, the rotation, is kept."""
+        following, memory = PrivateKey.generate(), self.flash.memory
+        stream = device_keys(self.enrolment.node, self.enrolment.device)
+        at_ms = max(memory.measured_ms, memory.booted_ms)
+        head = _head(self.enrolment.uri, stream, memory, at_ms)
+        self.flash.rotate(following, encode_rotation(self.flash.key, following, **head))
+
+    def due(self, now_s: float) -> list[bytes]:
+        """As every device, once gaps are declared."""
+        self._declare_gaps()
+        return super().due(now_s)
+
     def _declare_gaps(self) -> None:
         if not self.flash.undeclared():
             return
@@ -181,10 +222,6 @@ class Device:
         memory = self.flash.memory
         head = _head(self.enrolment.uri, self.stream, memory, max(memory.measured_ms, memory.booted_ms))
         self.flash.append_gap(frame.encode_gap(self.flash.key, gaps=self.flash.undeclared(), **head))
-
-    def _restart(self, now_s: float) -> None:
-        self._under_way.clear()
-        self._since_s = now_s
 
 
 def sign_frame(key: PrivateKey, issuer: str, stream: str, memory: Memory, pack: Pack) -> bytes:
@@ -212,15 +249,27 @@ def read_enrolment(path: Path) -> Enrolment:
         SettingsError: not such a file.
     """
     try:
-        told = json.loads(path.read_text("utf-8"))
+        return parse_enrolment(path.read_text("utf-8"))
+    except ValueError as error:
+        raise SettingsError(f"{path} is not the answer to an enrolment: {error}") from error
+
+
+def parse_enrolment(text: str) -> Enrolment:
+    """The answer to an enrolment; see ``read_enrolment``.
+
+    Raises:
+        ValueError: it is none.
+    """
+    try:
+        told = json.loads(text)
         device, node = parse_device_id(told["device"]), parse_node_name(told["node"])
         secret = bytes.fromhex(told["receipt_key"])
         topics.frame_topic(told["site"], device)
         user = str(told.get("username", "")), str(told.get("password", ""))
         if told["uri"] != device_uri(node, device) or len(secret) != KEY_BYTES:
             raise ValueError("uri or receipt_key does not fit the device")
-    except (ValueError, KeyError, TypeError, MalformedError, ForeignTopicError) as error:
-        raise SettingsError(f"{path} is not the answer to an enrolment: {error}") from error
+    except (KeyError, TypeError, MalformedError, ForeignTopicError) as error:
+        raise ValueError(str(error)) from error
     return Enrolment(device, told["uri"], node, told["site"], secret, *user)
 
 

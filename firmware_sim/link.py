@@ -27,7 +27,7 @@ from traceability.settings import tls_context
 KEEPALIVE_S: Final = 30
 LONGEST_RECONNECT_S: Final = 8
 POLL_S: Final = 0.2
-_PORTS: Final = {"mqtt": 1883, "mqtts": 8883}
+PORTS: Final = {"mqtt": 1883, "mqtts": 8883}
 
 
 class Happened(Enum):
@@ -98,7 +98,7 @@ class Link:
 
     def open(self) -> None:
         """Start connecting; goes on trying until ``close``."""
-        port = self._url.port or _PORTS[self._url.scheme]
+        port = self._url.port or PORTS[self._url.scheme]
         self._client.connect_async(self._url.hostname or "", port, keepalive=KEEPALIVE_S)
         self._client.loop_start()
 
