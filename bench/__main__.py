@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from bench import admission, audit, browser, capture, ingest, page, publish, recall, trace, verify
+from bench import admission, audit, browser, capture, fleet, ingest, page, publish, recall, trace, verify
 from bench.measure import run
 
 if __name__ == "__main__":
     run(
         ("ingest", ingest.measure),
         ("admission", admission.measure),
+        ("fleet", fleet.measure),
         ("publish", publish.measure),
         ("verify", verify.measure),
         ("audit", audit.measure),

@@ -101,6 +101,7 @@ def test_a_storm_and_a_gateway_that_is_killed_lose_no_reading_and_invent_none(
         with gateway(world, guarded, tmp_path):
             done = turn_until(play, lambda _: play.over)
     assert (done.received, done.refused, done.waiting, done.forged, done.clones) == (ALL, {}, 0, 0, 0)
+    assert done.resends == 0  # who is connected again sends at once, and waits for no time limit
     assert compare(world.store, folder) == Compared(lost=0, invented=0)
 
 
