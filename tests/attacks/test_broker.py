@@ -19,10 +19,11 @@ from tests.support.gateway import DEADLINE_S, wait_until
 from tests.support.sensor import SITE, Sensor, World, make_world
 from tests.support.visitor import keeping, visits
 from traceability.broker import answers_at
+from traceability.doorkeeper.barring import MOST, Barring
 from traceability.doorkeeper.nats import Connection, Message
 from traceability.doorkeeper.nkeys import Role, sign_claims
 from traceability.doorkeeper.service import REQUESTS, Doorkeeper
-from traceability.errors import BrokerUnavailableError
+from traceability.errors import BrokerUnavailableError, FloodedError
 from traceability.operations.credentials import (
     GATEWAY,
     PROBE,
@@ -32,6 +33,7 @@ from traceability.operations.credentials import (
     renew_credential,
     revoke_credential,
 )
+from traceability.operations.tally import count
 from traceability.sensing.topics import gateway_client, receipt_topic, status_topic
 from traceability.signing.keys import PrivateKey
 from traceability.store import models
@@ -184,6 +186,35 @@ def test_a_revoked_device_is_thrown_out_and_stays_outside_without_a_restart(hous
     wait_until(inside.gone.is_set, "who has the password before is thrown out")
     assert not house.come(sensor.device, renewed).let_in
     assert not stays.gone.is_set()
+
+
+def test_a_device_that_floods_without_end_is_thrown_out_and_stays_outside_for_a_while(house: House):
+    sensor, store = house.world.sensor(), house.world.store
+    shown = house.shown(sensor)
+    stays, device = house.come(house.own.device, house.shown(house.own)), house.come(sensor.device, shown)
+    looking = house.keeper._look_at_s
+
+    def flooded(**by_device: int) -> None:
+        with store.transaction() as tx:
+            count(tx, (), by_device)
+
+    flooded(**{sensor.device: MOST, house.own.device: MOST})
+    wait_until(lambda: house.keeper._look_at_s > looking, "a look")
+    assert not device.gone.is_set(), "the control: so much is only refused"
+    flooded(**{sensor.device: MOST + 1})
+    wait_until(device.gone.is_set, "the device is thrown out")
+    assert not house.come(sensor.device, shown).let_in
+    assert not stays.gone.is_set()
+    barring = Barring(store, lambda: 0.0)
+    barring.barred = dict(house.keeper._barring.barred)
+    with pytest.raises(FloodedError, match=sensor.device):
+        barring.check(sensor.device)
+    later = Barring(store, lambda: max(barring.barred.values()))
+    later.barred = dict(barring.barred)
+    later.check(sensor.device)
+    with store.reading() as reading:
+        assert later.look(reading) == [], "what was before it began is no flood of now"
+    assert later.barred == {}
 
 
 def test_a_device_whose_key_ended_is_thrown_out(house: House):

@@ -729,7 +729,7 @@ def read_metrics(site):
 def test_metrics_are_prometheus_and_add_up(site, told):
     values = read_metrics(site)
     outcomes = {key[1]: value for key, value in values.items() if key[0] == "ft_messages_total"}
-    assert outcomes.keys() == {"accepted", "duplicate", "rejected", "quarantined"}
+    assert outcomes.keys() == {"accepted", "duplicate", "rejected", "quarantined", "flooded"}
     assert values["ft_messages_received_total",] == sum(outcomes.values())
     assert min(outcomes["accepted"], outcomes["duplicate"], outcomes["quarantined"]) > 0
     assert sum(v for k, v in values.items() if k[0] == "ft_quarantined") > 0

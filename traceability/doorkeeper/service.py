@@ -1,4 +1,4 @@
-"""Asks who comes, answers, and throws out who was revoked. One thread, one connection.
+"""Asks who comes, answers, and throws out who was revoked or floods. One thread, one connection.
 
 While no doorkeeper works nobody new is let in; who is connected stays. Several may work at once,
 each request goes to one of them. An admission ends by itself within a day, so that one who starts
@@ -17,12 +17,14 @@ from typing import Any, Final
 
 from sqlalchemy import Connection as Reading
 
+from traceability.doorkeeper.barring import Barring
 from traceability.doorkeeper.config import issuer_key, user_key
 from traceability.doorkeeper.connections import permissions
 from traceability.doorkeeper.nats import Connection, Message
 from traceability.doorkeeper.nkeys import Role, read_claims, sign_claims
 from traceability.errors import (
     BrokerUnavailableError,
+    FloodedError,
     MalformedError,
     StoreUnavailableError,
     TokenError,
@@ -93,6 +95,7 @@ class Doorkeeper:
         self._seen_ms = store.clock() - DAY_S * 1000
         self._look_at_s = 0.0
         self._revoked: Mapping[str, int] = {}
+        self._barring = Barring(store)
 
     def close(self) -> None:
         """End the connection."""
@@ -136,7 +139,7 @@ class Doorkeeper:
         answer: dict[str, Any] = {"type": "authorization_response", "version": 2}
         try:
             answer["jwt"] = self._user(self._judge(reading, asked), asked)
-        except (TokenError, MalformedError) as refusal:
+        except (TokenError, FloodedError, MalformedError) as refusal:
             answer["error"] = str(refusal)
         claims = {"aud": asked["server_id"]["id"], "sub": asked["user_nkey"], "nats": answer}
         return sign_claims(self._issuer, Role.ACCOUNT, claims)
@@ -145,7 +148,9 @@ class Doorkeeper:
         client, shown = asked.get("client_info", {}), asked.get("connect_opts", {})
         credential = Credential(str(shown.get("user", "")), str(shown.get("pass", "")))
         name = str(client.get("mqtt_id", ""))
-        return admit(reading, self._node, credential, name, self._store.clock())
+        guest = admit(reading, self._node, credential, name, self._store.clock())
+        self._barring.check(guest.device)
+        return guest
 
     def _user(self, guest: Guest, asked: Mapping[str, Any]) -> str:
         """The claims of one connection; not all that came at once are to come again at once."""
@@ -155,15 +160,16 @@ class Doorkeeper:
         return sign_claims(self._issuer, Role.ACCOUNT, claims)
 
     def _look(self) -> None:
-        """Ask every server for the connections of those who were revoked."""
+        """Ask every server for the connections of those who were revoked, or flood."""
         with self._store.reading() as reading:
             self._revoked = revoked_since(reading, self._seen_ms - AGAIN_MS)
-        for device in set(map(device_of, self._revoked)):
+            barred = self._barring.look(reading)
+        for device in {*map(device_of, self._revoked), *barred}:
             self._connection.ask("$SYS.REQ.SERVER.PING.CONNZ", {"mqtt_client": device, "auth": True})
         self._seen_ms = max([self._seen_ms, *self._revoked.values()])
 
     def _throw_out(self, message: Message) -> None:
-        """End the connections that a server names and that a revoked credential opened.
+        """End the connections that a server names and that a revoked credential opened, or one that floods.
 
         What a KICK is answered names none.
         """
@@ -171,5 +177,5 @@ class Doorkeeper:
         server = told.get("server", {}).get("id", "")
         for found in told.get("data", {}).get("connections", []):
             name = found.get("authorized_user", "")
-            if self._revoked.keys() & {name, device_of(name)}:
+            if {*self._revoked, *self._barring.barred} & {name, device_of(name)}:
                 self._connection.ask(f"$SYS.REQ.SERVER.{server}.KICK", {"cid": found["cid"]})
