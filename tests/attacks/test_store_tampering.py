@@ -111,7 +111,10 @@ CLASSIFICATION: dict[str, dict[str, str]] = {
         "not evidence: for who is shown a checkpoint of just now, and compared with its signed root then",
     ),
     "tallies": dict.fromkeys(
-        ("source", "received", "accepted", "duplicate", "rejected", "quarantined", "unkept", "flooded"),
+        (
+            *("source", "received", "accepted", "duplicate", "rejected", "quarantined", "flooded"),
+            *("unkept", "kept_bytes"),
+        ),
         PROTECTED,
     )
     | {"flooded_ms": "not evidence: when an alarm ends"},

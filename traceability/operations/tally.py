@@ -36,7 +36,7 @@ MAX_KEPT_BYTES: Final = 16_384
 QUOTA_BYTES: Final = 64 * 1024 * 1024
 QUOTA_BYTES_PER_SOURCE: Final = 8 * 1024 * 1024
 QUOTA_ROWS_PER_SOURCE: Final = 10_000
-_COLUMNS: Final = ("received", *WORDS, "unkept")
+_COLUMNS: Final = ("received", *WORDS, "unkept", "kept_bytes")
 NOTHING: Final[Mapping[str, int]] = MappingProxyType({})
 
 
@@ -84,10 +84,11 @@ def _keep(tx: Transaction, messages: Sequence[Counted], counts: Mapping[str, dic
     refused = [m for m in messages if m.refusal is not None]
     if not refused:
         return
-    table = models.Quarantine
-    used = select(table.source, func.count(), func.sum(func.length(table.body))).group_by(table.source)
-    kept = defaultdict(lambda: (0, 0), {r[0]: (r[1], int(r[2])) for r in tx.connection.execute(used)})
-    all_bytes = sum(size for _, size in kept.values())
+    tally = models.Tally
+    used = select(tally.source, tally.rejected + tally.quarantined - tally.unkept, tally.kept_bytes)
+    used = used.where(tally.source.in_({m.source for m in refused}))
+    kept = {source: (number, size) for source, number, size in tx.connection.execute(used)}
+    all_bytes = int(tx.connection.execute(select(func.sum(tally.kept_bytes))).scalar_one())
     rows = []
     for message in refused:
         body = message.payload[:MAX_KEPT_BYTES]
@@ -102,9 +103,10 @@ def _keep(tx: Transaction, messages: Sequence[Counted], counts: Mapping[str, dic
             continue
         all_bytes += len(body)
         kept[message.source] = (count_now + 1, bytes_now + len(body))
+        counts[message.source]["kept_bytes"] += len(body)
         rows.append(_row(message, body, tx.now_ms))
     if rows:
-        tx.connection.execute(insert(table), rows)
+        tx.connection.execute(insert(models.Quarantine), rows)
 
 
 def _row(message: Counted, body: bytes, now_ms: int) -> dict[str, object]:

@@ -253,7 +253,8 @@ class Tally(Base):
     """received = accepted + duplicate + rejected + quarantined + flooded, for each source.
 
     ``source`` is the device that a topic names, or ``unknown``. ``unkept`` counts the refusals
-    that the quarantine had no room for; ``flooded_ms`` is when something of it last went unread.
+    that the quarantine had no room for, ``kept_bytes`` is what it holds; ``flooded_ms`` is when
+    something of it last went unread.
     """
 
     __tablename__ = "tallies"
@@ -266,6 +267,7 @@ class Tally(Base):
     unkept: Mapped[int]
     flooded: Mapped[int] = mapped_column(server_default=text("0"))
     flooded_ms: Mapped[int | None]
+    kept_bytes: Mapped[int] = mapped_column(server_default=text("0"))
 
 
 class Quarantine(Base):

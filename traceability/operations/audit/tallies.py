@@ -25,6 +25,8 @@ def audit_tallies(run: Run) -> None:
     accepted = _count(run, said.device, said.outcome == ACCEPTED)
     refused = _count(run, said.device, said.outcome != ACCEPTED)
     rows = _count(run, kept.source, kept.id.is_not(None))
+    sizes = select(kept.source, func.sum(func.length(kept.body)).label("size")).group_by(kept.source)
+    held_bytes = {row.source: int(row.size) for row in run.connection.execute(sizes)}
     for row in run.rows(select(models.Tally)):
         where = f"tally of {row.source}"
         if row.source not in devices | {UNKNOWN}:
@@ -35,6 +37,7 @@ def audit_tallies(run: Run) -> None:
             run.found("tally", where, "fewer are quarantined than counters were refused")
         held = row.rejected + row.quarantined - row.unkept
         run.same("tally", where, "refused and kept", rows.pop(row.source, 0), held)
+        run.same("tally", where, "bytes kept", held_bytes.get(row.source, 0), row.kept_bytes)
         if min(getattr(row, name) for name in ("received", *WORDS, "unkept")) < 0:
             run.found("tally", where, "a count is negative")
     for source in sorted({*accepted, *refused, *rows}):
