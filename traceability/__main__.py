@@ -16,6 +16,7 @@ from traceability.commands import (
     batches,
     broker,
     deposit,
+    device,
     disclosure,
     doctor,
     keys,
@@ -37,6 +38,7 @@ from traceability.errors import TraceabilityError
 MODULES = (
     running,
     node,
+    device,
     broker,
     keys,
     prefix,

@@ -675,6 +675,26 @@ def test_a_key_is_shown_rotated_revoked_and_renewed(node):
     assert len(node("key", "list")[1].splitlines()) == 4
 
 
+def test_a_device_takes_the_place_of_another_and_gives_it_back(node, tmp_path):
+    owner, ids = node("key", "list", "--json")[1]["party"], []
+    for _ in range(2):
+        request_file(node, tmp_path, owner)
+        ids.append(node("enrol", "device", "request.json", "--json")[1]["device"])
+    old, new = ids
+    assert refuses(node, "conflict", "device", "replace", old, "--by", new).endswith("--on ASSET\n")
+    node("install", "--device", old, "--on", "TRUCK-7", "--at", "2026-05-01T08:00+08:00")
+    words = ("device", "replace", old, "--by", new, "--at", "2026-05-01T09:00+08:00")
+    code, said, _ = node(*words)
+    assert (code, f"leaves {TRUCK} at 2026-05-01T01:00:00.000Z" in said) == (1, True)
+    assert "without data: 60 min" in said
+    assert "nothing was recorded" in said
+    code, said, _ = node(*words, "--yes")
+    assert code == 0
+    (undo,) = re.findall(r"^  traceability (device replace .+)$", said, re.MULTILINE)
+    assert node(*undo.split(), "--json")[1]["gap_minutes"] == 0
+    refuses(node, "conflict", "device", "replace", new, "--by", old, "--yes")
+
+
 def test_a_devices_key_is_shown_and_revoked_and_the_device_taken_leave_of(node, tmp_path):
     ids = []
     for _ in range(2):

@@ -13,6 +13,7 @@ from traceability.operations.draft import Given
 from traceability.operations.enrol import signing_key
 from traceability.operations.farewell import say_farewell
 from traceability.operations.keyring import renew_party_key, revoke_key, rotate_party_key
+from traceability.operations.replace import replace_device
 from traceability.signing.keys import PrivateKey
 from traceability.supply.epcis.context import read_context
 from traceability.supply.notice import Purpose
@@ -73,6 +74,7 @@ def tell(world: World) -> Told:
     batches["parted"] = _parted(world, story.farm)
     batches["rotated"], rotated = _rotated(world, story.farm)
     batches["papers"] = _papers(story)
+    batches["replaced"] = _replaced(world, story.carrier)
     world.publish()
     return Told(story, batches, logger, rotated)
 
@@ -119,6 +121,24 @@ def _parted(world: World, farm: str) -> str:
     world.remove(farm, logger)
     say_farewell(world.store, world.node, logger.device, logger.counter - 1)
     world.take(logger, late, world.frame(logger, 9.0))
+    return batch
+
+
+def _replaced(world: World, carrier: str) -> str:
+    """A stay in which one sensor dies and another takes its place an hour later."""
+    van, old, new = world.asset("VAN1"), world.device(carrier), world.device(carrier)
+    world.install(carrier, old, van)
+    batch = world.harvest(carrier, "REPLACED")
+    world.event("load", carrier, batch, asset=van)
+    world.wait(minutes=10)
+    world.measure(old, 4.0)
+    world.wait(minutes=60)
+    replace_device(world.store, world.node, old.device, new.device, world.now_ms)
+    new.stream = van
+    world.wait(minutes=10)
+    world.measure(new, 4.5)
+    world.event("unload", carrier, batch, asset=van)
+    world.wait(minutes=31)
     return batch
 
 

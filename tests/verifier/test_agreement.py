@@ -53,6 +53,14 @@ def test_a_device_s_signature_that_is_none_is_found_where_the_browser_s_own_ed25
     assert (asked >= 4, differing) == (True, [])
 
 
+def test_both_verifiers_accept_a_stay_in_which_one_sensor_took_over_from_another(told: Told):
+    chosen = [case for case in cases(told) if case.name.startswith("replaced for ")]
+    asked, differing = disagreements(chosen)
+    assert (asked >= 3, differing) == (True, [])
+    own = next(case for case in chosen if case.name.endswith("public, own policy"))
+    assert answer(own.bundle(), own)["verdict"]["exit_code"] == 0
+
+
 def test_both_verifiers_say_the_same_of_times_and_of_nodes_that_lie_of_them(told: Told):
     every = [Case(name, bundle, own_policy(told)) for name, bundle in lies_of_times(told)]
     lying = [case for case in every if " 1201001 ms earlier" in case.name]

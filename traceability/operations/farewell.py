@@ -15,7 +15,7 @@ from traceability.operations.node import Node
 from traceability.operations.tally import ACCEPTED
 from traceability.signing.farewell import NOTHING, device_farewell
 from traceability.store import models
-from traceability.store.engine import Store
+from traceability.store.engine import Store, Transaction
 from traceability.verification.signers import Signers
 
 
@@ -90,12 +90,17 @@ def say_farewell(store: Store, node: Node, device: str, last: int | None = None)
         StatementError: a last counter that no farewell can name.
     """
     with alone(store) as tx:
-        planned = plan_farewell(tx.connection, node, device, last)
-        owner = signing_key(tx.connection, node, planned.owner)
-        body = device_farewell(owner, node=node.name, device=device, last=planned.last, iat=tx.now_ms // 1000)
-        stream = identifiers.device_keys(node.name, device)
-        (record,) = append(tx, node, [Entry(stream, media.KEY, body)])
-        end_key(tx, planned.kid, record.time_ms, planned.last)
+        return part(tx, node, device, last)
+
+
+def part(tx: Transaction, node: Node, device: str, last: int | None = None) -> Parting:
+    """``say_farewell`` in a transaction that is ``alone``."""
+    planned = plan_farewell(tx.connection, node, device, last)
+    owner = signing_key(tx.connection, node, planned.owner)
+    body = device_farewell(owner, node=node.name, device=device, last=planned.last, iat=tx.now_ms // 1000)
+    stream = identifiers.device_keys(node.name, device)
+    (record,) = append(tx, node, [Entry(stream, media.KEY, body)])
+    end_key(tx, planned.kid, record.time_ms, planned.last)
     return planned
 
 

@@ -41,10 +41,19 @@ def record_event(store: Store, node: Node, party: str, event: Mapping[str, Any])
         ConflictError: it contradicts what is recorded; the message says how.
         ClockAheadError: it lies in the future.
     """
-    context = read_context(event.get("@context"))
-    if problems := [*check_event(event, context), *check_vocabulary(event)]:
-        raise EventError(problems, remedy="Correct the option that this comes from; --help explains each.")
-    (captured,) = capture(store, node, party, [Given(event, context)], typed=True)
+    (captured,) = capture(store, node, party, [check_made(event)], typed=True)
     if captured.refused is not None:
         raise captured.refused
     return captured
+
+
+def check_made(event: Mapping[str, Any]) -> Given:
+    """An event as ``make_event`` makes it, for capture.
+
+    Raises:
+        EventError: not an event of EPCIS 2.0.
+    """
+    context = read_context(event.get("@context"))
+    if problems := [*check_event(event, context), *check_vocabulary(event)]:
+        raise EventError(problems, remedy="Correct the option that this comes from; --help explains each.")
+    return Given(event, context)

@@ -10,7 +10,7 @@ from typing import Final
 from traceability.sensing.coldchain import Limits, Sample
 from traceability.verification.journey import Journey
 from traceability.verification.stays import NO_LIMITS, Curve
-from webapp.consumer.cold import gaps, patience_ms
+from webapp.consumer.cold import gaps, relays
 from webapp.i18n import show_time
 
 WIDTH: Final = 600
@@ -119,10 +119,10 @@ def _spans(journey: Journey) -> list[_Span]:
     """Every curve with the time it speaks about; a stay without readings once, without a curve."""
     found = []
     for stay in journey.stays:
-        from_ms, to_ms, patience = stay.from_ms, stay.to_ms, patience_ms(stay, journey.limits)
-        found += [_Span(from_ms, to_ms, c, gaps(c, patience)) for c in stay.curves]
-        if not stay.curves:
-            found.append(_Span(from_ms, to_ms, None, [(from_ms, to_ms)]))
+        turns = [turn for each in relays(stay, journey.limits) for turn in each]
+        found += [_Span(t.from_ms, t.to_ms, t.curve, gaps(t, stay, journey.limits)) for t in turns]
+        if not turns:
+            found.append(_Span(stay.from_ms, stay.to_ms, None, [(stay.from_ms, stay.to_ms)]))
     return found
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from traceability.sensing.coldchain import Excursion, Limits
+from traceability.sensing.coldchain import Excursion, Limits, exposure
 from traceability.verification.journey import Journey, StayView
 from traceability.verification.stays import Curve
 from webapp.i18n import named, translate
@@ -52,7 +52,7 @@ def stay_rows(journey: Journey) -> list[StayRow]:
             from_ms=stay.from_ms,
             to_ms=stay.to_ms,
             left=stay.left,
-            cold=_worst([_cold(c, patience_ms(stay, journey.limits)) for c in stay.curves])
+            cold=_worst([_cold(turns, stay, journey.limits) for turns in relays(stay, journey.limits)])
             or _unmeasured(stay),
             missing=sum(stay.missing.values()),
             declared=sum(stay.declared.values()),
@@ -117,31 +117,68 @@ def asset_name(journey: Journey, stay: StayView) -> str:
     return named(entering.get("ft:asset"), stay.opened.asset.rpartition("/")[2])
 
 
-def gaps(curve: Curve, patience_ms: int) -> Sequence[tuple[int, int]]:
-    """Times without data; not the end of an open stay while the next reading may be on its way.
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """The part of a stay in which one sensor had its turn; ``curve.exposure`` is of this part."""
 
-    Args:
-        patience_ms: how long a reading may be on its way; 0 once the batch has left.
+    curve: Curve
+    from_ms: int
+    to_ms: int
+
+
+def relays(stay: StayView, limits: Limits) -> list[list[Turn]]:
+    """The sensors of a stay; those that took over from one another are one, turn by turn.
+
+    A sensor took over if the other one had measured for the last time before it measured for the first.
+    What lies between the two is without data, however short: no line joins two instruments.
     """
-    tail_ms = curve.exposure.tail_ms
-    return curve.exposure.gaps[:-1] if 0 < tail_ms <= patience_ms else curve.exposure.gaps
+    lines: list[list[Curve]] = []
+    for curve in sorted((c for c in stay.curves if c.samples), key=lambda c: c.samples[0].at_ms):
+        line = next((found for found in lines if _takes_over(curve, found[-1])), None)
+        if line is None:
+            lines.append([curve])
+        else:
+            line.append(curve)
+    return [_turns(line, stay, limits) for line in lines]
 
 
-def patience_ms(stay: StayView, limits: Limits) -> int:
-    """How long the next reading of a stay may be on its way."""
-    return 0 if stay.left else limits.max_gap_ms
+def _takes_over(curve: Curve, former: Curve) -> bool:
+    other = curve.device != former.device and curve.name == former.name
+    return other and former.samples[-1].at_ms < curve.samples[0].at_ms
 
 
-def _cold(curve: Curve, patience_ms: int) -> Cold:
-    e, lengths = curve.exposure, [to_ms - from_ms for from_ms, to_ms in gaps(curve, patience_ms)]
-    # A single reading outside the limits has no length, but it was there.
-    outside_ms = max(e.above_ms + e.below_ms, int(bool(e.excursions)))
+def _turns(line: Sequence[Curve], stay: StayView, limits: Limits) -> list[Turn]:
+    if len(line) == 1:
+        return [Turn(line[0], stay.from_ms, stay.to_ms)]
+    begins = [min(max(curve.samples[0].at_ms, stay.from_ms), stay.to_ms) for curve in line[1:]]
+    found = []
+    for curve, from_ms, to_ms in zip(line, (stay.from_ms, *begins), (*begins, stay.to_ms), strict=True):
+        held = exposure(curve.samples, limits, from_ms, to_ms)
+        found.append(Turn(replace(curve, exposure=held), from_ms, to_ms))
+    return found
+
+
+def gaps(turn: Turn, stay: StayView, limits: Limits) -> Sequence[tuple[int, int]]:
+    """Times without data; not the end of an open stay while the next reading may be on its way."""
+    found, patience_ms = turn.curve.exposure, 0 if stay.left else limits.max_gap_ms
+    waiting = turn.to_ms == stay.to_ms and 0 < found.tail_ms <= patience_ms
+    return found.gaps[:-1] if waiting else found.gaps
+
+
+def _cold(turns: Sequence[Turn], stay: StayView, limits: Limits) -> Cold:
+    """What a sensor says, and those that took over from it."""
+    told = [turn.curve.exposure for turn in turns]
+    lengths = [to_ms - from_ms for turn in turns for from_ms, to_ms in gaps(turn, stay, limits)]
+    excursions = tuple(e for each in told for e in each.excursions)
+    lows = [each.min_milli_c for each in told if each.min_milli_c is not None]
+    highs = [each.max_milli_c for each in told if each.max_milli_c is not None]
     return Cold(
-        within_ms=e.within_ms,
-        outside_ms=outside_ms,
+        within_ms=sum(each.within_ms for each in told),
+        # A single reading outside the limits has no length, but it was there.
+        outside_ms=max(sum(each.above_ms + each.below_ms for each in told), int(bool(excursions))),
         unknown_ms=sum(lengths),
-        min_milli_c=e.min_milli_c,
-        max_milli_c=e.max_milli_c,
+        min_milli_c=min(lows, default=None),
+        max_milli_c=max(highs, default=None),
         longest_gap_ms=max(lengths, default=0),
-        excursions=e.excursions,
+        excursions=excursions,
     )

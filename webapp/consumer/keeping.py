@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Final
 
 from traceability.sensing.channels import Channel, channel_of
@@ -15,7 +16,7 @@ from traceability.sensing.episodes import Span, joined
 from traceability.sensing.kinetics import held, mean_kinetic_milli_c, spent_ms
 from traceability.sensing.profiles import PROFILES, Life, Profile
 from traceability.verification.journey import Journey, StayView
-from traceability.verification.stays import Curve
+from webapp.consumer.cold import Turn, relays
 from webapp.i18n import show_degrees, show_duration, translate
 
 LEAST_MS: Final = 60_000
@@ -90,8 +91,9 @@ def profile_of(journey: Journey) -> Profile | None:
 
 def _worst(stay: StayView, windows: Sequence[Span], journey: Journey, life: Life | None) -> Counter[int]:
     """What the goods went through by the least favourable sensor: of those in the goods, if there are any."""
-    inside = [c for c in stay.curves if channel_of(c.name) is Channel.PRODUCT]
-    each = [_held(curve, windows, journey.limits.max_gap_ms) for curve in inside or stay.curves]
+    sensors = relays(stay, journey.limits)
+    inside = [turns for turns in sensors if channel_of(turns[0].curve.name) is Channel.PRODUCT]
+    each = [_held(turns, windows, journey.limits.max_gap_ms) for turns in inside or sensors]
     known = [temperatures for temperatures in each if temperatures]
     if not known:
         return Counter()
@@ -101,10 +103,12 @@ def _worst(stay: StayView, windows: Sequence[Span], journey: Journey, life: Life
     return max(known, key=lambda temperatures: spent_ms(temperatures, model))
 
 
-def _held(curve: Curve, windows: Sequence[Span], max_gap_ms: int) -> Counter[int]:
+def _held(turns: Sequence[Turn], windows: Sequence[Span], max_gap_ms: int) -> Counter[int]:
     found: Counter[int] = Counter()
-    for from_ms, to_ms in windows:
-        found += held(curve.samples, max_gap_ms, from_ms, to_ms)
+    for turn, (from_ms, to_ms) in product(turns, windows):
+        begin_ms, end_ms = max(from_ms, turn.from_ms), min(to_ms, turn.to_ms)
+        if begin_ms < end_ms:
+            found += held(turn.curve.samples, max_gap_ms, begin_ms, end_ms)
     return found
 
 
