@@ -695,6 +695,26 @@ def test_a_device_takes_the_place_of_another_and_gives_it_back(node, tmp_path):
     refuses(node, "conflict", "device", "replace", new, "--by", old, "--yes")
 
 
+def test_a_calibration_certificate_is_shown_first_and_stands_in_the_list_of_devices(node, tmp_path):
+    device = request_file(node, tmp_path, node("key", "list", "--json")[1]["party"])
+    node("enrol", "device", "request.json")
+    assert node("device", "list")[1] == f"{device}  installed nowhere  calibration: none\n"
+    coldchain = (Path(__file__).parents[2] / "docs" / "coldchain.md").read_text("utf-8")
+    shown = re.search(r"```yaml\n(.+?)```", coldchain, re.DOTALL)
+    assert shown is not None
+    (tmp_path / "cert.yaml").write_text(shown[1], "utf-8")
+    (tmp_path / "cert.pdf").write_bytes(b"%PDF-1.7")
+    words = ("calibration", "add", device, "--from", "cert.yaml", "--file", "cert.pdf")
+    code, said, _ = node(*words)
+    assert (code, "nothing was deposited yet" in said) == (1, True)
+    assert node("device", "list", "--json")[1]["devices"][0]["standing"] == "none"
+    assert node(*words, "--yes")[1].endswith("\ndeposited\n")
+    assert node(*words, "--yes")[1].endswith("\nwas deposited before\n")
+    assert node("device", "list", "--json")[1]["devices"][0]["certificate"]["number"] == "K-2025-17"
+    (tmp_path / "cert.yaml").write_text("[1, 2", "utf-8")
+    refuses(node, "bad-statement", *words)
+
+
 def test_a_devices_key_is_shown_and_revoked_and_the_device_taken_leave_of(node, tmp_path):
     ids = []
     for _ in range(2):

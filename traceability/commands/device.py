@@ -1,4 +1,4 @@
-"""``device replace``: another sensor takes the place of a dead one."""
+"""``device replace | list``: another sensor takes the place of a dead one; which devices there are."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from traceability.commands.verb import Answer, Verbs, add_group, add_verb, opene
 from traceability.commands.words import parse_moment
 from traceability.identifiers import parse_device_id
 from traceability.ledger.record import format_time
+from traceability.operations.calibrations import Calibrated, list_devices
 from traceability.operations.replace import Replacement, Uncovered, replace_device
 
 MINUTE_MS = 60_000
@@ -20,9 +21,16 @@ def add(verbs: Verbs) -> None:
     group = add_group(
         verbs,
         "device",
-        does="Put another sensor in the place of a dead one",
-        example="traceability device replace --help",
+        does="List devices and their calibration, or put one in the place of a dead one",
+        example="traceability device list",
     ).add_subparsers(metavar="WHAT", required=True)
+    add_verb(
+        group,
+        "list",
+        _list,
+        does="Show every device, where it is installed, and how its calibration stands",
+        example="traceability device list",
+    )
     verb = add_verb(
         group,
         "replace",
@@ -57,6 +65,20 @@ def _replace(args: argparse.Namespace) -> Answer:
         )
     last = _after(made) if args.yes else ("nothing was recorded: add --yes to do it",)
     return Answer(_shown(made, done=args.yes), (*_lines(made), *last), exit_code=0 if args.yes else 1)
+
+
+def _list(args: argparse.Namespace) -> Answer:
+    with opened() as here, here.store.reading() as connection:
+        found = list(list_devices(connection, here.node, here.store.clock()))
+    lines = tuple(map(_device, found)) or ("no device is enrolled",)
+    return Answer({"devices": [asdict(each) for each in found]}, lines)
+
+
+def _device(each: Calibrated) -> str:
+    own = each.certificate
+    until = "" if own is None else f", certificate {own.number} until {own.valid_until}"
+    spoilt = f", {each.unusable} of its owner cannot be read" if each.unusable else ""
+    return f"{each.device}  {each.place or 'installed nowhere'}  calibration: {each.standing}{until}{spoilt}"
 
 
 def _lines(made: Replacement) -> tuple[str, ...]:

@@ -32,6 +32,8 @@ from traceability.supply.notice import Notice, Purpose, issue_notice, read_notic
 
 MAX_ON_STREAM: Final = 64
 """Documents of one party about one thing: a proof carries the notices of all."""
+MAX_OWN: Final = 4096
+"""Documents among a party's own deposits, which no proof of a batch carries."""
 
 MEDIA_TYPES: Final[Mapping[str, str]] = {
     ".pdf": "application/pdf",
@@ -103,7 +105,7 @@ def deposit(store: Store, node: Node, party: str, data: bytes, notice: Notice) -
         for each in own:
             if each.notice.sha256 == notice.sha256:
                 return each
-        if len(own) >= MAX_ON_STREAM:
+        if len(own) >= (MAX_OWN if parse_stream(notice.subject).kind is Kind.DEPOSITS else MAX_ON_STREAM):
             raise QuotaError(
                 f"{party} has deposited {len(own)} documents about {notice.subject}, more are not taken",
                 remedy="Put several into one file, or deposit them about another batch.",

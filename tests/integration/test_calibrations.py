@@ -1,0 +1,153 @@
+"""Calibration certificates: deposited by a device's owner, and worth nothing for anything else."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+
+from tests.support.world import Probe, World
+from traceability.errors import ConflictError, EncodingError, StatementError, UnknownSubjectError
+from traceability.identifiers import party_deposits
+from traceability.operations.audit import audit
+from traceability.operations.calibrations import (
+    MEDIA_TYPE,
+    Calibrated,
+    Standing,
+    add_certificate,
+    describe_certificate,
+    list_devices,
+)
+from traceability.operations.deposit import deposit
+from traceability.sensing.calibration import Certificate, parse_certificate, read_typed
+
+TODAY = date(2026, 1, 1)
+POINT = {"unit": "Cel", "reference": "0.0", "indicated": "0.12", "uncertainty": 0.05}
+
+
+def typed(device: str, /, **changes: Any) -> dict[str, Any]:
+    told = {
+        "device": device,
+        "number": "K-2025-17",
+        "laboratory": "Yunnan Metrology",
+        "accreditation": "CNAS L0000",
+        "calibrated": "2025-06-01",
+        "validUntil": "2026-06-01",
+        "points": [POINT],
+    }
+    return {name: value for name, value in (told | changes).items() if value is not None}
+
+
+def certificate(probe: Probe, until: date = date(2026, 6, 1)) -> Certificate:
+    return read_typed(typed(probe.device, validUntil=until.isoformat()))
+
+
+def add(world: World, probe: Probe, made: Certificate, **options: Any) -> None:
+    add_certificate(world.store, world.node, probe.device, made, **options)
+
+
+def standing(world: World, probe: Probe) -> Calibrated:
+    with world.store.reading() as connection:
+        found = list_devices(connection, world.node, world.now_ms)
+        return next(each for each in found if each.device == probe.device)
+
+
+def test_a_device_stands_as_its_farthest_certificate_says(world: World):
+    farm = world.party("Farm")
+    probe, other = world.device(farm), world.device(farm)
+    world.install(farm, probe, world.asset("ROOM1"))
+    assert standing(world, probe).standing is Standing.NONE
+    for days, word in ((-1, Standing.EXPIRED), (0, Standing.DUE), (30, Standing.DUE), (31, Standing.VALID)):
+        made = certificate(probe, TODAY + timedelta(days=days))
+        add(world, probe, made)
+        assert (standing(world, probe).standing, standing(world, probe).certificate) == (word, made)
+    add(world, probe, certificate(probe, TODAY))
+    assert standing(world, probe).standing is Standing.VALID, "an older one changes nothing"
+    assert standing(world, probe).place == world.asset("ROOM1")
+    assert standing(world, other).standing is Standing.NONE
+    world.publish()
+    assert audit(world.store, world.node).lines()[:-1] == []
+
+
+def test_the_laboratorys_document_is_kept_beside_it_by_its_hash(lone: World):
+    probe, paper = lone.device(lone.party("Farm")), b"%PDF-1.7"
+    made = replace(certificate(probe), file=hashlib.sha256(paper).hexdigest())
+    with pytest.raises(ConflictError, match="another file"):
+        add(lone, probe, made, file=("k.pdf", paper + b" "))
+    assert standing(lone, probe).standing is Standing.NONE
+    add(lone, probe, made, file=("k.pdf", paper))
+    assert standing(lone, probe).certificate == made
+    assert parse_certificate(made.encode()) == made
+
+
+def test_a_certificate_for_another_device_or_of_tomorrow_is_refused(lone: World):
+    farm = lone.party("Farm")
+    probe, other = lone.device(farm), lone.device(farm)
+    with pytest.raises(ConflictError, match="not for"):
+        add(lone, probe, certificate(other))
+    with pytest.raises(ConflictError, match="has not come"):
+        add(lone, probe, read_typed(typed(probe.device, calibrated="2026-01-02")))
+    with pytest.raises(UnknownSubjectError):
+        add(lone, replace(probe, uri=probe.uri[:-32] + "0" * 32), certificate(probe))
+    assert standing(lone, probe).standing is Standing.NONE
+
+
+def test_a_certificate_that_was_altered_after_it_was_signed_counts_for_nothing(lone: World):
+    probe = lone.device(lone.party("Farm"))
+    made = certificate(probe)
+    add(lone, probe, made)
+    sha256 = hashlib.sha256(made.encode()).hexdigest()
+    path = lone.node.folder / "documents" / sha256[:2] / sha256
+    path.write_bytes(replace(made, valid_until=date(2030, 1, 1)).encode())
+    found = standing(lone, probe)
+    assert (found.standing, found.unusable) == (Standing.NONE, 1)
+    path.unlink()
+    assert standing(lone, probe).unusable == 1
+
+
+def test_what_another_party_deposits_about_a_device_says_nothing_of_it(lone: World):
+    probe, stranger = lone.device(lone.party("Farm")), lone.party("Stranger")
+    made = certificate(probe)
+    notice = describe_certificate(lone.node, stranger, made)
+    assert notice.media_type == MEDIA_TYPE
+    deposit(lone.store, lone.node, stranger, made.encode(), notice)
+    assert standing(lone, probe).standing is Standing.NONE
+    theirs = replace(notice, subject=party_deposits(lone.node.name, lone.party("Third")))
+    with pytest.raises(ConflictError):
+        deposit(lone.store, lone.node, stranger, made.encode(), theirs)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"validUntil": "2025-05-31"},
+        {"validUntil": None},
+        {"calibrated": "yesterday"},
+        {"device": "x"},
+        {"number": ""},
+        {"number": "a\nb"},
+        {"more": 1},
+        {"points": []},
+        {"points": [POINT | {"unit": "K"}]},
+        {"points": [POINT | {"uncertainty": 0}]},
+        {"points": [POINT | {"reference": "0.0001"}]},
+        {"file": "0"},
+    ],
+)
+def test_what_is_no_certificate_is_refused_before_anything_is_signed(changes: dict[str, Any]):
+    with pytest.raises(StatementError) as refused:
+        read_typed(typed("0" * 32, **changes))
+    assert refused.value.remedy()
+
+
+def test_a_deposited_certificate_has_one_form():
+    made = read_typed(typed("0" * 32))
+    assert parse_certificate(made.encode()) == made
+    loose = json.dumps(json.loads(made.encode()), indent=1).encode()
+    for data in (loose, b"{}", b"[]", made.encode().replace(b'"Cel"', b'"K"')):
+        with pytest.raises((StatementError, EncodingError)):
+            parse_certificate(data)
