@@ -18,6 +18,7 @@ from firmware_sim.flash import Flash, Kept, Memory
 from traceability.errors import ForeignTopicError, MalformedError, SettingsError, SignatureMismatchError
 from traceability.identifiers import device_keys, device_uri, parse_device_id, parse_node_name
 from traceability.sensing import frame, topics
+from traceability.sensing.config import CHANNEL, UNIT, open_config
 from traceability.sensing.receipt import Receipt, open_receipt
 from traceability.sensing.rotation import encode_rotation
 from traceability.sensing.senml import Reading
@@ -63,6 +64,15 @@ class Verdict(Enum):
     STALE = "stale"
     FORGED = "forged"
     CLONE = "clone"
+
+
+class Told(Enum):
+    """What a device makes of a configuration."""
+
+    TAKEN = "taken"
+    STALE = "stale"
+    FORGED = "forged"
+    REFUSED = "refused"
 
 
 class Backlog(Protocol):
@@ -184,11 +194,17 @@ class Device(Sender[Flash]):
 
     Args:
         stream: URI of what it speaks about.
+
+    Attributes:
+        config: how it is to work; None as long as nobody told it.
+        told: configurations by what it made of them.
     """
 
     def __init__(self, flash: Flash, enrolment: Enrolment, stream: str, *, window: int = WINDOW) -> None:
         super().__init__(flash, enrolment, window=window)
-        self.stream = stream
+        self.stream, self.told = stream, dict.fromkeys(Told, 0)
+        kept = flash.config()
+        self.config = None if kept is None else open_config(enrolment.receipt_key, kept)
 
     def measure(self, packs: Sequence[Pack]) -> None:
         """Sign packs as frames and keep them, all in one flush; empty ones only move the time on."""
@@ -210,10 +226,31 @@ class Device(Sender[Flash]):
         head = _head(self.enrolment.uri, stream, memory, at_ms)
         self.flash.rotate(following, encode_rotation(self.flash.key, following, **head))
 
+    def configure(self, data: bytes) -> Told:
+        """Judge a message on the configuration topic, and work by it from here on if it is newer."""
+        told = self._judge_config(data)
+        self.told[told] += 1
+        return told
+
     def due(self, now_s: float) -> list[bytes]:
         """As every device, once gaps are declared."""
         self._declare_gaps()
         return super().due(now_s)
+
+    def _judge_config(self, data: bytes) -> Told:
+        try:
+            config = open_config(self.enrolment.receipt_key, data)
+        except SignatureMismatchError:
+            return Told.FORGED
+        except MalformedError:
+            return Told.REFUSED
+        if config.device != self.enrolment.device:
+            return Told.FORGED
+        if config.version <= self.flash.memory.config:
+            return Told.STALE
+        self.flash.configure(config.version, data)
+        self.config = config
+        return Told.TAKEN
 
     def _declare_gaps(self) -> None:
         if not self.flash.undeclared():
@@ -225,8 +262,14 @@ class Device(Sender[Flash]):
 
 
 def sign_frame(key: PrivateKey, issuer: str, stream: str, memory: Memory, pack: Pack) -> bytes:
-    """The frame that follows what ``memory`` says; raises what ``frame.encode_frame`` raises."""
-    return frame.encode_frame(key, readings=pack.readings, **_head(issuer, stream, memory, pack.to_ms))
+    """The frame that follows what ``memory`` says; raises what ``frame.encode_frame`` raises.
+
+    Once the device was told how to work it says by which version it does.
+    """
+    readings = pack.readings
+    if memory.config:
+        readings = (*readings, Reading(CHANNEL, UNIT, readings[-1].at_ms, memory.config))
+    return frame.encode_frame(key, readings=readings, **_head(issuer, stream, memory, pack.to_ms))
 
 
 def following(memory: Memory, statement: bytes) -> Memory:

@@ -3,7 +3,7 @@
     key             32 bytes, mode 0600: the device's private key
     key.next        the next one, while it is being rotated in; of no use once it is not
     flash.sqlite    which key signs, counter, boot, hash of the previous statement, the newest beacon,
-                    and the statements themselves
+                    the configuration, and the statements themselves
 
 A statement is here, its counter used up and the disk flushed, before anyone can see it: so a
 counter is never used for two statements, whenever the power goes. It stays until a receipt
@@ -57,6 +57,9 @@ CREATE TABLE IF NOT EXISTS aside (
 CREATE TABLE IF NOT EXISTS dropped (
     first INTEGER PRIMARY KEY, last INTEGER NOT NULL, declared_by INTEGER
 ) STRICT;
+CREATE TABLE IF NOT EXISTS config (
+    one INTEGER PRIMARY KEY CHECK (one = 1), version INTEGER NOT NULL, body BLOB NOT NULL
+) STRICT;
 CREATE TABLE IF NOT EXISTS signing (
     one INTEGER PRIMARY KEY CHECK (one = 1), kid BLOB NOT NULL, device TEXT NOT NULL
 ) STRICT;
@@ -77,7 +80,7 @@ class Memory:
     ``booted_ms`` and ``measured_ms`` (up to where everything was measured) are Unix times, 0
     before the first boot. ``settled`` is the counter of the newest receipt, -1 before one,
     and ``settled_sha256`` the statement's hash there. ``beacon`` came with a receipt at
-    ``heard_ms``, by the device's clock.
+    ``heard_ms``, by the device's clock. ``config`` is the version of what it was told to do, 0 before.
     """
 
     counter: int = 0
@@ -90,6 +93,7 @@ class Memory:
     cloned: bool = False
     beacon: bytes | None = None
     heard_ms: int = 0
+    config: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +205,17 @@ class Flash:
                 self.memory = replace(self.memory, beacon=beacon, heard_ms=heard_ms)
                 self._db.execute("INSERT OR REPLACE INTO beacon VALUES (1, ?, ?)", (beacon, heard_ms))
 
+    def configure(self, version: int, body: bytes) -> None:
+        """Keep a configuration in the place of the one before."""
+        with self._transaction():
+            self._db.execute("INSERT OR REPLACE INTO config VALUES (1, ?, ?)", (version, body))
+            self.memory = replace(self.memory, config=version)
+
+    def config(self) -> bytes | None:
+        """The configuration, as it came; None before the first."""
+        row = self._db.execute("SELECT body FROM config").fetchone()
+        return None if row is None else bytes(row[0])
+
     def report_forgotten(self, covered: int) -> None:
         """Remember that the node has nothing behind a counter, and what was settled is not here either."""
         settled = self.memory.settled
@@ -274,7 +289,9 @@ class Flash:
         if row is None:
             return Memory()
         beacon, heard_ms = self._db.execute("SELECT sha256, heard_ms FROM beacon").fetchone() or (None, 0)
-        return replace(Memory(*row[1:]), cloned=bool(row[8]), beacon=beacon, heard_ms=heard_ms)
+        (config,) = self._db.execute("SELECT version FROM config").fetchone() or (0,)
+        known = replace(Memory(*row[1:]), cloned=bool(row[8]), config=config)
+        return replace(known, beacon=beacon, heard_ms=heard_ms)
 
     def _set(self, **changes: object) -> None:
         """Change numbers of the memory, in the transaction that is open."""

@@ -36,6 +36,7 @@ class Happened(Enum):
     CONNECTED = "connected"
     DISCONNECTED = "disconnected"
     RECEIPT = "receipt"
+    CONFIG = "config"
     ROTATE = "rotate"
     STOP = "stop"
 
@@ -83,6 +84,7 @@ class Link:
         self._name, self._url, self._arrivals = name, urlsplit(url), arrivals
         site, device = enrolment.site, enrolment.device
         self._frames, self._receipts = topics.frame_topic(site, device), topics.receipt_topic(site, device)
+        self._configs = topics.config_topic(site, device)
         self._status = topics.status_topic(site, device)
         client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=device, clean_session=False)
         client.max_inflight_messages_set(WINDOW)
@@ -120,7 +122,7 @@ class Link:
     def _on_connect(self, client: mqtt.Client, _data: Any, _flags: Any, reason: Any, _more: Any) -> None:
         if reason.is_failure:
             return  # paho tries again
-        client.subscribe(self._receipts, qos=1)
+        client.subscribe([(self._receipts, 1), (self._configs, 1)])
         self._arrivals.put(Arrival(self._name, Happened.CONNECTED))
 
     def _on_subscribe(self, client: mqtt.Client, _data: Any, _mid: int, reasons: Any, _more: Any) -> None:
@@ -134,4 +136,5 @@ class Link:
         self._arrivals.put(Arrival(self._name, Happened.DISCONNECTED))
 
     def _on_message(self, _client: mqtt.Client, _data: Any, message: mqtt.MQTTMessage) -> None:
-        self._arrivals.put(Arrival(self._name, Happened.RECEIPT, bytes(message.payload)))
+        happened = Happened.CONFIG if message.topic == self._configs else Happened.RECEIPT
+        self._arrivals.put(Arrival(self._name, happened, bytes(message.payload)))

@@ -13,7 +13,8 @@ from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 from typing import Final, Protocol
 
-from firmware_sim.device import Device, Pack
+from firmware_sim.batching import Batch
+from firmware_sim.device import Device, Pack, Told
 from firmware_sim.link import Arrival, Happened
 from firmware_sim.plan import Plan
 from firmware_sim.sampling import BACKLOG, LIVE, Pace, Sensor
@@ -62,6 +63,7 @@ class Playing:
         begun_ms = device.flash.memory.measured_ms or self._planned.from_ms
         missed = max(-(-(now_ms - LONGEST_BACKLOG_MS - begun_ms) // BACKLOG.frame_ms), 0)
         self._next_ms = begun_ms + missed * BACKLOG.frame_ms
+        self._batch = Batch()
 
     @property
     def is_live(self) -> bool:
@@ -70,32 +72,43 @@ class Playing:
 
     def due_ms(self, now_ms: int) -> int | None:
         """When the next interval ends; None after the last one."""
-        pace = self._pace(now_ms)
-        return None if pace is None else self._next_ms + pace.frame_ms
+        step = self._step(now_ms)
+        return None if step is None else self._next_ms + step.frame_ms
 
     def is_caught_up(self, now_ms: int) -> bool:
         """Whether all of the past was measured and has its receipt."""
-        return self._pace(now_ms) is not BACKLOG and self.device.flash.waiting() == 0
+        return not self._is_behind(now_ms) and self.device.flash.waiting() == 0
 
     def measure(self, now_ms: int) -> None:
         """Measure every interval that has ended; of a backlog no more than the window has room for."""
         packs: list[Pack] = []
         room = max(self.device.window - self.device.flash.waiting(), 0)
-        while (pace := self._pace(now_ms)) is not None and self._next_ms + pace.frame_ms <= now_ms:
-            if pace is BACKLOG and len(packs) >= room:
+        while (step := self._step(now_ms)) is not None and self._next_ms + step.frame_ms <= now_ms:
+            if self._is_behind(now_ms) and len(packs) >= room:
                 break
-            packs.append(self._sensor.measure(self._next_ms, pace))
-            self._next_ms += pace.frame_ms
-        self.device.measure(packs)
+            from_ms, config = self._next_ms, self.device.config
+            self._next_ms += step.frame_ms
+            frame_ms = step.frame_ms if config is None else config.frame_s * 1000
+            done = self._batch.add(from_ms, self._sensor.measure(from_ms, step), frame_ms, config)
+            packs += [done] if done else []
+        rest = self._batch.rest(self._next_ms) if self._step(now_ms) is None else None
+        self.device.measure([*packs, rest] if rest else packs)
 
     def outgoing(self, now_s: float) -> list[bytes]:
         """What is to be sent now."""
         return self.device.due(now_s)
 
-    def _pace(self, now_ms: int) -> Pace | None:
-        if self.is_live:
-            return BACKLOG if self._next_ms + BACKLOG.frame_ms <= now_ms else LIVE
-        return BACKLOG if self._next_ms + BACKLOG.frame_ms <= (self._planned.until_ms or 0) else None
+    def _is_behind(self, now_ms: int) -> bool:
+        ends_ms = now_ms if self.is_live else self._planned.until_ms or 0
+        return self._next_ms + BACKLOG.frame_ms <= ends_ms
+
+    def _step(self, now_ms: int) -> Pace | None:
+        """What is measured at once: a frame, or, by a configuration, one reading."""
+        if not self.is_live and not self._is_behind(now_ms):
+            return None
+        if (config := self.device.config) is not None:
+            return Pace(config.reading_s * 1000, config.reading_s * 1000)
+        return BACKLOG if self._is_behind(now_ms) else LIVE
 
 
 class Player:
@@ -174,6 +187,9 @@ class Player:
             playing.radio.report(playing.device.status)
         elif arrival.happened is Happened.DISCONNECTED:
             playing.connected = False
+        elif arrival.happened is Happened.CONFIG:
+            if playing.device.configure(arrival.payload) is Told.TAKEN:
+                self._say(f"{playing.name} works by configuration {playing.device.flash.memory.config}")
         else:
             playing.device.receive(arrival.payload, now_s, self._clock_ms())
         if playing.device.cloned and not was_cloned:

@@ -11,6 +11,7 @@
     │   ├── QueryError            a parameter or value that no query has
     │   ├── BundleError           a bundle or policy file of the wrong shape
     │   ├── TraceCodeError        a label's trace code with a slip of the pen
+    │   ├── ConfigError           how a device is to work, outside of what it can do
     │   └── ScenarioError         a simulator's scenario or profile of the wrong shape
     ├── TamperError               does not match what was signed, hashed or logged
     │   ├── KeyRefusedError       a public key that the strict check refuses
@@ -158,6 +159,11 @@ class BundleError(MalformedError):
 class TraceCodeError(MalformedError):
     code = "bad-trace-code"
     advice = "Compare it with the label: a number, and eight groups of four letters and digits."
+
+
+class ConfigError(MalformedError):
+    code = "bad-config"
+    advice = "Take values within the bounds that the message names: traceability config set --help."
 
 
 class ScenarioError(MalformedError):

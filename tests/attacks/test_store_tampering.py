@@ -99,6 +99,10 @@ CLASSIFICATION: dict[str, dict[str, str]] = {
         ("alarm", "event", "channel", "due_ms", "tries", "done_ms", "error"),
         "not evidence: whether somebody was told",
     ),
+    "device_configs": dict.fromkeys(
+        ("device", "version", "body", "made_ms", "sent_ms", "in_force_ms", "pending"),
+        "not evidence: what a device is asked to do, under a MAC; what it does stands in its frames",
+    ),
     "cosignatures": dict.fromkeys(
         ("size", "witness", "time_s", "line"),
         "not evidence: another machine's word, which whoever reads it checks against a key of their own",

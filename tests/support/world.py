@@ -31,6 +31,7 @@ from tests.support.supply import trade
 from traceability import identifiers
 from traceability.operations.capture import Captured
 from traceability.operations.codes import new_code
+from traceability.operations.configs import set_config
 from traceability.operations.cosign import cosign
 from traceability.operations.enrol import enrol_device, enrol_party
 from traceability.operations.export import export_bundle
@@ -42,6 +43,7 @@ from traceability.operations.node import Node, init_node, load_node
 from traceability.operations.publish import Published, publish
 from traceability.operations.record import make_event, record_event
 from traceability.sensing import topics
+from traceability.sensing.config import Config
 from traceability.sensing.frame import NO_PREVIOUS, Clock, Gap, encode_frame, encode_gap
 from traceability.sensing.rotation import encode_rotation
 from traceability.sensing.senml import Reading
@@ -268,6 +270,7 @@ def tell_story(world: World) -> Story:
     revoke_key(world.store, world.node, former.kid, None, "gave up its business")
     trade(world, farm, carrier)
     new_code(world.store, world.node, party=farm, model="FT-1")
+    set_config(world.store, world.node, Config(other.device, 1, 60, 600))
     world.event("receive", carrier, batch)
     world.event("store", farm, batch, second, asset=room)
     for value in (3.0, 3.5, 4.0):

@@ -11,7 +11,7 @@ import pytest
 
 from traceability import errors, media
 from traceability.ledger import note, record, state, stay, tracecode
-from traceability.sensing import frame, receipt
+from traceability.sensing import config, frame, receipt
 from traceability.signing import sdjwt
 from traceability.signing.keys import PrivateKey
 from traceability.signing.strictjson import json_decode
@@ -28,7 +28,7 @@ KEY = PrivateKey.from_seed(bytes([1]) * 32)
 def test_every_vector_of_the_document_is_read_by_a_test():
     source = Path(__file__).read_text("utf-8")
     unread = [name for name in VECTORS if f'VECTORS["{name}"]' not in source]
-    assert len(VECTORS) == 20
+    assert len(VECTORS) == 21
     assert unread == []
 
 
@@ -50,6 +50,11 @@ def test_receipt():
     assert opened == receipt.Receipt(sent_by(), 2, 3, bytes([0x22]) * 32, ((1, "bad-readings"),))
     newer = receipt.open_receipt(bytes([1]) * 32, bytes.fromhex(VECTORS["receipt-beacon"]))
     assert newer == replace(opened, beacon=bytes([0x11]) * 32)
+
+
+def test_configuration():
+    opened = config.open_config(bytes([1]) * 32, bytes.fromhex(VECTORS["config"]))
+    assert opened == config.Config(sent_by(), 1, 60, 600, {"air": (0, 5000)})
 
 
 def test_event_with_its_disclosures():

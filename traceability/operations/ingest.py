@@ -26,6 +26,7 @@ from traceability.ledger.state import stream_hash
 from traceability.operations.admission import MAX_AHEAD_MS as MAX_AHEAD_MS
 from traceability.operations.admission import Admission, Known, decide, load_known
 from traceability.operations.chain import Entry, append
+from traceability.operations.configs import due_configs
 from traceability.operations.log import newest_beacon
 from traceability.operations.node import Node
 from traceability.operations.opening import MAX_COUNTER as MAX_COUNTER
@@ -55,7 +56,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A receipt on its way to a device."""
+    """A receipt or a configuration on its way to a device."""
 
     topic: str
     payload: bytes
@@ -63,7 +64,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Ingested:
-    """Outcomes in the order of the messages, and the receipts to send now that it is committed.
+    """Outcomes in the order of the messages, and the answers to send now that it is committed.
 
     ``newest_ms`` is the time of the newest accepted reading; None without one.
     """
@@ -157,6 +158,9 @@ class Ingest:
             answers += [
                 Answer(topic_of(site, answer.device), payload) for site in sorted(sites[answer.device])
             ]
+        accepted = [w.statement for w in works if w.statement and w.word == ACCEPTED]
+        for device, body in due_configs(tx, sites, accepted).items() if sites else ():
+            answers += [Answer(topics.config_topic(site, device), body) for site in sorted(sites[device])]
         return answers
 
 

@@ -74,6 +74,7 @@ UNITS: Final[Mapping[str, Plausible]] = {
     "V": Plausible(-1500.0, 1500.0, "IEC 61140, upper end of low voltage (direct current)"),
     "%EL": Plausible(0.0, 100.0, "a percentage"),
     "/": Plausible(0.0, 1.0, "a ratio or a switch"),
+    "count": Plausible(0.0, 4_294_967_295.0, "what counts here has 32 bits"),
 }
 """Units of the IANA SenML registry that are accepted, each with its bounds (inclusive)."""
 

@@ -16,7 +16,7 @@ from traceability.errors import ForeignTopicError
 
 _ALL: Final = "+"
 _SITE: Final = re.compile(r"[a-z0-9-]{1,32}")
-_TOPIC_FORM: Final = re.compile(r"ft/v1/([a-z0-9-]{1,32})/([0-9a-f]{32})/(frame|receipt|status)")
+_TOPIC_FORM: Final = re.compile(r"ft/v1/([a-z0-9-]{1,32})/([0-9a-f]{32})/(frame|receipt|status|config)")
 
 
 def frame_topic(site: str, device: str) -> str:
@@ -27,6 +27,11 @@ def frame_topic(site: str, device: str) -> str:
 def receipt_topic(site: str, device: str) -> str:
     """Where the node publishes a device's receipts. Raises ForeignTopicError."""
     return _topic(site, device, "receipt")
+
+
+def config_topic(site: str, device: str) -> str:
+    """Where the node publishes how a device is to work. Raises ForeignTopicError."""
+    return _topic(site, device, "config")
 
 
 def status_topic(site: str, device: str) -> str:

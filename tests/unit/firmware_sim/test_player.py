@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import pairwise
 from queue import SimpleQueue
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,9 @@ from firmware_sim.player import LONGEST_BACKLOG_MS, Player, Playing
 from firmware_sim.sampling import BACKLOG, LIVE
 from tests.support.fakenode import NODE, FakeNode
 from traceability import media
+from traceability.sensing.config import Config, encode_config
 from traceability.sensing.receipt import encode_receipt, open_receipt
+from traceability.sensing.senml import Reading
 
 NOW_MS = 1_764_000_000_000
 PLAN = plan(start_of(NOW_MS), NOW_MS, 1, NODE)
@@ -268,3 +271,73 @@ def test_turn_waits_no_longer_than_until_the_next_live_frame(stage):
     measured_ms = stage.playing[0].device.flash.memory.measured_ms
     wait_s = stage.player._wait_s(stage.now_ms, 0.0)
     assert wait_s == pytest.approx((measured_ms + LIVE.frame_ms - stage.now_ms) / 1000)
+
+
+def told(stage: Stage, **values: Any) -> None:
+    """The node tells the live device how to work, with its next version."""
+    device = stage.playing[0].device
+    config = Config(device.enrolment.device, device.flash.memory.config + 1, **values)
+    body = encode_config(device.enrolment.receipt_key, config)
+    stage.arrivals.put(Arrival(LIVE_DEVICE, Happened.CONFIG, body))
+    stage.turn()
+
+
+def frames_since(stage: Stage, counter: int) -> list[list[Reading]]:
+    """The live device's frames from a counter on, without what stands beside the temperatures."""
+    taken = stage.node.taken[stage.playing[0].device.enrolment.device]
+    frames = [taken[c].readings() for c in sorted(taken) if c >= counter]
+    return [[r for r in readings if r.name in {"air", "config"}] for readings in frames]
+
+
+def test_told_over_the_air_it_measures_and_sends_as_seldom_and_says_by_which_version(stage):
+    stage.connect()
+    stage.turns()
+    told(stage, reading_s=60, frame_s=300)
+    assert stage.lines[-1] == f"{LIVE_DEVICE} works by configuration 1"
+    counter = stage.playing[0].device.flash.memory.counter
+    for _ in range(10):
+        stage.now_ms += 60_000
+        stage.turns()
+    (first, second) = frames_since(stage, counter)
+    assert [r.name for r in first] == ["air"] * 5 + ["config"]
+    assert (first[-1].unit, first[-1].value) == ("count", 1)
+    assert {b.at_ms - a.at_ms for a, b in pairwise(first[:-1] + second[:-1])} == {60_000}
+
+
+def test_what_leaves_its_limits_is_sent_at_once_and_so_is_its_coming_back(stage):
+    stage.connect()
+    stage.turns()
+    told(stage, reading_s=60, frame_s=3600)
+    counter = stage.playing[0].device.flash.memory.counter
+    for _ in range(2):
+        stage.now_ms += 60_000
+        stage.turns()
+    assert frames_since(stage, counter) == [], "it waits for its hour"
+    told(stage, reading_s=60, frame_s=3600, limits={"air": (60_000, 70_000)})
+    stage.now_ms += 60_000
+    stage.turns()
+    assert [len(readings) for readings in frames_since(stage, counter)] == [4]
+    stage.now_ms += 5 * 60_000
+    stage.turns()
+    assert len(frames_since(stage, counter)) == 1, "an alarm that goes on is no news"
+    told(stage, reading_s=60, frame_s=3600)
+    stage.now_ms += 60_000
+    stage.turns()
+    assert [len(readings) for readings in frames_since(stage, counter)] == [4, 7]
+
+
+def test_started_again_it_works_as_it_was_told_and_measures_what_was_in_no_frame_again(stage):
+    stage.connect()
+    stage.turns()
+    told(stage, reading_s=60, frame_s=600)
+    stage.now_ms += 5 * 60_000
+    stage.turns()
+    stage.stop()
+    stage.start()
+    stage.connect()
+    stage.now_ms += 10 * 60_000
+    stage.turns()
+    times = stage.readings()
+    assert times == sorted(set(times))
+    assert max(b - a for a, b in pairwise(times)) == 60_000
+    assert frames_since(stage, 0)[-1][-1].value == 1

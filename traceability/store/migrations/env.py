@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from alembic import context
 
-from traceability.store import access, alarms, models, projections, readings
+from traceability.store import access, alarms, configs, models, projections, readings
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=[module.Base.metadata for module in (models, projections, access, readings, alarms)],
+    target_metadata=[
+        module.Base.metadata for module in (models, projections, access, readings, alarms, configs)
+    ],
     transaction_per_migration=True,
 )
 with context.begin_transaction():

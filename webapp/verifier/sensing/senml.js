@@ -31,6 +31,7 @@ export const UNITS = new Map([
   ["V", [-1500, 1500]],
   ["%EL", [0, 100]],
   ["/", [0, 1]],
+  ["count", [0, 4_294_967_295]],
 ]);
 
 /** The readings of a pack, in its order: {name, unit, atMs, value}. Throws EncodingError, ReadingsError. */
