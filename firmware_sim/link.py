@@ -2,12 +2,13 @@
 
 MQTT 3.1.1 through paho's own network thread, QoS 1, a session that the broker keeps. What
 happens is put on a queue as an ``Arrival``; no callback touches a device, so none can raise
-and end the network thread unseen.
+and end the network thread unseen. Between two attempts to connect it waits by ``backoff``.
 """
 
 from __future__ import annotations
 
 import socket
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,12 +21,12 @@ from urllib.parse import urlsplit
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
+from firmware_sim.backoff import Backoff
 from firmware_sim.device import WINDOW, Enrolment, status
 from traceability.sensing import topics
 from traceability.settings import tls_context
 
 KEEPALIVE_S: Final = 30
-LONGEST_RECONNECT_S: Final = 8
 POLL_S: Final = 0.2
 PORTS: Final = {"mqtt": 1883, "mqtts": 8883}
 
@@ -71,6 +72,7 @@ class Link:
         url: ``mqtt://host:port`` or ``mqtts://host:port``.
         arrivals: where everything that happens is put.
         tls: folder of certificates for mqtts; the machine's own authorities if not given.
+        backoff: its waits between attempts; seeded by the device's id if not given.
     """
 
     def __init__(
@@ -80,17 +82,20 @@ class Link:
         url: str,
         arrivals: SimpleQueue[Arrival],
         tls: Path | None = None,
+        backoff: Backoff | None = None,
     ) -> None:
         self._name, self._url, self._arrivals = name, urlsplit(url), arrivals
         site, device = enrolment.site, enrolment.device
         self._frames, self._receipts = topics.frame_topic(site, device), topics.receipt_topic(site, device)
+        self._backoff, self._leaving = backoff or Backoff(device), threading.Event()
         self._configs = topics.config_topic(site, device)
         self._status = topics.status_topic(site, device)
         client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=device, clean_session=False)
         client.max_inflight_messages_set(WINDOW)
-        client.reconnect_delay_set(1, LONGEST_RECONNECT_S)
+        client.reconnect_delay_set(0, 0)  # it waits in `_wait`, at random
         client.will_set(self._status, status("offline"), qos=1, retain=True)
         client.on_connect, client.on_disconnect = self._on_connect, self._on_disconnect
+        client.on_connect_fail = self._on_connect_fail
         client.on_message, client.on_subscribe = self._on_message, self._on_subscribe
         if enrolment.username:
             client.username_pw_set(enrolment.username, enrolment.password)
@@ -116,6 +121,7 @@ class Link:
         """Say goodbye, disconnect, and end the network thread."""
         if self._client.is_connected():
             self.report(status("offline"))
+        self._leaving.set()
         self._client.disconnect()
         self._client.loop_stop()
 
@@ -128,12 +134,22 @@ class Link:
     def _on_subscribe(self, client: mqtt.Client, _data: Any, _mid: int, reasons: Any, _more: Any) -> None:
         """Connect anew, after a while, if receipts would not be heard: a cluster may have no leader now."""
         connection = client.socket()
-        if any(reason.is_failure for reason in reasons) and isinstance(connection, socket.socket):
+        if not any(reason.is_failure for reason in reasons):
+            self._backoff.reset()
+        elif isinstance(connection, socket.socket):
             with suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
 
     def _on_disconnect(self, *_: Any) -> None:
         self._arrivals.put(Arrival(self._name, Happened.DISCONNECTED))
+        self._wait()
+
+    def _on_connect_fail(self, *_: Any) -> None:
+        self._wait()
+
+    def _wait(self) -> None:
+        """Keep the network thread, which does nothing else now, from trying again at once."""
+        self._leaving.wait(self._backoff.next_s())
 
     def _on_message(self, _client: mqtt.Client, _data: Any, message: mqtt.MQTTMessage) -> None:
         happened = Happened.CONFIG if message.topic == self._configs else Happened.RECEIPT
