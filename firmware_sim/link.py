@@ -1,8 +1,9 @@
 """The radio: carries statements up and receipts down over MQTT, and decides nothing.
 
-MQTT 3.1.1 through paho's own network thread, QoS 1, a session that the broker keeps. What
-happens is put on a queue as an ``Arrival``; no callback touches a device, so none can raise
-and end the network thread unseen. Between two attempts to connect it waits by ``backoff``.
+MQTT 3.1.1 through paho's own network thread: QoS 1 up, QoS 0 down, and nothing that the broker
+keeps for a device that is away (ADR 42). What happens is put on a queue as an ``Arrival``; no
+callback touches a device, so none can raise and end the network thread unseen. Between two
+attempts to connect it waits by ``backoff``.
 """
 
 from __future__ import annotations
@@ -90,7 +91,7 @@ class Link:
         self._backoff, self._leaving = backoff or Backoff(device), threading.Event()
         self._configs = topics.config_topic(site, device)
         self._status = topics.status_topic(site, device)
-        client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=device, clean_session=False)
+        client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=device, clean_session=True)
         client.max_inflight_messages_set(WINDOW)
         client.reconnect_delay_set(0, 0)  # it waits in `_wait`, at random
         client.will_set(self._status, status("offline"), qos=1, retain=True)
@@ -128,7 +129,7 @@ class Link:
     def _on_connect(self, client: mqtt.Client, _data: Any, _flags: Any, reason: Any, _more: Any) -> None:
         if reason.is_failure:
             return  # paho tries again
-        client.subscribe([(self._receipts, 1), (self._configs, 1)])
+        client.subscribe([(self._receipts, 0), (self._configs, 0)])
         self._arrivals.put(Arrival(self._name, Happened.CONNECTED))
 
     def _on_subscribe(self, client: mqtt.Client, _data: Any, _mid: int, reasons: Any, _more: Any) -> None:

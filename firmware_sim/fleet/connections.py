@@ -1,4 +1,4 @@
-"""The MQTT connections of a fleet, one a device: MQTT 3.1.1, QoS 1, sessions that the broker keeps.
+"""The MQTT connections of a fleet, one a device: MQTT 3.1.1, QoS 1 up and QoS 0 down (ADR 42).
 
 paho's own calls for an outside loop do the protocol, one selector waits for them all; nothing here has a
 thread. A connection that is lost is made anew after a wait: twice as long at each attempt, and between
@@ -106,7 +106,7 @@ class Connection:
         """
         url, client = (
             self._among.url,
-            mqtt.Client(CallbackAPIVersion.VERSION2, client_id=self._told.device, clean_session=False),
+            mqtt.Client(CallbackAPIVersion.VERSION2, client_id=self._told.device, clean_session=True),
         )
         client.connect_timeout = CONNECT_TIMEOUT_S
         client.max_inflight_messages_set(0)
@@ -183,7 +183,7 @@ class Connection:
         if reason.is_failure:
             self._failed(reason)
         else:
-            client.subscribe(topics.receipt_topic(self._told.site, self._told.device), qos=1)
+            client.subscribe(topics.receipt_topic(self._told.site, self._told.device), qos=0)
 
     def _on_subscribe(self, client: mqtt.Client, _: Any, mid: int, reasons: Any, *__: Any) -> None:
         if any(reason.is_failure for reason in reasons):

@@ -1,6 +1,6 @@
 """MQTT topics between devices and the node: ``ft/v1/{site}/{device}/{kind}``.
 
-MQTT 3.1.1, QoS 1. A topic only routes: the statement's signature says whose it is,
+MQTT 3.1.1: QoS 1 up, QoS 0 down. A topic only routes: the statement's signature says whose it is,
 and the gateway checks that both name one device. There are no dots and no spaces,
 because NATS gives them a meaning of their own.
 """
