@@ -80,14 +80,19 @@ class Scene:
     def __init__(self, folder: Path, seconds: float) -> None:
         self.world = make_world(folder / "node", f"sqlite:///{folder / 'node.sqlite'}")
         self.folder, self.seconds = folder, seconds
-        self.honest, self.liar = Fleet(self.world, HONEST, READINGS), Fleet(self.world, 1, READINGS)
+        self.liar = Fleet(self.world, 1, READINGS)
         self.seen = GatewayWorld(self.world.node, self.world.store, "", "")
+
+    def _renew(self) -> None:
+        """Other honest devices: what a flood left unanswered is a hole that no later receipt names."""
+        self.honest = Fleet(self.world, HONEST, READINGS)
         with self.world.store.transaction() as tx:
             probes = [*self.honest.probes, *self.liar.probes]
             self.shown = {p.device: replace_credential(tx, p.device, "", SITE) for p in probes}
 
     def play(self, flood: Flood, number: int) -> Seen:
         """One flood while the honest devices send."""
+        self._renew()
         path = self.folder / "messages"
         messages = self._messages(flood.kind, number)
         write_messages(path, [(m.topic, m.payload) for m in messages])
