@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from bench import admission, audit, browser, capture, fleet, ingest, page, publish, recall, trace, verify
+from bench import (
+    admission,
+    audit,
+    browser,
+    capture,
+    fleet,
+    flood,
+    ingest,
+    page,
+    publish,
+    recall,
+    trace,
+    verify,
+)
 from bench.measure import run
 
 if __name__ == "__main__":
@@ -10,6 +23,7 @@ if __name__ == "__main__":
         ("ingest", ingest.measure),
         ("admission", admission.measure),
         ("fleet", fleet.measure),
+        ("flood", flood.measure),
         ("publish", publish.measure),
         ("verify", verify.measure),
         ("audit", audit.measure),

@@ -35,10 +35,15 @@ PATIENCE_S: Final = 4 * FIRST_WAIT_S
 
 @dataclass(frozen=True, slots=True)
 class Pack:
-    """What was measured in one interval: n >= 0 readings, all before ``to_ms`` (Unix time)."""
+    """What was measured in one interval: n >= 0 readings, all before ``to_ms`` (Unix time).
+
+    Of an unsynchronised ``clock`` the readings' times are uptimes, and ``uptime_ms`` is that of the end.
+    """
 
     to_ms: int
     readings: tuple[Reading, ...]
+    clock: frame.Clock = frame.Clock.NETWORK
+    uptime_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +208,7 @@ class Device(Sender[Flash]):
     def __init__(self, flash: Flash, enrolment: Enrolment, stream: str, *, window: int = WINDOW) -> None:
         super().__init__(flash, enrolment, window=window)
         self.stream, self.told = stream, dict.fromkeys(Told, 0)
+        self._clock = frame.Clock.NETWORK
         kept = flash.config()
         self.config = None if kept is None else open_config(enrolment.receipt_key, kept)
 
@@ -216,6 +222,7 @@ class Device(Sender[Flash]):
                 signed = sign_frame(self.flash.key, self.enrolment.uri, self.stream, memory, pack)
                 statements.append(signed)
                 memory = following(memory, signed)
+        self._clock = packs[-1].clock
         self.flash.append(statements, measured_ms=packs[-1].to_ms)
 
     def rotate(self) -> None:
@@ -223,7 +230,7 @@ class Device(Sender[Flash]):
         following, memory = PrivateKey.generate(), self.flash.memory
         stream = device_keys(self.enrolment.node, self.enrolment.device)
         at_ms = max(memory.measured_ms, memory.booted_ms)
-        head = _head(self.enrolment.uri, stream, memory, at_ms)
+        head = _head(self.enrolment.uri, stream, memory, at_ms, self._clock)
         self.flash.rotate(following, encode_rotation(self.flash.key, following, **head))
 
     def configure(self, data: bytes) -> Told:
@@ -257,7 +264,8 @@ class Device(Sender[Flash]):
             return
         self.flash.make_room()
         memory = self.flash.memory
-        head = _head(self.enrolment.uri, self.stream, memory, max(memory.measured_ms, memory.booted_ms))
+        at_ms = max(memory.measured_ms, memory.booted_ms)
+        head = _head(self.enrolment.uri, self.stream, memory, at_ms, self._clock)
         self.flash.append_gap(frame.encode_gap(self.flash.key, gaps=self.flash.undeclared(), **head))
 
 
@@ -269,7 +277,10 @@ def sign_frame(key: PrivateKey, issuer: str, stream: str, memory: Memory, pack: 
     readings = pack.readings
     if memory.config:
         readings = (*readings, Reading(CHANNEL, UNIT, readings[-1].at_ms, memory.config))
-    return frame.encode_frame(key, readings=readings, **_head(issuer, stream, memory, pack.to_ms))
+    head = _head(issuer, stream, memory, pack.to_ms, pack.clock)
+    if pack.clock is frame.Clock.UNSYNCHRONISED:
+        head["uptime_s"] = pack.uptime_ms // 1000
+    return frame.encode_frame(key, readings=readings, **head)
 
 
 def following(memory: Memory, statement: bytes) -> Memory:
@@ -316,7 +327,7 @@ def parse_enrolment(text: str) -> Enrolment:
     return Enrolment(device, told["uri"], node, told["site"], secret, *user)
 
 
-def _head(issuer: str, stream: str, memory: Memory, at_ms: int) -> frame.Head:
+def _head(issuer: str, stream: str, memory: Memory, at_ms: int, clock: frame.Clock) -> frame.Head:
     """The header of the next statement. What is made up for, as of a time before the beacon was
     heard, has none: a device that had been running then could not have known it."""
     return frame.Head(
@@ -326,7 +337,7 @@ def _head(issuer: str, stream: str, memory: Memory, at_ms: int) -> frame.Head:
         boot=memory.boot,
         prev=memory.prev,
         uptime_s=max(at_ms - memory.booted_ms, 0) // 1000,
-        clock=frame.Clock.NETWORK,
-        issued_at=at_ms // 1000,
+        clock=clock,
+        issued_at=None if clock is frame.Clock.UNSYNCHRONISED else at_ms // 1000,
         beacon=memory.beacon if memory.heard_ms <= at_ms else None,
     )

@@ -9,6 +9,7 @@ from typing import Final
 from firmware_sim.physics.noise import noise, quantised
 
 DAY_MS: Final = 86_400_000
+HOUR_S: Final = 3600
 SENT_STEP: Final = 0.001
 """What a device that applies its own calibration rounds to (assumed)."""
 COLD_V_K: Final = 0.003
@@ -119,16 +120,41 @@ class Sensor:
 
 
 @dataclass(frozen=True, slots=True)
+class Drain:
+    """What a device takes out of its battery: asleep, for the readings of one instant, for one sending."""
+
+    capacity_mah: float
+    sleep_ua: float
+    reading_mas: float
+    sending_mas: float
+
+    def share(self, after_ms: int, readings: int, sendings: int) -> float:
+        """The share of the battery that is used after so long."""
+        asleep_mas = self.sleep_ua / 1000 * after_ms / 1000
+        awake_mas = readings * self.reading_mas + sendings * self.sending_mas
+        return (asleep_mas + awake_mas) / (self.capacity_mah * HOUR_S)
+
+
+@dataclass(frozen=True, slots=True)
 class Battery:
-    """A battery: from ``full_v`` down to ``empty_v`` within ``life_ms`` from a share of ``begun`` on."""
+    """A battery: from ``full_v`` down to ``empty_v``, a share of ``begun`` used before.
+
+    It lasts ``life_ms`` whatever the device does, or, with a ``drain``, as that says.
+    """
 
     full_v: float
     empty_v: float
     life_ms: int
     begun: float = 0.0
+    drain: Drain | None = None
 
-    def voltage(self, used_ms: int, temp_c: float) -> float:
-        """What it gives after so long, at a temperature; below ``empty_v`` the device stops."""
-        used = self.begun + used_ms / self.life_ms
+    def used(self, after_ms: int, readings: int = 0, sendings: int = 0) -> float:
+        """The share that is used after so long, so many instants of measuring and so many sendings."""
+        if self.drain is not None:
+            return self.begun + self.drain.share(after_ms, readings, sendings)
+        return self.begun + after_ms / self.life_ms
+
+    def voltage(self, used: float, temp_c: float) -> float:
+        """What it gives when a share is used, at a temperature; below ``empty_v`` the device stops."""
         cold_v = COLD_V_K * max(20.0 - temp_c, 0.0)
         return self.full_v - (self.full_v - self.empty_v) * used - cold_v

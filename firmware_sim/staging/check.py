@@ -8,7 +8,18 @@ from typing import Any
 
 from firmware_sim.physics.thermal import Load, Room
 from firmware_sim.staging.fields import misshapen
-from firmware_sim.staging.model import BOXED, MOVING, OPEN, Asset, AssetProfile, Goods, Scenario, Stay
+from firmware_sim.staging.model import (
+    BOXED,
+    MOVING,
+    OPEN,
+    POWERED,
+    Asset,
+    AssetProfile,
+    Goods,
+    Scenario,
+    Stay,
+)
+from firmware_sim.staging.schema import READINGS_A_FRAME
 from traceability.errors import Problem
 
 Finding = tuple[str, str]
@@ -23,7 +34,8 @@ def check(scenario: Scenario, document: Any, where: str) -> None:
     """
     found = list(_names(scenario))
     if not found:
-        found = [*_goods(scenario), *_devices(scenario), *_troubles(scenario), *_shown(scenario)]
+        found = [*_goods(scenario), *_devices(scenario), *_troubles(scenario)]
+        found += [*_orders(scenario), *_shown(scenario)]
     if found:
         problems = [Problem(pointer, expected, _got(document, pointer)) for pointer, expected in found]
         raise misshapen(where, problems)
@@ -52,6 +64,8 @@ def _names(scenario: Scenario) -> Iterator[Finding]:
     for number, trouble in enumerate(scenario.troubles):
         yield from _among(f"/faults/{number}/asset", trouble.asset, scenario.assets)
         yield from _among(f"/faults/{number}/device", trouble.device, scenario.devices)
+    for number, order in enumerate(scenario.orders):
+        yield from _among(f"/configs/{number}/device", order.device, scenario.devices)
     for number, attack in enumerate(scenario.attacks):
         yield from _among(f"/attacks/{number}/device", attack.device, scenario.devices)
     yield from _among("/show/device", scenario.show.device, scenario.devices)
@@ -104,7 +118,7 @@ def _devices(scenario: Scenario) -> Iterator[Finding]:
         for channel in profile.channels.values():
             if not _is_there(channel.measures, asset, scenario.library.assets[asset.profile]):
                 yield f"/devices/{name}/profile", f"channels that exist there, unlike {channel.measures}"
-            if channel.measures == "battery" and profile.battery is None:
+            if channel.measures in POWERED and profile.battery is None:
                 yield f"/devices/{name}/profile", "a profile with a battery, as a channel measures one"
 
 
@@ -131,6 +145,18 @@ def _troubles(scenario: Scenario) -> Iterator[Finding]:
         fitted = scenario.devices[attack.device]
         if not fitted.from_s < attack.from_s or attack.until_s > scenario.lasts_s:
             yield f"/attacks/{number}/from", "a time while the device is at work, within the scenario"
+
+
+def _orders(scenario: Scenario) -> Iterator[Finding]:
+    """What devices are told has channels that they have, and fits into a frame."""
+    for number, order in enumerate(scenario.orders):
+        pointer, channels = f"/configs/{number}", scenario.profile(order.device).channels
+        if order.from_s > scenario.lasts_s:
+            yield f"{pointer}/from", "a time within the scenario"
+        for name in order.limits:
+            yield from _among(f"{pointer}/limits", name, channels)
+        if len(channels) * order.frame_s // order.reading_s > READINGS_A_FRAME:
+            yield f"{pointer}/frame_s", f"at most {READINGS_A_FRAME} readings in a frame"
 
 
 def _shown(scenario: Scenario) -> Iterator[Finding]:

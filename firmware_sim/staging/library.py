@@ -70,6 +70,7 @@ def load_scenario(named: str, *, seed: int | None = None) -> Scenario:
         troubles=told["faults"],
         attacks=told["attacks"],
         show=told["show"],
+        orders=told["configs"],
     )
     check(scenario, document, str(path))
     return scenario

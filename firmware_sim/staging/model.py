@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from firmware_sim.flash import CAPACITY
+from firmware_sim.physics.clock import ClockKind
 from firmware_sim.physics.cooling import Machine
 from firmware_sim.physics.food import Food
 from firmware_sim.physics.outdoors import Climate
@@ -25,6 +27,7 @@ QUANTITIES: Final[Mapping[str, str]] = {
     "light": "lx",
     "door": "/",
     "battery": "V",
+    "charge": "%EL",
     "lat": "lat",
     "lon": "lon",
     "speed": "m/s",
@@ -35,13 +38,15 @@ BOUNDS: Final[Mapping[str, tuple[float, float]]] = {
     "humidity": (0.0, 100.0),
     "light": (0.0, 200_000.0),
     "door": (0.0, 1.0),
+    "charge": (0.0, 100.0),
     "speed": (0.0, 150.0),
 }
 """What noise must not lead a sensor out of."""
 BOXED: Final = frozenset({"supply", "product", "door"})
 OPEN: Final = frozenset({"soil", "soil-water", "light"})
 MOVING: Final = frozenset({"lat", "lon", "speed"})
-"""What only a box, only a field, and only what is on a route has."""
+POWERED: Final = frozenset({"battery", "charge"})
+"""What only a box, only a field, only what is on a route, and only what runs on a battery has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +81,19 @@ class Channel:
 
 @dataclass(frozen=True, slots=True)
 class DeviceProfile:
-    """A kind of device: how often it measures, and how long a frame is."""
+    """A kind of device: how often it measures, and how long a frame is.
+
+    Its radio is on every ``wakes_ms``, or always, if that is 0; ``flash`` frames fit into its flash.
+    """
 
     model: str
     reading_ms: int
     frame_ms: int
     channels: Mapping[str, Channel]
     battery: Battery | None
+    clock: ClockKind | None = None
+    wakes_ms: int = 0
+    flash: int = CAPACITY
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +183,17 @@ class Trouble:
 
 
 @dataclass(frozen=True, slots=True)
+class Order:
+    """What the owner of a device sends it over the air; limits in thousandths of a degree, by channel."""
+
+    device: str
+    from_s: int
+    reading_s: int
+    frame_s: int
+    limits: Mapping[str, tuple[int, int]]
+
+
+@dataclass(frozen=True, slots=True)
 class Attack:
     """What somebody does with a device's key: ``kind`` of ``attacks``; claims ``says_c`` degrees.
 
@@ -213,6 +235,7 @@ class Scenario:
     troubles: tuple[Trouble, ...]
     attacks: tuple[Attack, ...]
     show: Shown
+    orders: tuple[Order, ...] = ()
 
     def at_ms(self, after_s: int) -> int:
         """A time as Unix time in milliseconds."""

@@ -12,19 +12,22 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import math
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from firmware_sim.device import following, sign_frame
-from firmware_sim.flash import Memory
+from firmware_sim.flash import FLASH_FULL, Memory
 from firmware_sim.staging.actor import Forger, Interval, Said, play
 from firmware_sim.staging.model import Scenario
 from firmware_sim.staging.planned import asset_of, plan_of
 from firmware_sim.staging.truth import Records
 from traceability.errors import FileError
 from traceability.identifiers import device_uri
+from traceability.sensing.frame import Gap, Head, encode_gap, parse_statement
 from traceability.sensing.topics import frame_topic
 from traceability.signing.keys import PrivateKey
 
@@ -47,7 +50,11 @@ def key_of(scenario: Scenario, device: str) -> PrivateKey:
 
 
 class Pen:
-    """Signs what one device measures, in a memory that is lost with the program."""
+    """Signs what one device measures, in a memory that is lost with the program.
+
+    What does not leave at once waits in a flash of the profile's size; if that is full the oldest frames
+    are dropped, and their counters declared once somebody is reached again.
+    """
 
     def __init__(self, scenario: Scenario, name: str, node: str) -> None:
         self.key = key_of(scenario, name)
@@ -56,19 +63,54 @@ class Pen:
         booted_ms = scenario.at_ms(scenario.devices[name].from_s)
         self.memory = replace(Memory(), boot=1, booted_ms=booted_ms)
         self._forger = Forger(self.key, self.issuer, self.stream)
+        self._room = scenario.profile(name).flash
+        self._kept: deque[Said] = deque()
+        self._lost: list[int] = []
 
     def sign(self, interval: Interval) -> Iterator[Said]:
-        """The statements of an interval: its own, and the forged one."""
+        """The statements that leave by the end of an interval: its own, and the forged one."""
         copied = self.memory
         if interval.boots_ms is not None:
             self.memory = replace(self.memory, boot=self.memory.boot + 1, booted_ms=interval.boots_ms)
+        self.memory = replace(self.memory, config=interval.version)
         if interval.pack.readings:
-            counter = self.memory.counter
             body = sign_frame(self.key, self.issuer, self.stream, self.memory, interval.pack)
-            self.memory = following(self.memory, body)
-            yield Said(interval.device, "device", counter, interval.sends_ms, body)
+            self._keep(interval, body)
+            yield from self.rest(interval.to_ms)
         if interval.forged is not None:
             yield self._forger.forge(interval, copied)
+
+    def rest(self, at_ms: float = math.inf) -> Iterator[Said]:
+        """What has left by a time, the declaration of what was dropped first."""
+        if self._lost and self._kept[0].sends_ms <= at_ms:
+            yield self._declare(self._kept[0].sends_ms, self._kept[-1])
+        while self._kept and self._kept[0].sends_ms <= at_ms:
+            yield self._kept.popleft()
+
+    def _keep(self, interval: Interval, body: bytes) -> None:
+        self._kept.append(Said(interval.device, "device", self.memory.counter, interval.sends_ms, body))
+        self.memory = following(self.memory, body)
+        if interval.sends_ms < self._kept[0].sends_ms:  # an alarm wakes the radio for all that waits
+            self._kept = deque(replace(said, sends_ms=interval.sends_ms) for said in self._kept)
+        while len(self._kept) > self._room:
+            self._lost.append(self._kept.popleft().counter)
+
+    def _declare(self, sends_ms: int, newest: Said) -> Said:
+        gap, counter = Gap(self._lost[0], self._lost[-1], FLASH_FULL), self.memory.counter
+        parsed = parse_statement(newest.body)
+        head = Head(
+            issuer=self.issuer,
+            stream=self.stream,
+            counter=counter,
+            boot=self.memory.boot,
+            prev=self.memory.prev,
+            uptime_s=parsed.uptime_s,
+            clock=parsed.clock,
+            issued_at=parsed.issued_at,
+        )
+        body = encode_gap(self.key, gaps=[gap], **head)
+        self.memory, self._lost = following(self.memory, body), []
+        return Said(newest.device, "device", counter, sends_ms, body)
 
 
 def said(scenario: Scenario, records: Records, node: str = NODE) -> Iterator[Said]:
@@ -76,8 +118,11 @@ def said(scenario: Scenario, records: Records, node: str = NODE) -> Iterator[Sai
     pens = {name: Pen(scenario, name, node) for name in scenario.devices}
     for interval in play(scenario):
         pen = pens[interval.device]
+        yield from pen.rest(interval.to_ms - 1)
         records.write(interval, pen.key.public.device_id, pen.memory.counter)
         yield from pen.sign(interval)
+    for pen in pens.values():
+        yield from pen.rest()
 
 
 def write_folder(scenario: Scenario, folder: Path, records: Records) -> Written:

@@ -38,7 +38,8 @@ class Stage:
     """A world that several devices take their intervals from; moved on as time passes."""
 
     def __init__(self, scenario: Scenario) -> None:
-        self._intervals = play(scenario)
+        self.actors = {name: Actor(scenario, name, ordered=False) for name in scenario.devices}
+        self._intervals = play(scenario, list(self.actors.values()))
         self._next: Interval | None = next(self._intervals, None)
         self._waiting: dict[str, deque[Interval]] = {name: deque() for name in scenario.devices}
 
@@ -71,6 +72,7 @@ class Staged:
         self._stage, self._actor, self._records, self._at_once = stage, actor, records, at_once
         self._forger = Forger(device.flash.key, device.enrolment.uri, device.stream)
         self._forged: list[bytes] = []
+        self._sends_ms: list[int] = []
         self._is_up, self._now_ms = False, 0
         self._known_ms = device.flash.memory.measured_ms
 
@@ -81,12 +83,18 @@ class Staged:
 
     @property
     def connected(self) -> bool:
-        """Whether it reaches the broker: not while its scenario cuts the link."""
-        return self._is_up and self._actor.is_linked(self._now_ms)
+        """Whether it reaches the broker: not while its scenario cuts the link, or its radio sleeps."""
+        return self._is_up and self._actor.is_linked(self._now_ms) and self._is_awake
 
     @connected.setter
     def connected(self, is_up: bool) -> None:
         self._is_up = is_up
+
+    @property
+    def _is_awake(self) -> bool:
+        """Its radio is on from when it has something to send until all of that has its receipt."""
+        is_over = self._stage.next_ms() is None
+        return is_over or not self._actor.sleeps or any(at_ms <= self._now_ms for at_ms in self._sends_ms)
 
     def due_ms(self, now_ms: int) -> int | None:
         """When the next interval ends."""
@@ -100,6 +108,10 @@ class Staged:
     def measure(self, now_ms: int) -> None:
         """Sign every interval that has ended."""
         self._now_ms = now_ms
+        if self.device.config is not None:
+            self._actor.tell(self.device.config)
+        if not self.device.flash.waiting():
+            self._sends_ms.clear()
         self._stage.advance(now_ms)
         waiting = self._stage.waiting(self.name)
         while waiting and not (self._at_once and self.device.flash.waiting() >= self.device.window):
@@ -119,6 +131,7 @@ class Staged:
             flash.start(interval.boots_ms)
         self._records.write(interval, self.device.enrolment.device, flash.memory.counter)
         self.device.measure([interval.pack])
+        self._sends_ms.append(interval.sends_ms)
         if interval.forged is not None:
             self._forged.append(self._forger.forge(interval, copied).body)
 
@@ -193,8 +206,8 @@ def _play(
         flash.start(flash.memory.measured_ms or planned.device(name).from_ms)
         device = Device(flash, enrolment, planned.asset(planned.device(name).asset).uri)
         radio = Link(name, enrolment, settings.mqtt_url, arrivals, settings.mqtt_tls)
-        actor = Actor(scenario, name)
-        staged.append(Staged(stage, actor, device, radio, records, at_once=speed == AT_ONCE))
+        flash.capacity = scenario.profile(name).flash
+        staged.append(Staged(stage, stage.actors[name], device, radio, records, at_once=speed == AT_ONCE))
     pace = 1.0 if speed == AT_ONCE else speed
     Player(staged, arrivals, clock_ms=clock(scenario, begun_ms, speed), speed=pace, ends=True).run()
 

@@ -12,10 +12,12 @@ from typing import Any, Final
 from marshmallow import post_load, validates_schema
 from marshmallow.exceptions import ValidationError
 
+from firmware_sim.flash import CAPACITY
+from firmware_sim.physics.clock import SETTERS, ClockKind
 from firmware_sim.physics.food import Food
 from firmware_sim.physics.outdoors import Climate
 from firmware_sim.physics.route import Place, Route
-from firmware_sim.physics.sensor import Battery, Calibration, Probe
+from firmware_sim.physics.sensor import Battery, Calibration, Drain, Probe
 from firmware_sim.staging.boxes import BoxShape, FieldShape
 from firmware_sim.staging.fields import (
     SOURCE,
@@ -28,6 +30,7 @@ from firmware_sim.staging.fields import (
     Part,
     Parts,
     Shape,
+    Switch,
     Whole,
     Words,
 )
@@ -122,19 +125,51 @@ class ChannelShape(Shape):
         return Channel(told["measures"], Probe(error=error, low=low, high=high, **sizes))
 
 
+class ClockShape(Shape):
+    """``device_profiles: clock``: how well it knows the time."""
+
+    set_by = Choice("who sets it, when it reaches somebody or sees satellites", tuple(SETTERS))
+    every = After("from one setting to the next, at the least", load_default=86_400)
+    drift_ppm = Number("by which it runs fast", "ppm", -500, 500, load_default=0.0)
+    keeps_time = Switch("whether it runs on through a start", load_default=True)
+    begins_set = Switch("whether it was set before", load_default=True)
+
+    @post_load
+    def _make(self, told: Mapping[str, Any], **_: Any) -> ClockKind:
+        names = ("drift_ppm", "keeps_time", "begins_set")
+        return ClockKind(told["set_by"], told["every"] * 1000, *(told[name] for name in names))
+
+
+class DrainShape(Shape):
+    """``device_profiles: battery: drain``: what the device takes out of it."""
+
+    capacity_mah = Number("what is in it", "mAh", 1, 1_000_000)
+    sleep_ua = Number("asleep", "µA", 0, 100_000)
+    reading_mas = Number("all channels, measured once", "mA s", 0, 100_000)
+    sending_mas = Number("radio on, a frame sent, a receipt heard", "mA s", 0, 1_000_000)
+
+    @post_load
+    def _make(self, told: Mapping[str, Any], **_: Any) -> Drain:
+        return Drain(**told)
+
+
 class BatteryShape(Shape):
     """``device_profiles: battery``: what it runs on."""
 
     full_v = Number("new", "V", 1, 60)
     empty_v = Number("below which the device stops", "V", 1, 60)
-    lasts = After("from new to empty at 20 °C")
+    lasts = After("from new to empty at 20 °C, whatever it does", load_default=0)
+    drain = Part("in the place of lasts: what it takes out", DrainShape, load_default=None)
     used_share = Number("used before the start", "0 to 1", 0, 1, load_default=0.0)
 
     @post_load
     def _make(self, told: Mapping[str, Any], **_: Any) -> Battery:
-        if told["empty_v"] >= told["full_v"] or not told["lasts"]:
-            raise ValidationError({"empty_v": ["less than full_v, with a time under lasts"]})
-        return Battery(told["full_v"], told["empty_v"], told["lasts"] * 1000, told["used_share"])
+        if told["empty_v"] >= told["full_v"]:
+            raise ValidationError({"empty_v": ["less than full_v"]})
+        if bool(told["lasts"]) == (told["drain"] is not None):
+            raise ValidationError({"lasts": ["either a time under lasts, or a drain"]})
+        names = ("used_share", "drain")
+        return Battery(told["full_v"], told["empty_v"], told["lasts"] * 1000, *(told[n] for n in names))
 
 
 class DeviceShape(Shape):
@@ -145,6 +180,9 @@ class DeviceShape(Shape):
     frame_s = Whole("from one frame to the next, a multiple", "s", 10, 86_400)
     channels = Parts("what it measures", ChannelShape)
     battery = Part("its battery, if it runs on one", BatteryShape, load_default=None)
+    clock = Part("its clock (default: always right)", ClockShape, load_default=None)
+    wakes = After("its radio is on so often, and when something alarms (0: always)", load_default=0)
+    flash = Whole("frames that it keeps without a receipt", "", 2, 1_000_000, load_default=CAPACITY)
     source = Words(SOURCE)
 
     @validates_schema(skip_on_field_errors=True)
@@ -153,6 +191,8 @@ class DeviceShape(Shape):
             raise ValidationError({"reading_s": ["a multiple of 10 s, a step of the physics"]})
         if told["frame_s"] % told["reading_s"]:
             raise ValidationError({"frame_s": ["a multiple of reading_s"]})
+        if told["wakes"] % told["frame_s"]:
+            raise ValidationError({"wakes": ["a multiple of frame_s"]})
         readings = len(told["channels"]) * told["frame_s"] // told["reading_s"]
         if not 0 < readings <= READINGS_A_FRAME:
             raise ValidationError({"frame_s": [f"1 to {READINGS_A_FRAME} readings in a frame"]})
@@ -165,6 +205,9 @@ class DeviceShape(Shape):
             told["frame_s"] * 1000,
             told["channels"],
             told["battery"],
+            told["clock"],
+            told["wakes"] * 1000,
+            told["flash"],
         )
 
 

@@ -22,6 +22,7 @@ from firmware_sim.staging.fields import (
 )
 from firmware_sim.staging.fields import Choice as Word
 from firmware_sim.staging.model import Asset, Attack, Fitted, Goods, Shown, Stay, Trouble
+from firmware_sim.staging.orders import OrderShape
 from firmware_sim.staging.schema import ProfilesShape
 
 FORMAT: Final = 1
@@ -183,6 +184,13 @@ class ClockStepShape(_LastingShape):
     by = Number("how much, in whole seconds", "s", -86_400, 86_400)
 
 
+class GnssLossShape(_LastingShape):
+    """The device sees no satellites."""
+
+    fault = Word("kind", ("gnss-loss",))
+    device = Name("which")
+
+
 class RebootShape(_TroubleShape):
     """The device starts again."""
 
@@ -227,6 +235,7 @@ FAULTS: Final[Mapping[str, type[Shape]]] = {
     "stuck": StuckShape,
     "spike": SpikeShape,
     "clock-step": ClockStepShape,
+    "gnss-loss": GnssLossShape,
     "reboot": RebootShape,
 }
 ATTACKS: Final[Mapping[str, type[Shape]]] = {"cloned-logger": CloneShape, "stolen-key": ThiefShape}
@@ -246,6 +255,7 @@ class ScenarioShape(ProfilesShape):
     assets = Parts("what is monitored", AssetShape)
     goods = Parts("batches", GoodsShape)
     devices = Parts("what measures", FittedShape)
+    configs = Listed("what devices are told over the air", {"": OrderShape}, load_default=())
     faults = Listed("what goes wrong", FAULTS, "fault", load_default=())
     attacks = Listed("what somebody does with keys", ATTACKS, "attack", load_default=())
 

@@ -2,7 +2,8 @@
 
 name, device      the scenario's name of the device, and its ID
 counter           of the frame that the reading is in
-at_ms, said_ms    when it was taken, and when by the device's own clock (Unix time)
+at_ms, said_ms    when it was taken, and when by the device's own clock (Unix time, or its uptime while
+                  nothing has set it)
 measured, true    what the device measured and what it was, by channel, in the channel's unit
 air_c, product_c  the true temperatures around it; no product_c where there are no goods
 """

@@ -80,6 +80,6 @@ def test_same_seed_reads_the_same_and_another_name_another():
 
 def test_battery_runs_down_and_gives_less_in_the_cold():
     battery = Battery(3.6, 3.0, 100 * DAY_MS, begun=0.5)
-    assert battery.voltage(0, 20.0) == pytest.approx(3.3)
-    assert battery.voltage(50 * DAY_MS, 20.0) == pytest.approx(3.0)
+    assert battery.voltage(battery.used(0), 20.0) == pytest.approx(3.3)
+    assert battery.voltage(battery.used(50 * DAY_MS), 20.0) == pytest.approx(3.0)
     assert battery.voltage(0, -20.0) < battery.voltage(0, 20.0)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from firmware_sim.staging import boxes, schema, script
+from firmware_sim.staging import boxes, orders, schema, script
 from firmware_sim.staging.fields import Choice, Number, Shape, Value, Whole
 from firmware_sim.staging.library import shipped
 from firmware_sim.staging.model import QUANTITIES
@@ -21,6 +21,7 @@ SHAPES = [
     script.StayShape,
     script.FittedShape,
     script.ShownShape,
+    orders.OrderShape,
     *script.FAULTS.values(),
     *script.ATTACKS.values(),
     schema.ClimateShape,
@@ -33,6 +34,8 @@ SHAPES = [
     schema.ChannelShape,
     schema.CalibrationShape,
     schema.BatteryShape,
+    schema.DrainShape,
+    schema.ClockShape,
     schema.RouteShape,
     schema.PlaceShape,
 ]

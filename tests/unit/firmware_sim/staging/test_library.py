@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from firmware_sim.staging.library import load_scenario, shipped, shipped_profiles
@@ -42,6 +44,23 @@ def test_own_profile_takes_the_place_of_the_shipped_one(tmp_path):
     scenario = load_scenario(str(written(tmp_path, small(climates={"hall": own}))))
     assert scenario.library.climates["hall"].mean_c == -10
     assert scenario.library.products == shipped_profiles().products
+
+
+BATTERY = {"full_v": 3.6, "empty_v": 3.0}
+DRAIN = {"capacity_mah": 100, "sleep_ua": 10, "reading_mas": 10, "sending_mas": 100}
+
+
+def told(**changes: Any) -> dict[str, Any]:
+    """A scenario whose logger is told something over the air."""
+    order = {"device": "logger", "from": "1h", "reading_s": 60, "frame_s": 600} | changes
+    return {"configs": [order]}
+
+
+def profile(**changes: Any) -> dict[str, Any]:
+    """A scenario with a profile of its own, which says how much is left of a battery."""
+    channels = {"charge": {"measures": "charge"}}
+    own = {"model": "x", "reading_s": 60, "frame_s": 600, "channels": channels, "source": "x"}
+    return {"device_profiles": {"tried": own | changes}}
 
 
 @pytest.mark.parametrize(
@@ -104,6 +123,35 @@ def test_own_profile_takes_the_place_of_the_shipped_one(tmp_path):
             {"climates": {"hall": {"mean_c": "warm", "swing_c": 1, "source": "x"}}},
             "/climates/hall/mean_c",
             "a number from -60 to 60",
+        ),
+        (told(device="spy"), "/configs/0/device", "one of logger"),
+        (told(reading_s=5), "/configs/0/reading_s", "a whole number from 10 to 3600 s"),
+        (told(reading_s=65), "/configs/0/reading_s", "a multiple of 10 s"),
+        (told(frame_s=100), "/configs/0/frame_s", "after a whole number of readings"),
+        (told(limits={"air": [5, 0]}), "/configs/0/limits", "the first below the second"),
+        (told(limits={"air": [0, 9e9]}), "/configs/0/limits", "channels with [coldest, warmest]"),
+        (told(limits={"door": [0, 5]}), "/configs/0/limits", "one of air, humidity"),
+        (told(**{"from": "9h"}), "/configs/0/from", "within the scenario"),
+        (
+            told(reading_s=10, frame_s=3000)
+            | profile(channels={name: {"measures": "air"} for name in "abc"})
+            | {"devices": {"logger": {"profile": "tried", "asset": "room"}}},
+            "/configs/0/frame_s",
+            "at most 600 readings",
+        ),
+        (profile(wakes="15m"), "/device_profiles/tried/wakes", "a multiple of frame_s"),
+        (profile(flash=1), "/device_profiles/tried/flash", "from 2 to"),
+        (profile(clock={"set_by": "sun"}), "/device_profiles/tried/clock/set_by", "network, gnss, nobody"),
+        (profile(battery=BATTERY), "/device_profiles/tried/battery/lasts", "either a time"),
+        (
+            profile(battery=BATTERY | {"lasts": "9h", "drain": DRAIN}),
+            "/device_profiles/tried/battery/lasts",
+            "either a time",
+        ),
+        (
+            {**profile(), "devices": {"logger": {"profile": "tried", "asset": "room"}}},
+            "/devices/logger/profile",
+            "a profile with a battery",
         ),
         ({"climates": {"hall": {"mean_c": 1, "swing_c": 1}}}, "/climates/hall/source", "a text"),
         (

@@ -13,7 +13,6 @@ from firmware_sim.device import Device
 from firmware_sim.flash import Flash
 from firmware_sim.link import Arrival, Happened
 from firmware_sim.player import Player
-from firmware_sim.staging.actor import Actor
 from firmware_sim.staging.online import AT_ONCE, Stage, Staged, clock, moved, speak
 from firmware_sim.staging.planned import asset_of, plan_of
 from firmware_sim.staging.truth import TruthFile
@@ -21,6 +20,7 @@ from tests.support.fakenode import NODE, FakeNode
 from tests.support.scenarios import loaded
 from traceability import media
 from traceability.errors import SettingsError
+from traceability.sensing.config import Config, encode_config
 from traceability.settings import SimulatorSettings
 
 HOUR_MS = 3_600_000
@@ -66,8 +66,9 @@ class Scene:
         self.radio = Radio(self.node, self.arrivals)
         enrolment = self.node.enrol(self.flash.key.public)
         device = Device(self.flash, enrolment, asset_of(scenario, "room").uri, window=WINDOW)
-        actor = Actor(scenario, "logger")
-        self.staged = Staged(Stage(scenario), actor, device, self.radio, self.truth, at_once=True)
+        self.stage = Stage(scenario)
+        actor = self.stage.actors["logger"]
+        self.staged = Staged(self.stage, actor, device, self.radio, self.truth, at_once=True)
         self.now_ms = scenario.end_ms
 
     def play(self, turns=None):
@@ -214,3 +215,46 @@ def test_plan_tells_people_the_whole_way_in_order(tmp_path):
     steps = [(s.step, (s.at_ms - scenario.start_ms) // 60_000) for s in plan.steps]
     assert steps == [("install", 0), ("harvest", 0), ("store", 10), ("retrieve", 240)]
     assert plan_of(replace(scenario, seed=8), NODE) != plan
+
+
+SLEEPER = {
+    "device_profiles": {
+        "sleeper": {
+            "model": "sleeper",
+            "reading_s": 60,
+            "frame_s": 600,
+            "wakes": "1h",
+            "channels": {"air": {"measures": "air"}},
+            "source": "assumed",
+        }
+    },
+    "devices": {"logger": {"profile": "sleeper", "asset": "room"}},
+}
+
+
+def test_a_radio_that_sleeps_sends_nothing_before_it_wakes_and_then_all(scene):
+    here = scene(**SLEEPER)
+    here.now_ms = here.scenario.start_ms + 59 * 60_000
+    here.play(turns=6)
+    assert (here.counters(), here.flash.waiting()) == ([], WINDOW)
+    here.now_ms += 60_000
+    here.play(turns=12)
+    assert (here.counters(), here.flash.waiting()) == (list(range(6)), 0)
+    here.now_ms = here.scenario.end_ms
+    here.play()
+    assert here.counters() == list(range(24))
+
+
+def test_it_measures_as_the_node_tells_it_from_its_next_frame_on(scene):
+    here = scene()
+    here.now_ms = here.scenario.start_ms + HOUR_MS
+    here.play(turns=12)
+    device = here.staged.device
+    config = Config(device.enrolment.device, 1, 300, 3600)
+    here.arrivals.put(Arrival("logger", Happened.CONFIG, encode_config(device.enrolment.receipt_key, config)))
+    here.play(turns=2)
+    here.now_ms = here.scenario.end_ms
+    here.play()
+    frames = [s.readings() for s in here.node.received if s.media_type == media.FRAME]
+    assert [len([r for r in f if r.name == "air"]) for f in frames[-3:]] == [10, 12, 12]
+    assert {r.value for f in frames[-3:] for r in f if r.name == "config"} == {1}
