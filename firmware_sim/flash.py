@@ -6,8 +6,9 @@
                     the configuration, and the statements themselves
 
 A statement is here, its counter used up and the disk flushed, before anyone can see it: so a
-counter is never used for two statements, whenever the power goes. It stays until a receipt
-settles it. When the flash is full the oldest statements are dropped, and their counters
+counter is never used for two statements, whenever the power goes, and none is left out: the counter and
+what uses it are one block. It stays until a receipt settles it. When the flash is full the oldest
+statements are dropped, and at a start what does not read as it was written; their counters are
 remembered until a gap statement that declares them is settled in turn. So are those that a receipt
 settled once, if the node says later that it does not have them.
 
@@ -20,15 +21,14 @@ One process has the flash at a time; a second one is refused, since it would be 
 from __future__ import annotations
 
 import hashlib
-import os
-import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from traceability.errors import ConflictError, SettingsError
+from firmware_sim.nvm import FORGET_OLDEST_ASIDE, LONGER, MOVE_ASIDE, NEXT_KEY, load_key, open_tables
+from firmware_sim.nvm import write_file as write_file
 from traceability.sensing.frame import NO_PREVIOUS, Gap
 from traceability.signing.keys import PrivateKey
 
@@ -36,40 +36,7 @@ CAPACITY: Final = 4096
 """Statements without receipt; at about 400 bytes each they fit a flash chip of 2 MB (an assumption)."""
 FLASH_FULL: Final = "flash-full"
 RECEIPTED: Final = "receipted"
-NEXT_KEY: Final = "key.next"
-
-_TABLES: Final = """
-CREATE TABLE IF NOT EXISTS memory (
-    one INTEGER PRIMARY KEY CHECK (one = 1),
-    counter INTEGER NOT NULL, boot INTEGER NOT NULL, prev BLOB NOT NULL,
-    booted_ms INTEGER NOT NULL, measured_ms INTEGER NOT NULL,
-    settled INTEGER NOT NULL, settled_sha256 BLOB NOT NULL, cloned INTEGER NOT NULL
-) STRICT;
-CREATE TABLE IF NOT EXISTS beacon (
-    one INTEGER PRIMARY KEY CHECK (one = 1), sha256 BLOB NOT NULL, heard_ms INTEGER NOT NULL
-) STRICT;
-CREATE TABLE IF NOT EXISTS waiting (
-    counter INTEGER PRIMARY KEY, sha256 BLOB NOT NULL, urgent INTEGER NOT NULL, body BLOB NOT NULL
-) STRICT;
-CREATE TABLE IF NOT EXISTS aside (
-    counter INTEGER PRIMARY KEY, code TEXT NOT NULL, body BLOB NOT NULL
-) STRICT;
-CREATE TABLE IF NOT EXISTS dropped (
-    first INTEGER PRIMARY KEY, last INTEGER NOT NULL, declared_by INTEGER
-) STRICT;
-CREATE TABLE IF NOT EXISTS config (
-    one INTEGER PRIMARY KEY CHECK (one = 1), version INTEGER NOT NULL, body BLOB NOT NULL
-) STRICT;
-CREATE TABLE IF NOT EXISTS signing (
-    one INTEGER PRIMARY KEY CHECK (one = 1), kid BLOB NOT NULL, device TEXT NOT NULL
-) STRICT;
-"""
-_MOVE_ASIDE: Final = """
-INSERT OR IGNORE INTO aside SELECT counter, ?, body FROM waiting WHERE counter BETWEEN ? AND ?
-"""
-_FORGET_OLDEST_ASIDE: Final = """
-DELETE FROM aside WHERE counter IN (SELECT counter FROM aside ORDER BY counter DESC LIMIT -1 OFFSET ?)
-"""
+CORRUPT: Final = "corrupt"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,10 +88,10 @@ class Flash:
             raise ValueError("a flash holds at least a statement and a gap")
         self.folder, self.capacity = folder, capacity
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._db = _open(folder / "flash.sqlite")
+        self._db = open_tables(folder / "flash.sqlite")
         try:
             self.memory = self._read_memory()
-            self.key = _load_key(folder / "key", key, self._signing_kid(), fresh=self.memory == Memory())
+            self.key = load_key(folder / "key", key, self._signing_kid(), fresh=self.memory == Memory())
         except BaseException:
             self._db.close()
             raise
@@ -140,8 +107,13 @@ class Flash:
         return self.key.public.device_id if row is None else str(row[0])
 
     def start(self, booted_ms: int) -> None:
-        """Count a boot. ``booted_ms``: when, on the device's own clock."""
+        """Count a boot, and drop what does not read as it was written.
+
+        Args:
+            booted_ms: when, on the device's own clock.
+        """
         with self._transaction():
+            self._drop_spoiled()
             self._set(boot=self.memory.boot + 1, booted_ms=booted_ms)
 
     def append(self, statements: Sequence[bytes], *, measured_ms: int) -> None:
@@ -199,7 +171,8 @@ class Flash:
                 self._move_aside(0, counter, "cloned")
             self._db.execute("DELETE FROM waiting WHERE counter <= ?", (counter,))
             self._db.execute("DELETE FROM dropped WHERE last <= ?", (counter,))
-            self._db.execute(_FORGET_OLDEST_ASIDE, (self.capacity,))
+            self._db.execute("DELETE FROM spoiled WHERE counter <= ?", (counter,))
+            self._db.execute(FORGET_OLDEST_ASIDE, (self.capacity,))
             self._set(settled=counter, settled_sha256=sha256)
             if beacon is not None:
                 self.memory = replace(self.memory, beacon=beacon, heard_ms=heard_ms)
@@ -255,6 +228,8 @@ class Flash:
         query = "SELECT first, last FROM dropped WHERE declared_by IS NULL ORDER BY first"
         for first, last in self._db.execute(query):
             reason = RECEIPTED if last <= self.memory.settled else FLASH_FULL
+            if self._db.execute("SELECT 1 FROM spoiled WHERE counter = ?", (first,)).fetchone():
+                reason = CORRUPT
             joins = gaps and (gaps[-1].last + 1, gaps[-1].reason) == (first, reason)
             gaps.append(Gap(gaps.pop().first if joins else first, last, reason))
         return tuple(gaps)
@@ -265,18 +240,26 @@ class Flash:
         self._db.execute("INSERT INTO waiting VALUES (?, ?, ?, ?)", (counter, sha256, urgent, body))
         self._set(counter=counter + 1, prev=sha256)
 
+    def _drop_spoiled(self) -> None:
+        """Cells of a flash wear out: a statement with another hash than it was kept under is lost."""
+        for counter, sha256, body in self._db.execute("SELECT counter, sha256, body FROM waiting").fetchall():
+            if hashlib.sha256(body).digest() != sha256:
+                self._db.execute("DELETE FROM waiting WHERE counter = ?", (counter,))
+                self._db.execute("UPDATE dropped SET declared_by = NULL WHERE declared_by = ?", (counter,))
+                self._db.execute("INSERT INTO dropped VALUES (?, ?, NULL)", (counter, counter))
+                self._db.execute("INSERT INTO spoiled VALUES (?)", (counter,))
+
     def _make_room(self, needed: int) -> None:
         excess = self.waiting() + needed - self.capacity
         query = "SELECT counter FROM waiting ORDER BY counter LIMIT ?"
         for (counter,) in self._db.execute(query, (max(excess, 0),)).fetchall():
             self._db.execute("DELETE FROM waiting WHERE counter = ?", (counter,))
             self._db.execute("UPDATE dropped SET declared_by = NULL WHERE declared_by = ?", (counter,))
-            longer = "UPDATE dropped SET last = ? WHERE last = ? AND declared_by IS NULL"
-            if not self._db.execute(longer, (counter, counter - 1)).rowcount:
+            if not self._db.execute(LONGER, (counter, counter - 1)).rowcount:
                 self._db.execute("INSERT INTO dropped VALUES (?, ?, NULL)", (counter, counter))
 
     def _move_aside(self, first: int, last: int, code: str) -> None:
-        self._db.execute(_MOVE_ASIDE, (code, first, last))
+        self._db.execute(MOVE_ASIDE, (code, first, last))
         self._db.execute("DELETE FROM waiting WHERE counter BETWEEN ? AND ?", (first, last))
 
     def _signing_kid(self) -> bytes | None:
@@ -313,52 +296,3 @@ class Flash:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
             raise
-
-
-def _open(path: Path) -> sqlite3.Connection:
-    db = sqlite3.connect(path, isolation_level=None, timeout=1)
-    try:
-        db.execute("PRAGMA locking_mode = EXCLUSIVE")
-        db.execute("PRAGMA journal_mode = WAL")
-        db.execute("PRAGMA synchronous = FULL")
-        db.executescript(_TABLES)
-        db.execute("BEGIN IMMEDIATE")  # takes the lock now, and keeps it
-        db.execute("COMMIT")
-    except sqlite3.OperationalError as error:
-        db.close()
-        raise ConflictError(f"another process uses the flash {path}: {error}") from error
-    return db
-
-
-def _load_key(path: Path, key: PrivateKey | None, kid: bytes | None, *, fresh: bool) -> PrivateKey:
-    following = path.with_name(NEXT_KEY)
-    if following.exists() and PrivateKey.from_seed(following.read_bytes()).public.kid == kid:
-        following.replace(path)
-    following.unlink(missing_ok=True)
-    if not path.exists():
-        if not fresh:
-            raise SettingsError(f"{path} is missing, but the flash beside it has been used: restore the key")
-        write_file(path, (key or PrivateKey.generate()).seed, mode=0o600)
-    if path.stat().st_mode & 0o077:
-        raise SettingsError(f"others can read {path}; run chmod 600 {path}")
-    found = PrivateKey.from_seed(path.read_bytes())
-    if kid is not None and found.public.kid != kid:
-        raise SettingsError(f"{path} is not the key that the flash beside it signs with: restore the newest")
-    return found
-
-
-def write_file(path: Path, data: bytes, *, mode: int = 0o644) -> None:
-    """Write a file so that it is there whole or not at all, even after a power cut."""
-    new = path.with_name(path.name + ".new")
-    new.unlink(missing_ok=True)
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

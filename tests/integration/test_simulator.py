@@ -24,7 +24,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from firmware_sim.cast import HOUR_MS
 from firmware_sim.demo import Demo
-from firmware_sim.device import Device, Enrolment, Pack, Verdict
+from firmware_sim.device import Device, Enrolment, Pack, Told, Verdict
 from firmware_sim.flash import Flash
 from firmware_sim.journey import plan, start_of
 from firmware_sim.link import Arrival, Happened, Link
@@ -34,6 +34,7 @@ from tests.support.fakenode import NODE, FakeNode
 from traceability import media
 from traceability.identifiers import asset_uri
 from traceability.sensing import topics
+from traceability.sensing.config import Config, encode_config
 from traceability.sensing.senml import Reading
 from traceability.signing.keys import PublicKey
 from traceability.signing.keystatement import parse_key_statement
@@ -162,6 +163,25 @@ def test_forged_receipt_on_the_real_topic_changes_nothing(broker, gateway, tmp_p
         gateway.client.publish(topics.receipt_topic(gateway.site, device), b"\xd1\x84", qos=1)
         assert sensor.hear() is Verdict.FORGED
         assert sensor.device.flash.waiting() == 1
+
+
+def test_a_configuration_on_the_real_topic_is_taken_and_waits_for_who_is_away(broker, gateway, tmp_path):
+    with radioed(tmp_path, gateway, broker) as sensor:
+        sensor.come_up()
+        device = sensor.device
+        told = [Config(device.enrolment.device, version, 60, 600) for version in (1, 2)]
+        bodies = [encode_config(device.enrolment.receipt_key, each) for each in told]
+        topic = topics.config_topic(gateway.site, device.enrolment.device)
+        device.measure(packs(0, 1))
+        assert sensor.send_due() == 1
+        gateway.answer_one()
+        assert sensor.hear() is Verdict.SETTLED, "so it has subscribed"
+        gateway.client.publish(topic, bodies[0], qos=1)
+        assert device.configure(sensor.await_arrival(Happened.CONFIG).payload) is Told.TAKEN
+    gateway.client.publish(topic, bodies[1], qos=1).wait_for_publish(TIMEOUT_S)
+    with radioed(tmp_path, gateway, broker) as sensor:
+        assert sensor.device.configure(sensor.await_arrival(Happened.CONFIG).payload) is Told.TAKEN
+        assert sensor.device.flash.memory.config == 2
 
 
 def test_statements_and_receipts_survive_a_killed_broker(tmp_path):

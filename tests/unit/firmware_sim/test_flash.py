@@ -209,3 +209,26 @@ def check_whole(folder, seen: dict[int, bytes]) -> None:
     assert copy.memory.prev == (NO_PREVIOUS if last is None else digest(last))
     assert all(kept[c] == body for c, body in seen.items() if c in kept)
     copy.close()
+
+
+def test_what_does_not_read_as_it_was_written_is_dropped_at_a_start_and_declared_as_corrupt(flash):
+    flash.start(1000)
+    flash.append(BODIES[:5], measured_ms=9000)
+    flash.close()
+    with sqlite3.connect(flash.folder / "flash.sqlite") as worn:
+        worn.execute("UPDATE waiting SET body = ? WHERE counter IN (2, 3)", (b"worn",))
+    worn.close()
+    again = Flash(flash.folder, capacity=3)
+    try:
+        again.start(2000)
+        assert counters(again) == [0, 1, 4]
+        assert again.memory.counter == 5, "no counter is used twice"
+        assert again.undeclared() == (Gap(2, 3, "corrupt"),)
+        again.append(BODIES[5:8], measured_ms=9500)
+        assert again.undeclared() == (Gap(0, 1, "flash-full"), Gap(2, 3, "corrupt"), Gap(4, 4, "flash-full"))
+        again.append_gap(b"gap")
+        assert again.undeclared() == ()
+        again.settle(8, digest(b"gap"), [])
+        assert again.memory.settled == 8
+    finally:
+        again.close()
