@@ -8,23 +8,21 @@ from __future__ import annotations
 
 import random
 import sqlite3
-import threading
-import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
 
-from firmware_sim.journey import plan, start_of
-from firmware_sim.sampling import frames, signed_frames
+from bench.faults import Came
 from tests.support.broker import Broker
+from tests.support.bursts import Moment, Watched, burst, made, publish, publishing_meanwhile, receipted
 from tests.support.gateway import REAL, GatewayProcess, Publisher, publishing, wait_until
-from tests.support.sensor import Sensor, World, make_world
-from traceability.sensing.receipt import open_receipt
+from tests.support.outcome import Outcome
+from tests.support.sensor import World
 
-KILLS = 10
 BURST = 60
+SENSORS = 6
 
 SMALL_HANDFULS = REAL.replace("sys.stdin", "program.Gateway.run.__globals__.update(HANDFUL=4); sys.stdin", 1)
 """The real gateway, with many short transactions instead of few long ones to be killed between."""
@@ -47,95 +45,44 @@ sys.exit(program.main())
 """The safeguard taken out: PUBACK first, commit afterwards."""
 
 
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    made = make_world(tmp_path / "node", f"sqlite:///{tmp_path / 'node.sqlite'}")
-    yield made
-    made.store.close()
+def kill_in_the_middle(
+    running: GatewayProcess, world: World, moments: list[Moment], publisher: Publisher, aim: int
+) -> None:
+    """Kill a gateway once it has taken so many frames, of a burst and of what others left it."""
+    before = world.accepted_count()
+    with publishing_meanwhile(publisher, moments):
+        wait_until(lambda: world.accepted_count() >= before + aim, "the gateway takes frames")
+        running.kill()
 
 
-Moment = tuple[Sensor, bytes]
-"""A device, and the frame that it sends."""
-
-
-def journey_of(world: World) -> Iterator[Moment]:
-    """The strawberries' journey: what its sensors sent, from field to shop, in order of time."""
-    now_ms = int(time.time() * 1000)
-    journey = plan(start_of(now_ms), now_ms, 1, world.node.name)
-    moments = []
-    for device in journey.devices:
-        sensor = world.sensor(on=journey.asset(device.asset).uri)
-        packs = frames(journey, device.key, 0, now_ms)
-        bodies = signed_frames(journey, device.key, sensor.key, 0, now_ms)
-        moments += [(pack.to_ms, sensor, body) for pack, body in zip(packs, bodies, strict=True)]
-    for _, sensor, body in sorted(moments, key=lambda moment: moment[0]):
-        yield sensor, body
-
-
-def publish(publisher: Publisher, moments: Sequence[Moment]) -> None:
-    """Each frame exactly once; returns when the broker has them all."""
-    sent = [publisher.send(sensor.topic, body) for sensor, body in moments]
-    wait_until(lambda: all(s.is_published() for s in sent), "the broker takes the frames")
-
-
-def receipted(publisher: Publisher, sensors: Collection[Sensor]) -> int:
-    """How many frames the devices hold a receipt for."""
-    return sum(
-        max((open_receipt(s.receipt_key, r).counter + 1 for r in publisher.receipts[s.device]), default=0)
-        for s in sensors
-    )
-
-
-def wait_until_accepted(world: World, count: int) -> None:
-    wait_until(lambda: world.accepted_count() >= count, f"{count} frames are accepted")
-
-
+@pytest.mark.fault("kill_gateway", short=5, long=500)
 @pytest.mark.slow
-def test_ten_kills_in_the_middle_lose_and_double_nothing(world: World, broker: Broker, tmp_path: Path):
-    journey = list(journey_of(world))
-    sensors = list({sensor.device: sensor for sensor, _ in journey}.values())
-    dice, fallen = random.Random(2), []
+def test_kills_in_the_middle_lose_and_double_nothing(
+    world: World, broker: Broker, tmp_path: Path, rounds: int, dice: random.Random, outcome: Outcome
+):
+    watched, sensors, fallen = Watched(world), [world.sensor() for _ in range(SENSORS)], 0
     running = GatewayProcess(world, broker.url, tmp_path, SMALL_HANDFULS)
     waiting = GatewayProcess(world, broker.url, tmp_path, SMALL_HANDFULS)
     try:
         with publishing(broker.url) as publisher:
             running.go()
-            running.wait_connected()
-            for attempt in range(len(journey) // BURST):
-                before = world.accepted_count()
-                aim = before + dice.randrange(1, BURST // 2)
-                moments = journey[attempt * BURST : (attempt + 1) * BURST]
-                for sensor, body in moments:
-                    sensor.made.append(body)
-                burst = threading.Thread(target=publish, args=(publisher, moments))
-                burst.start()
-                wait_until_accepted(world, aim)
-                running.kill()
-                burst.join()
-                after, published = world.accepted_count(), sum(len(s.made) for s in sensors)
-                answered = receipted(publisher, sensors)
-                if before < after < published:
-                    assert answered < published
-                    fallen.append((before, after, published))
+            while fallen < rounds:
+                running.wait_connected()
+                moments, aim = burst(sensors, BURST), dice.randrange(1, BURST // 2)
+                kill_in_the_middle(running, world, moments, publisher, aim)
+                fallen += world.accepted_count() < made(sensors)
                 running, waiting = waiting, GatewayProcess(world, broker.url, tmp_path, SMALL_HANDFULS)
                 running.go()
-                running.wait_connected()
-                if len(fallen) == KILLS:
-                    break
-            assert len(fallen) == KILLS, fallen
-            total = sum(len(s.made) for s in sensors)
-            wait_until_accepted(world, total)
-            wait_until(lambda: receipted(publisher, sensors) == total, "every frame is receipted")
+                watched.publish()
+            wait_until(lambda: world.accepted_count() == made(sensors), "every frame is accepted")
+            wait_until(lambda: receipted(publisher, sensors) == made(sensors), "every frame is receipted")
             assert running.stop() == 0
     finally:
         running.kill()
         waiting.kill()
-    for sensor in sensors:
-        assert world.accepted(sensor) == sensor.made
-    tallies = world.tallies()
-    assert sum(t["accepted"] for t in tallies.values()) == total
-    assert sum(t["rejected"] + t["quarantined"] for t in tallies.values()) == 0
+    assert all(world.accepted(sensor) == sensor.made for sensor in sensors)
     assert world.quarantined() == []
+    outcome.held(watched.came("kill -9 of the gateway while it takes frames", rounds, sensors))
 
 
 @contextmanager
@@ -178,6 +125,10 @@ def test_a_gateway_killed_before_its_commit_loses_nothing(world: World, broker: 
     assert killed_before_the_commit(REAL, world, broker, tmp_path) == []
 
 
-def test_acknowledging_before_the_commit_would_lose_frames(world: World, broker: Broker, tmp_path: Path):
+@pytest.mark.fault("kill_gateway")
+def test_acknowledging_before_the_commit_would_lose_frames(
+    world: World, broker: Broker, tmp_path: Path, outcome: Outcome
+):
     """The negative control: without the safeguard the same kill loses what was never sent twice."""
-    assert killed_before_the_commit(EARLY_ACK, world, broker, tmp_path) != []
+    gone = killed_before_the_commit(EARLY_ACK, world, broker, tmp_path)
+    outcome.control(Came("acknowledged before the commit", 1, 11, lost=len(gone)))

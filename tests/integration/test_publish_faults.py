@@ -14,11 +14,10 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
+from tests.support.witnessed import Witnessed
 from tests.support.world import World
-from traceability.ledger import note
 from traceability.operations.audit import audit
 from traceability.operations.lock import Lock
-from traceability.operations.log import read_tiles
 from traceability.operations.publish import publish
 from traceability.store import models
 
@@ -65,32 +64,6 @@ def roll_back(of: Any) -> None:
         connection.rollback()
 
 
-class Witnessed:
-    """Every checkpoint that anybody could have seen, by its size."""
-
-    def __init__(self, world: World) -> None:
-        self.world, self.notes = world, dict[int, bytes]()
-
-    def look(self) -> None:
-        """See what stands in the lock and what is published."""
-        table = models.Checkpoint
-        with self.world.store.reading() as connection:
-            published = connection.execute(select(table.note).where(table.published)).scalars().all()
-        for signed in {Lock(self.world.node.lock_path).newest() or b"", *map(str.encode, published)}:
-            size = note.parse_checkpoint(note.parse_note(signed).text).size
-            assert self.notes.setdefault(size, signed) == signed, "two checkpoints of one size"
-
-    def check(self) -> None:
-        """All of them are published and are the beginnings of one tree."""
-        table = models.Checkpoint
-        with self.world.store.reading() as connection:
-            query = select(table.size, table.note).where(table.published)
-            assert {row.size: row.note.encode() for row in connection.execute(query)} == self.notes
-            tiles = read_tiles(connection)
-            for size, signed in self.notes.items():
-                assert note.parse_checkpoint(note.parse_note(signed).text).root == tiles.root(size)
-
-
 def dies(world: World, points: Failpoints, at: int, *, persisted: bool) -> bool:
     """Publish with a failure at a step; whether it came that far."""
     points.arm(at, persisted=persisted)
@@ -109,7 +82,8 @@ def test_one_history_survives_a_publisher_that_dies_at_any_step(
     world: World, monkeypatch: pytest.MonkeyPatch, seed: int | None, persisted: bool
 ):
     stride = 1 if world.store.engine.dialect.name == "sqlite" else 7
-    points, seen, chance = Failpoints(monkeypatch, world), Witnessed(world), random.Random(seed)
+    points, chance = Failpoints(monkeypatch, world), random.Random(seed)
+    seen = Witnessed(world.store, world.node)
     farm, at, died = world.party("Farm"), 0, True
     while died:
         at += stride
@@ -122,7 +96,7 @@ def test_one_history_survives_a_publisher_that_dies_at_any_step(
         world.publish()
         seen.look()
     assert at > 20, "a publish has more steps than this"
-    seen.check()
+    assert seen.strays() == 0
     unpublished = select(func.count()).where(models.Record.log_index.is_(None))
     with world.store.reading() as connection:
         assert connection.execute(unpublished).scalar_one() == 0
