@@ -7,25 +7,28 @@ PUBACK that waits for the commit, brings a frame back that a killed gateway held
 from __future__ import annotations
 
 import random
-import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
 
 from bench.faults import Came
 from tests.support.broker import Broker
-from tests.support.bursts import Moment, Watched, burst, made, publish, publishing_meanwhile, receipted
-from tests.support.gateway import REAL, GatewayProcess, Publisher, publishing, wait_until
+from tests.support.bursts import (
+    Moment,
+    Watched,
+    burst,
+    locked,
+    made,
+    publish,
+    publishing_meanwhile,
+    receipted,
+)
+from tests.support.gateway import REAL, SMALL_HANDFULS, GatewayProcess, Publisher, publishing, wait_until
 from tests.support.outcome import Outcome
 from tests.support.sensor import World
 
 BURST = 60
 SENSORS = 6
-
-SMALL_HANDFULS = REAL.replace("sys.stdin", "program.Gateway.run.__globals__.update(HANDFUL=4); sys.stdin", 1)
-"""The real gateway, with many short transactions instead of few long ones to be killed between."""
 
 EARLY_ACK = """
 import sys
@@ -83,16 +86,6 @@ def test_kills_in_the_middle_lose_and_double_nothing(
     assert all(world.accepted(sensor) == sensor.made for sensor in sensors)
     assert world.quarantined() == []
     outcome.held(watched.came("kill -9 of the gateway while it takes frames", rounds, sensors))
-
-
-@contextmanager
-def locked(world: World) -> Iterator[None]:
-    """Nobody can commit meanwhile."""
-    path = world.store.url.removeprefix("sqlite:///")
-    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        connection.execute("BEGIN IMMEDIATE")
-        yield
-        connection.execute("ROLLBACK")
 
 
 def killed_before_the_commit(program: str, world: World, broker: Broker, folder: Path) -> list[bytes]:

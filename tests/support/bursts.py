@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 from bench.faults import Came
 from tests.support.gateway import Publisher, wait_until
@@ -30,8 +31,9 @@ def _in_turn(sensors: Sequence[Sensor]) -> Iterator[Sensor]:
 
 def publish(publisher: Publisher, moments: Sequence[Moment]) -> None:
     """Each frame exactly once; returns when the broker has them all."""
-    sent = [publisher.send(sensor.topic, body) for sensor, body in moments]
-    wait_until(lambda: all(s.is_published() for s in sent), "the broker takes the frames")
+    for sensor, body in moments:
+        publisher.send(sensor.topic, body)
+    wait_until(lambda: publisher.kept == publisher.sent, "the broker takes the frames")
 
 
 @contextmanager
@@ -43,6 +45,16 @@ def publishing_meanwhile(publisher: Publisher, moments: Sequence[Moment]) -> Ite
         yield
     finally:
         thread.join()
+
+
+@contextmanager
+def locked(world: World) -> Iterator[None]:
+    """Nobody can commit meanwhile."""
+    path = world.store.url.removeprefix("sqlite:///")
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        yield
+        connection.execute("ROLLBACK")
 
 
 def receipted(publisher: Publisher, sensors: Collection[Sensor]) -> int:

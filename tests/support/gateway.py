@@ -26,6 +26,16 @@ REAL = "import sys, gateway.__main__ as program; sys.stdin.readline(); sys.exit(
 """The gateway's own ``main``, all imports done, waiting for a line before it begins."""
 
 
+def tuned(program: str, function: str, **constants: object) -> str:
+    """A program with other constants in the module of one of its functions, such as ``Gateway.run``."""
+    change = f"program.{function}.__globals__.update({constants!r})"
+    return program.replace("sys.stdin", f"{change}; sys.stdin", 1)
+
+
+SMALL_HANDFULS = tuned(REAL, "Gateway.run", HANDFUL=4)
+"""The real gateway, with many short transactions instead of few long ones to be killed between."""
+
+
 def wait_until(condition: Callable[[], Any], what: str, deadline_s: float = DEADLINE_S) -> None:
     """Return once a condition holds; it is asked again every few milliseconds."""
     until, pause = time.monotonic() + deadline_s, threading.Event()
@@ -85,18 +95,25 @@ class GatewayProcess:
 
 
 class Publisher:
-    """One connection that speaks for several devices."""
+    """One connection that speaks for several devices.
+
+    Attributes:
+        sent: how many messages were to be published.
+        kept: how many of them the broker has acknowledged; the others go out again on the next connection.
+    """
 
     def __init__(self, url: str, shown: Credential | None = None, tls: ssl.SSLContext | None = None) -> None:
         parts = urlsplit(url)
+        self.sent, self.kept = 0, 0
         self.answers: list[str] = []
         self.receipts: dict[str, list[bytes]] = defaultdict(list)
         self._ready = threading.Event()
         self._client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv311)
         self._client.max_inflight_messages_set(0)
+        self._client.reconnect_delay_set(1, 1)
         self._client.on_connect = self._subscribe
         self._client.on_subscribe = lambda *_: self._ready.set()
-        self._client.on_message = self._hear
+        self._client.on_message, self._client.on_publish = self._hear, self._count
         if shown is not None:
             self._client.username_pw_set(shown.username, shown.password)
         if tls is not None:
@@ -109,10 +126,14 @@ class Publisher:
 
     def send(self, topic: str, payload: bytes) -> mqtt.MQTTMessageInfo:
         """Publish at QoS 1 without waiting for the broker."""
+        self.sent += 1
         return self._client.publish(topic, payload, qos=1)
 
     def _subscribe(self, client: mqtt.Client, *_: Any) -> None:
         client.subscribe("ft/v1/+/+/receipt", qos=1)
+
+    def _count(self, *_: Any) -> None:
+        self.kept += 1
 
     def _hear(self, _: mqtt.Client, __: Any, message: mqtt.MQTTMessage) -> None:
         self.answers.append(message.topic)
