@@ -14,7 +14,16 @@ import pytest
 
 from bench.faults import Came
 from tests.support.broker import Broker
-from tests.support.bursts import Watched, burst, locked, made, publish, publishing_meanwhile, receipted
+from tests.support.bursts import (
+    Watched,
+    burst,
+    locked,
+    made,
+    publish,
+    publishing_meanwhile,
+    wait_until_accepted,
+    wait_until_receipted,
+)
 from tests.support.gateway import SMALL_HANDFULS, GatewayProcess, publishing, tuned, wait_until
 from tests.support.outcome import Outcome
 from tests.support.sensor import World
@@ -50,14 +59,14 @@ def test_a_broker_killed_in_the_middle_loses_and_doubles_nothing(
         while fallen < rounds:
             before, aim = world.accepted_count(), dice.randrange(1, BURST // 2)
             with publishing_meanwhile(publisher, burst(sensors, BURST)):
-                wait_until(lambda least=before + aim: world.accepted_count() >= least, "frames are taken")
+                wait_until_accepted(world, before + aim)
                 mortal.kill()
                 fallen += world.accepted_count() < made(sensors)
                 mortal.start()
             watched.publish()
         publish(publisher, burst(sensors, SENSORS))  # their receipts tell of those that nobody heard
-        wait_until(lambda: world.accepted_count() == made(sensors), "every frame is accepted")
-        wait_until(lambda: receipted(publisher, sensors) == made(sensors), "every frame is receipted")
+        wait_until_accepted(world, made(sensors))
+        wait_until_receipted(publisher, sensors)
         assert gateway.stop() == 0
     assert world.quarantined() == []
     outcome.held(watched.came("kill -9 of the broker while it takes and hands out frames", rounds, sensors))

@@ -21,7 +21,8 @@ from tests.support.bursts import (
     made,
     publish,
     publishing_meanwhile,
-    receipted,
+    wait_until_accepted,
+    wait_until_receipted,
 )
 from tests.support.gateway import REAL, SMALL_HANDFULS, GatewayProcess, Publisher, publishing, wait_until
 from tests.support.outcome import Outcome
@@ -54,7 +55,7 @@ def kill_in_the_middle(
     """Kill a gateway once it has taken so many frames, of a burst and of what others left it."""
     before = world.accepted_count()
     with publishing_meanwhile(publisher, moments):
-        wait_until(lambda: world.accepted_count() >= before + aim, "the gateway takes frames")
+        wait_until_accepted(world, before + aim)
         running.kill()
 
 
@@ -77,8 +78,8 @@ def test_kills_in_the_middle_lose_and_double_nothing(
                 running, waiting = waiting, GatewayProcess(world, broker.url, tmp_path, SMALL_HANDFULS)
                 running.go()
                 watched.publish()
-            wait_until(lambda: world.accepted_count() == made(sensors), "every frame is accepted")
-            wait_until(lambda: receipted(publisher, sensors) == made(sensors), "every frame is receipted")
+            wait_until_accepted(world, made(sensors))
+            wait_until_receipted(publisher, sensors)
             assert running.stop() == 0
     finally:
         running.kill()

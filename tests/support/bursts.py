@@ -57,6 +57,16 @@ def locked(world: World) -> Iterator[None]:
         connection.execute("ROLLBACK")
 
 
+def wait_until_accepted(world: World, count: int) -> None:
+    """Return once so many statements are accepted in all."""
+    wait_until(lambda: world.accepted_count() >= count, f"{count} statements are accepted")
+
+
+def wait_until_receipted(publisher: Publisher, sensors: Collection[Sensor]) -> None:
+    """Return once the devices hold a receipt for every frame that they made."""
+    wait_until(lambda: receipted(publisher, sensors) == made(sensors), "every frame is receipted")
+
+
 def receipted(publisher: Publisher, sensors: Collection[Sensor]) -> int:
     """How many frames the devices hold a receipt for."""
     return sum(
