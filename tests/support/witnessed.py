@@ -34,8 +34,12 @@ class Witnessed:
             published = connection.execute(select(table.note).where(table.published)).scalars().all()
         for signed in {Lock(self.node.lock_path).newest(), *map(str.encode, published)}:
             if signed is not None:
-                size = note.parse_checkpoint(note.parse_note(signed).text).size
-                self.forks += self.notes.setdefault(size, signed) != signed
+                self.see(signed)
+
+    def see(self, signed: bytes) -> None:
+        """See one that somebody was shown."""
+        size = note.parse_checkpoint(note.parse_note(signed).text).size
+        self.forks += self.notes.setdefault(size, signed) != signed
 
     def strays(self) -> int:
         """How many of them are not published, or not the beginning of the one tree; or were forks."""

@@ -55,7 +55,9 @@ class Lock:
     def _open(self) -> Iterator[sqlite3.Connection]:
         try:
             with closing(sqlite3.connect(self.path, timeout=30, isolation_level=None)) as connection:
-                connection.execute("PRAGMA synchronous=FULL")
+                # FULL does not wait for the folder: after a power cut the journal of a transaction that
+                # had committed could be there again, and take it back.
+                connection.execute("PRAGMA synchronous=EXTRA")
                 connection.execute(_TABLE)
                 yield connection
         except sqlite3.Error as error:

@@ -1,0 +1,53 @@
+"""Disks whose power a test cuts, or that it fills: one in a file, one in memory. Root alone may mount."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.support.skips import NEEDS_ROOT
+
+
+def _done(*command: str | Path) -> bool:
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+@contextmanager
+def mounted(at: Path, *options: str | Path) -> Iterator[Path]:
+    """A file system at a folder, made for it; the test is skipped where nobody may mount."""
+    at.mkdir(parents=True, exist_ok=True)
+    if os.geteuid() != 0 or not _done("mount", *options, at):
+        pytest.skip(f"{NEEDS_ROOT}: mount {' '.join(map(str, options))}")
+    try:
+        yield at
+    finally:
+        subprocess.run(("umount", at), check=True)
+
+
+def image(path: Path, size_mb: int) -> None:
+    """A file with an empty ext4 in it, to be mounted by ``-o loop``."""
+    with path.open("wb") as file:
+        file.truncate(size_mb * 1024**2)
+    subprocess.run(("mkfs.ext4", "-q", "-E", "lazy_itable_init=0", path), check=True)
+
+
+def copy(path: Path, to: Path) -> None:
+    """What stands in an image at this moment, and nothing that is still on its way there."""
+    subprocess.run(("cp", "--sparse=always", path, to), check=True)
+
+
+@contextmanager
+def small(at: Path, kilobytes: int) -> Iterator[Path]:
+    """A disk in memory of that size."""
+    with mounted(at, "-t", "tmpfs", "-o", f"size={kilobytes}k,mode=700", "tmpfs"):
+        yield at
+
+
+def resize(at: Path, kilobytes: int) -> None:
+    """Give a disk in memory another size."""
+    subprocess.run(("mount", "-o", f"remount,size={kilobytes}k", at), check=True)
