@@ -25,6 +25,7 @@ from tests.support.outcome import Outcome
 from tests.support.sensor import Sensor, World, make_world
 from tests.support.witnessed import Witnessed, doubled
 from traceability.operations.audit import audit
+from traceability.operations.lock import Lock
 from traceability.operations.node import load_node
 from traceability.operations.publish import publish
 from traceability.store.engine import Store
@@ -37,6 +38,7 @@ import sys
 from pathlib import Path
 from sqlalchemy import event
 from traceability.operations.ingest import Ingest, Message
+from traceability.operations.lock import Lock
 from traceability.operations.node import load_node
 from traceability.operations.publish import publish
 from traceability.store.engine import Store
@@ -140,6 +142,19 @@ def after_the_cut(folder: Path, writer: Writer, world: World) -> Iterator[World]
 def missing(writer: Writer, sensor: Sensor, there: World) -> int:
     """How many frames are not there that the writer has said to have committed."""
     return len(set(sensor.made[: writer.frames]) - set(there.accepted(sensor)))
+
+
+def test_the_newest_signed_checkpoint_outlives_a_power_cut(tmp_path: Path):
+    """With synchronous=FULL the journal of its last change would be there again, and take it back."""
+    image(tmp_path / "disk.img", 16)
+    with mounted(tmp_path / "disk", "-o", "loop", tmp_path / "disk.img") as disk:
+        lock = Lock(disk / "lock.sqlite")
+        lock.swap(None, b"first")
+        subprocess.run(("sync", "-f", disk), check=True)
+        lock.swap(b"first", b"second")
+        copy(tmp_path / "disk.img", tmp_path / "after.img")
+    with mounted(tmp_path / "after", "-o", "loop", tmp_path / "after.img") as disk:
+        assert Lock(disk / "lock.sqlite").newest() == b"second"
 
 
 @pytest.mark.fault("power_cut", short=2, long=200)

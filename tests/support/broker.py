@@ -14,7 +14,7 @@ from traceability.doorkeeper.config import admission_config
 from traceability.operations.node import Node
 
 HOST = "127.0.0.1"
-START_TIMEOUT_S = 15.0
+START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 10.0
 
 
@@ -74,8 +74,9 @@ class Broker:
         try:
             deadline = time.monotonic() + START_TIMEOUT_S
             wait_until_ready(self.data, deadline, lambda: process.poll() is None)
-        except BaseException:
+        except BaseException as error:
             self.kill()
+            error.add_note(self.log[-4000:])
             raise
 
     def stop(self) -> None:
