@@ -19,7 +19,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TypedDict
+from typing import NoReturn, TypedDict
 
 import psycopg
 from psycopg import sql
@@ -27,6 +27,7 @@ from psycopg import sql
 START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 20.0
 POLL_S = 0.02
+IN_USE = "is still in use"
 SUPERUSER = "postgres"
 
 # Nothing here has to survive a power cut, and the suite makes many databases.
@@ -69,12 +70,25 @@ class Postgres:
         """Make the cluster on the first call, start the server, return once it answers."""
         if not self._data.exists():
             self._run("initdb", "--no-sync", "--auth=trust", "--encoding=UTF8", "--locale=C")
+        deadline = time.monotonic() + START_TIMEOUT_S
+        self._process = self._spawn()
+        while not self._answers():
+            if time.monotonic() > deadline:
+                self._give_up()
+            if self._process.poll() is not None:
+                # Children of a server that was killed notice a moment later, and hold its memory until then.
+                if IN_USE not in self._said():
+                    self._give_up()
+                self._process = self._spawn()
+            time.sleep(POLL_S)
+
+    def _spawn(self) -> subprocess.Popen[bytes]:
         settings = [f"{name}={value}" for name, value in self._settings.items()]
         arguments = ["-D", str(self._data), "-k", str(self.folder), "-c", "listen_addresses="]
         for setting in settings:
             arguments += ["-c", setting]
-        with (self.folder / "server.log").open("ab") as log:
-            process = subprocess.Popen(
+        with (self.folder / "server.log").open("wb") as log:
+            return subprocess.Popen(
                 [str(self._programs / "bin" / "postgres"), *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -82,19 +96,20 @@ class Postgres:
                 cwd=self.folder,
                 **self._identity,
             )
-        self._process = process
-        deadline = time.monotonic() + START_TIMEOUT_S
-        while True:
-            try:
-                self._connect().close()
-            except psycopg.OperationalError:
-                if process.poll() is not None or time.monotonic() > deadline:
-                    log_text = (self.folder / "server.log").read_text(encoding="utf-8")
-                    self.kill()
-                    raise RuntimeError(f"PostgreSQL did not start:\n{log_text}") from None
-                time.sleep(POLL_S)
-            else:
-                return
+
+    def _answers(self) -> bool:
+        try:
+            self._connect().close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def _said(self) -> str:
+        return (self.folder / "server.log").read_text(encoding="utf-8")
+
+    def _give_up(self) -> NoReturn:
+        self.kill()
+        raise RuntimeError(f"PostgreSQL did not start:\n{self._said()}")
 
     def stop(self) -> None:
         """End the server, rolling back what is open (SIGINT, its "fast" shutdown)."""
