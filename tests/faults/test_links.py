@@ -26,6 +26,7 @@ from gateway import link
 from gateway.service import Gateway
 from tests.faults.conftest import Outcome
 from tests.support.broker import Broker
+from tests.support.databases import prepare
 from tests.support.gateway import DEADLINE_S, publishing
 from tests.support.proxy import FAULTS, Proxy, Way
 from tests.support.sensor import PERIOD_MS, SITE, World, make_world
@@ -43,7 +44,9 @@ UNFELT = (Way.FLOWS, Way.SLOW)
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    made = make_world(tmp_path / "node", f"sqlite:///{tmp_path / 'node.sqlite'}")
+    url = f"sqlite:///{tmp_path / 'node.sqlite'}"
+    prepare(url)
+    made = make_world(tmp_path / "node", url)
     yield made
     made.store.close()
 

@@ -1,0 +1,144 @@
+"""Malformed statements in great number, with genuine ones among them, through the gateway's own hands."""
+
+from __future__ import annotations
+
+import random
+import secrets
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from bench.faults import Came
+from gateway.link import Delivery, Link
+from gateway.service import HANDFUL, Gateway
+from tests.faults.conftest import Outcome
+from tests.support.databases import prepare
+from tests.support.mutator import Mutator
+from tests.support.sensor import Sensor, World, make_world
+from tests.support.witnessed import doubled, lost
+from traceability.errors import TraceabilityError
+from traceability.operations.ingest import Ingest, Ingested, Message
+from traceability.operations.tally import WORDS
+from traceability.sensing import frame
+from traceability.sensing.frame import DeviceStatement, Gap
+
+GENUINE_EVERY = 50
+UNFORESEEN = "not foreseen"
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    url = f"sqlite:///{tmp_path / 'node.sqlite'}"
+    prepare(url)
+    made = make_world(tmp_path / "node", url)
+    yield made
+    made.store.close()
+
+
+class Heap(Link):
+    """A link without a broker: a heap of deliveries, and what was acknowledged of it."""
+
+    def __init__(self) -> None:
+        super().__init__("mqtt://127.0.0.1:1", f"test-{secrets.token_hex(6)}", ())
+        self.acknowledged = 0
+
+    def publish(self, topic: str, payload: bytes) -> None:
+        """A receipt: nobody is there."""
+
+    def acknowledge(self, deliveries: Iterable[Delivery]) -> None:
+        self.acknowledged += len(list(deliveries))
+
+    def put(self, message: Message) -> None:
+        self.waiting.append(Delivery(message, 1, self.generation))
+
+
+class Listening(Ingest):
+    """Remembers the reason codes."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world.store, world.node)
+        self.codes: Counter[str] = Counter()
+        self.aside: list[Message] = []
+
+    def ingest(self, messages: Sequence[Message]) -> Ingested:
+        done = super().ingest(messages)
+        self.codes.update(outcome.code or outcome.word for outcome in done.outcomes)
+        return done
+
+    def set_aside(self, message: Message, error: Exception) -> Ingested:
+        self.aside.append(message)
+        return super().set_aside(message, error)
+
+
+class Flood:
+    """A device that signs anything, strangers' noise in its name, and one that behaves among them."""
+
+    def __init__(self, world: World, dice: random.Random) -> None:
+        self.world, self.dice = world, dice
+        self.good, bad = world.sensor(), world.sensor()
+        usual = [bad.frame(float(value)) for value in range(20)]
+        bad.counter += 5
+        usual += [bad.gap(Gap(20, 24, "flash-full")), bad.frame(), bad.frame(-3.25)]
+        self.bad, self.mutator = bad, Mutator(dice, usual, bad.key)
+        self.heap, self.ingest = Heap(), Listening(world)
+        self.gateway = Gateway(self.ingest, self.heap)
+        self.sent = 0
+
+    def run(self, number: int) -> None:
+        """So many malformed ones, by handfuls, and every now and then a genuine one."""
+        for count in range(1, number + 1):
+            self._put(self.bad, self.mutator.make())
+            if count % GENUINE_EVERY == 0:
+                self._put(self.good, self.good.frame(at_ms=self.good.began_ms + self.good.counter))
+            if len(self.heap.waiting) >= HANDFUL or count == number:
+                self.take()
+
+    def take(self) -> None:
+        while self.heap.waiting:
+            self.gateway._take()
+
+    def _put(self, sensor: Sensor, body: bytes) -> None:
+        topic = sensor.topic
+        if sensor is self.bad and self.dice.random() < 0.02:
+            topic = self.dice.choice(
+                ("", "ft/v1", topic.upper(), f"{topic}/x", f"ft/v1/\0/{sensor.device}/frame")
+            )
+        self.heap.put(Message(topic, body))
+        self.sent += 1
+
+
+@pytest.mark.fault("malformed", short=3_000, long=1_000_000)
+def test_every_malformed_statement_is_answered_and_no_genuine_one_is_lost(
+    world: World, rounds: int, dice: random.Random, outcome: Outcome
+):
+    flood = Flood(world, dice)
+    flood.run(rounds)
+    tallies = world.tallies()
+    print(flood.ingest.codes.most_common(), {w: sum(t[w] for t in tallies.values()) for w in WORDS})
+    assert flood.ingest.aside == [], "a refusal that nobody foresaw"
+    assert flood.heap.acknowledged == flood.sent == sum(t["received"] for t in tallies.values())
+    missing, twice = lost(world, [flood.good]), doubled(world)
+    outcome.held(Came("malformed statements", rounds, flood.sent, missing, twice, unit="messages"))
+
+
+@pytest.mark.fault("malformed")
+def test_an_error_that_stops_a_handful_would_lose_the_genuine_ones_in_it(
+    world: World, dice: random.Random, outcome: Outcome, monkeypatch: pytest.MonkeyPatch
+):
+    parse = frame.parse_statement
+
+    def careless(data: bytes) -> DeviceStatement:
+        try:
+            return parse(data)
+        except TraceabilityError as refusal:
+            raise ValueError(UNFORESEEN) from refusal
+
+    monkeypatch.setattr(frame, "parse_statement", careless)
+    flood = Flood(world, dice)
+    monkeypatch.setattr(flood.gateway, "_handle", lambda messages: [flood.ingest.ingest(messages)])
+    with pytest.raises(ValueError, match=UNFORESEEN):
+        flood.run(HANDFUL)
+    missing = lost(world, [flood.good])
+    outcome.control(Came("refusals that are not foreseen", 1, len(flood.good.made), missing, unit="messages"))
