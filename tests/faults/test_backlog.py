@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import select
 
 from bench.faults import Came
-from tests.faults.conftest import Outcome
+from tests.support.outcome import Outcome
 from tests.support.world import MINUTE_MS, World, make_world
 from traceability import media
 from traceability.errors import NotInstalledError

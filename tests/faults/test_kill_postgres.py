@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from bench.faults import Came
-from tests.faults.conftest import Outcome
 from tests.support.broker import Broker
 from tests.support.gateway import GatewayProcess, Publisher, publishing, wait_until
+from tests.support.outcome import Outcome
 from tests.support.postgres import Postgres
 from tests.support.sensor import Sensor, World, make_world
 from tests.support.witnessed import Witnessed, doubled, lost

@@ -24,10 +24,10 @@ from firmware_sim.link import Arrival, Happened
 from firmware_sim.link import Link as Radio
 from gateway import link
 from gateway.service import Gateway
-from tests.faults.conftest import Outcome
 from tests.support.broker import Broker
 from tests.support.databases import prepare
 from tests.support.gateway import DEADLINE_S, publishing
+from tests.support.outcome import Outcome
 from tests.support.proxy import FAULTS, Proxy, Way
 from tests.support.sensor import PERIOD_MS, SITE, World, make_world
 from tests.support.witnessed import doubled, lost

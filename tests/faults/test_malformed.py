@@ -13,9 +13,9 @@ import pytest
 from bench.faults import Came
 from gateway.link import Delivery, Link
 from gateway.service import HANDFUL, Gateway
-from tests.faults.conftest import Outcome
 from tests.support.databases import prepare
 from tests.support.mutator import Mutator
+from tests.support.outcome import Outcome
 from tests.support.sensor import Sensor, World, make_world
 from tests.support.witnessed import doubled, lost
 from traceability.errors import TraceabilityError
