@@ -16,7 +16,7 @@ from typing import Any, Final
 from gateway.flood import Gate, Limits
 from gateway.link import Delivery, Link
 from gateway.log import PROGRAM
-from traceability.errors import BrokerUnavailableError, StoreUnavailableError
+from traceability.errors import BrokerUnavailableError, ClockError, StoreUnavailableError
 from traceability.operations.heartbeat import beat
 from traceability.operations.ingest import Ingest, Ingested, Message
 from traceability.operations.tally import FLOODED, NOTHING, WORDS
@@ -74,7 +74,7 @@ class Gateway:
             parted = self.gate.part(claims, HANDFUL)
             flooded = Counter(claims[place].source for place in parted.refused)
             done = self._handle([queue[place].message for place in parted.taken], flooded)
-        except StoreUnavailableError as error:
+        except (StoreUnavailableError, ClockError) as error:
             self._hinder(error)
             return
         self._resume()
@@ -96,12 +96,13 @@ class Gateway:
 
         Raises:
             StoreUnavailableError: nothing of it may be acknowledged; the same handful comes again.
+            ClockError: likewise.
         """
         if not messages and not flooded:
             return []
         try:
             return [self.ingest.ingest(messages, flooded)]
-        except StoreUnavailableError:
+        except (StoreUnavailableError, ClockError):
             raise
         except Exception as error:
             if len(messages) == 1 and not flooded:
@@ -153,7 +154,7 @@ class Gateway:
             "waiting": len(self.link.waiting) + len(self._left),
         }
 
-    def _hinder(self, error: StoreUnavailableError) -> None:
+    def _hinder(self, error: StoreUnavailableError | ClockError) -> None:
         """Take nothing for a while, and say so once."""
         self._retry_at_s = time.monotonic() + self._retry_s
         self._retry_s = min(2 * self._retry_s, LONGEST_RETRY_S)
@@ -163,5 +164,7 @@ class Gateway:
 
     def _resume(self) -> None:
         if self._hindered is not None:
-            log.warning("the store answers again", extra={"data": {"code": self._hindered}})
+            away = self._hindered == StoreUnavailableError.code
+            said = "the store answers again" if away else "this machine's clock is right again"
+            log.warning(said, extra={"data": {"code": self._hindered}})
         self._hindered, self._retry_s, self._retry_at_s = None, FIRST_RETRY_S, 0.0

@@ -425,7 +425,7 @@ class WorkerLostError(SurroundingsError):
 
 class ClockError(SurroundingsError):
     code = "clock-stuck"
-    advice = "Set this machine's clock; nothing is signed until it moves on."
+    advice = "Set this machine's clock; nothing is taken or signed until it moves on."
 
 
 def _shown(value: object) -> str:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import random
-import secrets
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from bench.faults import Came
-from gateway.link import Delivery, Link
 from gateway.service import HANDFUL, Gateway
 from tests.support.databases import prepare
+from tests.support.heap import Heap
 from tests.support.mutator import Mutator
 from tests.support.outcome import Outcome
 from tests.support.sensor import Sensor, World, make_world
@@ -35,23 +34,6 @@ def world(tmp_path: Path) -> Iterator[World]:
     made = make_world(tmp_path / "node", url)
     yield made
     made.store.close()
-
-
-class Heap(Link):
-    """A link without a broker: a heap of deliveries, and what was acknowledged of it."""
-
-    def __init__(self) -> None:
-        super().__init__("mqtt://127.0.0.1:1", f"test-{secrets.token_hex(6)}", ())
-        self.acknowledged = 0
-
-    def publish(self, topic: str, payload: bytes) -> None:
-        """A receipt: nobody is there."""
-
-    def acknowledge(self, deliveries: Iterable[Delivery]) -> None:
-        self.acknowledged += len(list(deliveries))
-
-    def put(self, message: Message) -> None:
-        self.waiting.append(Delivery(message, 1, self.generation))
 
 
 class Listening(Ingest):

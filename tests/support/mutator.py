@@ -114,19 +114,20 @@ class Mutator:
 
     def _changed(self, value: Any) -> Any:
         """A value somewhere inside is hostile, gone, doubled or of another name."""
-        if not isinstance(value, dict | list) or not value or self._dice.random() < 0.1:
+        if not (isinstance(value, dict | list) and value) or self._dice.random() < 0.1:
             return self._dice.choice(HOSTILE)
-        place = self._dice.choice(list(value) if isinstance(value, dict) else range(len(value)))
+        tree: Any = value
+        place: Any = self._dice.choice(list(value) if isinstance(value, dict) else range(len(value)))
         way = self._dice.random()
         if way < 0.15:
-            del value[place]
+            del tree[place]
         elif way < 0.3 and isinstance(value, list):
-            value.insert(place, value[place])
+            tree.insert(place, tree[place])
         elif way < 0.3:
-            value[self._dice.choice((-65_536, -65_543, 0, 2, 99, "x"))] = value[place]
+            tree[self._dice.choice((-65_536, -65_543, 0, 2, 99, "x"))] = tree[place]
         else:
-            value[place] = self._changed(value[place])
-        return value
+            tree[place] = self._changed(tree[place])
+        return tree
 
     def _signed(self, header: Any, payload: bytes) -> bytes:
         protected = _encoded(header)

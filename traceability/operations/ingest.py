@@ -19,15 +19,17 @@ from dataclasses import dataclass
 
 from traceability import media
 from traceability.errors import (
+    ClockError,
     TraceabilityError,
     UnknownSignerError,
 )
+from traceability.ledger.record import format_time
 from traceability.ledger.state import stream_hash
 from traceability.operations.admission import MAX_AHEAD_MS as MAX_AHEAD_MS
 from traceability.operations.admission import Admission, Known, decide, load_known
 from traceability.operations.chain import Entry, append
 from traceability.operations.configs import due_configs
-from traceability.operations.log import newest_beacon
+from traceability.operations.log import latest_checkpoint, newest_beacon
 from traceability.operations.node import Node
 from traceability.operations.opening import MAX_COUNTER as MAX_COUNTER
 from traceability.operations.opening import Claim, Opener, Work, address
@@ -99,10 +101,13 @@ class Ingest:
 
         Raises:
             StoreUnavailableError: nothing was written and nothing may be acknowledged.
+            ClockError: the same, because this machine's clock is behind what the log has signed:
+                devices whose clocks are right would be told that theirs are ahead.
         """
         works = [address(m) for m in messages]
         self._opener.open(works)
         with self.store.transaction() as tx:
+            _check_clock(tx)
             known = load_known(tx, [w.statement for w in works if w.statement])
             for work in works:
                 if work.statement:
@@ -162,6 +167,12 @@ class Ingest:
         for device, body in due_configs(tx, sites, accepted).items() if sites else ():
             answers += [Answer(topics.config_topic(site, device), body) for site in sorted(sites[device])]
         return answers
+
+
+def _check_clock(tx: Transaction) -> None:
+    latest = latest_checkpoint(tx.connection)
+    if latest is not None and tx.now_ms < latest.time_ms - MAX_AHEAD_MS:
+        raise ClockError(f"it is {format_time(tx.now_ms)} here, but {format_time(latest.time_ms)} is signed")
 
 
 def _store(tx: Transaction, node: Node, works: Sequence[Work], flooded: Mapping[str, int] = NOTHING) -> None:
