@@ -25,6 +25,7 @@ from bench.measure import Table, run
 from bench.world import Fleet
 from firmware_sim.device import Enrolment
 from firmware_sim.link import Arrival, Happened, Link
+from gateway.service import USUAL
 from tests.support.broker import Broker
 from tests.support.gateway import REAL, GatewayProcess, wait_until
 from tests.support.sensor import SITE
@@ -45,7 +46,7 @@ PIECE_S: Final = 0.005
 LAST_S: Final = 5.0
 """So long the last receipts are waited for."""
 WITHOUT: Final = f"import gateway.flood as flood; flood.AT_ONCE = 10**9; {REAL}"
-UNLIMITED: Final = {"FT_DEVICE_RATE": "1000000", "FT_DEVICE_BURST": "1000000"}
+BUCKETS: Final = {"FT_DEVICE_RATE": str(USUAL.rate), "FT_DEVICE_BURST": str(USUAL.burst)}
 NONE, NEW, AGAIN, OWN, OTHERS = (
     "none",
     "new frames",
@@ -96,7 +97,7 @@ class Scene:
         path = self.folder / "messages"
         messages = self._messages(flood.kind, number)
         write_messages(path, [(m.topic, m.payload) for m in messages])
-        program, settings = (REAL, {}) if flood.buckets else (WITHOUT, UNLIMITED)
+        program, settings = (REAL, BUCKETS) if flood.buckets else (WITHOUT, {})
         with ExitStack() as stack:
             broker = stack.enter_context(closing(Broker(self.world.node if flood.doorkeeper else None)))
             broker.start()

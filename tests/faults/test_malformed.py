@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
 from bench.faults import Came
+from gateway.flood import Limits
 from gateway.service import HANDFUL, Gateway
 from tests.support.databases import prepare
 from tests.support.heap import Heap
@@ -19,7 +20,7 @@ from tests.support.sensor import Sensor, World, make_world
 from tests.support.witnessed import doubled, lost
 from traceability.errors import TraceabilityError
 from traceability.operations.ingest import Ingest, Ingested, Message
-from traceability.operations.tally import WORDS
+from traceability.operations.tally import NOTHING, WORDS
 from traceability.sensing import frame
 from traceability.sensing.frame import DeviceStatement, Gap
 
@@ -44,8 +45,8 @@ class Listening(Ingest):
         self.codes: Counter[str] = Counter()
         self.aside: list[Message] = []
 
-    def ingest(self, messages: Sequence[Message]) -> Ingested:
-        done = super().ingest(messages)
+    def ingest(self, messages: Sequence[Message], flooded: Mapping[str, int] = NOTHING) -> Ingested:
+        done = super().ingest(messages, flooded)
         self.codes.update(outcome.code or outcome.word for outcome in done.outcomes)
         return done
 
@@ -65,7 +66,7 @@ class Flood:
         usual += [bad.gap(Gap(20, 24, "flash-full")), bad.frame(), bad.frame(-3.25)]
         self.bad, self.mutator = bad, Mutator(dice, usual, bad.key)
         self.heap, self.ingest = Heap(), Listening(world)
-        self.gateway = Gateway(self.ingest, self.heap)
+        self.gateway = Gateway(self.ingest, self.heap, Limits(1_000_000, 1_000_000))
         self.sent = 0
 
     def run(self, number: int) -> None:

@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from paho.mqtt import client as mqtt
@@ -44,14 +44,19 @@ def wait_until(condition: Callable[[], Any], what: str, deadline_s: float = DEAD
         pause.wait(0.005)
 
 
+UNLIMITED: Final = {"FT_DEVICE_RATE": "1000000", "FT_DEVICE_BURST": "1000000"}
+"""As much of each device as it sends: the clients here send every frame once, as fast as they can."""
+
+
 class GatewayProcess:
-    """One gateway process; it connects when ``go`` is called."""
+    """One gateway process, taking all that comes unless told otherwise; it connects when ``go`` is called."""
 
     def __init__(self, world: World, mqtt_url: str, folder: Path, program: str = REAL, **more: str) -> None:
         settings = {
             "FT_DATA": str(world.node.folder),
             "FT_DATABASE_URL": world.store.url,
             "FT_MQTT_URL": mqtt_url,
+            **UNLIMITED,
         } | more
         kept = {name: value for name, value in os.environ.items() if not name.startswith("FT_")}
         self.log_path = folder / f"gateway-{time.monotonic_ns()}.log"
