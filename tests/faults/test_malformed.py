@@ -79,7 +79,7 @@ class Flood:
                 self.take()
 
     def take(self) -> None:
-        while self.heap.waiting:
+        while self.heap.waiting or self.gateway._left:
             self.gateway._take()
 
     def _put(self, sensor: Sensor, body: bytes) -> None:
@@ -120,7 +120,7 @@ def test_an_error_that_stops_a_handful_would_lose_the_genuine_ones_in_it(
 
     monkeypatch.setattr(frame, "parse_statement", careless)
     flood = Flood(world, dice)
-    monkeypatch.setattr(flood.gateway, "_handle", lambda messages: [flood.ingest.ingest(messages)])
+    monkeypatch.setattr(flood.gateway, "_handle", lambda messages, _: [flood.ingest.ingest(messages)])
     with pytest.raises(ValueError, match=UNFORESEEN):
         flood.run(HANDFUL)
     missing = lost(world, [flood.good])
