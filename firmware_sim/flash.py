@@ -23,13 +23,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from firmware_sim.nvm import FORGET_OLDEST_ASIDE, LONGER, MOVE_ASIDE, NEXT_KEY, load_key, open_tables
+from firmware_sim.nvm import Kept as Kept
+from firmware_sim.nvm import Memory as Memory
 from firmware_sim.nvm import write_file as write_file
-from traceability.sensing.frame import NO_PREVIOUS, Gap
+from traceability.sensing.frame import Gap
 from traceability.signing.keys import PrivateKey
 
 CAPACITY: Final = 4096
@@ -39,54 +41,26 @@ RECEIPTED: Final = "receipted"
 CORRUPT: Final = "corrupt"
 
 
-@dataclass(frozen=True, slots=True)
-class Memory:
-    """The few numbers of a flash.
-
-    ``counter`` is the next one to use, ``prev`` the hash of the statement before it.
-    ``booted_ms`` and ``measured_ms`` (up to where everything was measured) are Unix times, 0
-    before the first boot. ``settled`` is the counter of the newest receipt, -1 before one,
-    and ``settled_sha256`` the statement's hash there. ``beacon`` came with a receipt at
-    ``heard_ms``, by the device's clock. ``config`` is the version of what it was told to do, 0 before.
-    """
-
-    counter: int = 0
-    boot: int = 0
-    prev: bytes = NO_PREVIOUS
-    booted_ms: int = 0
-    measured_ms: int = 0
-    settled: int = -1
-    settled_sha256: bytes = NO_PREVIOUS
-    cloned: bool = False
-    beacon: bytes | None = None
-    heard_ms: int = 0
-    config: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """A statement in the flash."""
-
-    counter: int
-    body: bytes
-
-
 class Flash:
     """The flash in one folder; made, with a new key, if there is none yet.
 
     Args:
         capacity: how many statements without receipt it holds, at least 2.
         key: the key of a new flash; a random one if not given.
+        block: so many counters are reserved at a time, and at a start the rest of them is skipped and
+            declared: as in a memory that cannot write a statement and its counter at once. 0: it can.
 
     Raises:
         ConflictError: another process uses it.
         SettingsError: its key is missing or others can read it.
     """
 
-    def __init__(self, folder: Path, *, capacity: int = CAPACITY, key: PrivateKey | None = None) -> None:
+    def __init__(
+        self, folder: Path, *, capacity: int = CAPACITY, key: PrivateKey | None = None, block: int = 0
+    ) -> None:
         if capacity < 2:
             raise ValueError("a flash holds at least a statement and a gap")
-        self.folder, self.capacity = folder, capacity
+        self.folder, self.capacity, self.block = folder, capacity, block
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._db = open_tables(folder / "flash.sqlite")
         try:
@@ -114,6 +88,7 @@ class Flash:
         """
         with self._transaction():
             self._drop_spoiled()
+            self._skip_block()
             self._set(boot=self.memory.boot + 1, booted_ms=booted_ms)
 
     def append(self, statements: Sequence[bytes], *, measured_ms: int) -> None:
@@ -239,6 +214,8 @@ class Flash:
         counter = self.memory.counter
         self._db.execute("INSERT INTO waiting VALUES (?, ?, ?, ?)", (counter, sha256, urgent, body))
         self._set(counter=counter + 1, prev=sha256)
+        if self.block and counter % self.block == 0:
+            self._db.execute("INSERT OR REPLACE INTO block VALUES (1, ?)", (counter + self.block,))
 
     def _drop_spoiled(self) -> None:
         """Cells of a flash wear out: a statement with another hash than it was kept under is lost."""
@@ -246,8 +223,18 @@ class Flash:
             if hashlib.sha256(body).digest() != sha256:
                 self._db.execute("DELETE FROM waiting WHERE counter = ?", (counter,))
                 self._db.execute("UPDATE dropped SET declared_by = NULL WHERE declared_by = ?", (counter,))
-                self._db.execute("INSERT INTO dropped VALUES (?, ?, NULL)", (counter, counter))
-                self._db.execute("INSERT INTO spoiled VALUES (?)", (counter,))
+                self._lose(counter, counter)
+
+    def _skip_block(self) -> None:
+        """Which counters of a block were used nobody knows after a start: none of the rest is used."""
+        (ends,) = self._db.execute("SELECT ends FROM block").fetchone() or (0,)
+        if self.block and ends > self.memory.counter:
+            self._lose(self.memory.counter, ends - 1)
+            self._set(counter=ends)
+
+    def _lose(self, first: int, last: int) -> None:
+        self._db.execute("INSERT INTO dropped VALUES (?, ?, NULL)", (first, last))
+        self._db.execute("INSERT INTO spoiled VALUES (?)", (first,))
 
     def _make_room(self, needed: int) -> None:
         excess = self.waiting() + needed - self.capacity

@@ -1,13 +1,15 @@
-"""What a flash is made of: a file of tables that one process has at a time, and the files of its keys."""
+"""What a flash is made of: tables in a file that one process has at a time, and the files of its keys."""
 
 from __future__ import annotations
 
 import os
 import sqlite3
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from traceability.errors import ConflictError, SettingsError
+from traceability.sensing.frame import NO_PREVIOUS
 from traceability.signing.keys import PrivateKey
 
 NEXT_KEY: Final = "key.next"
@@ -34,6 +36,7 @@ CREATE TABLE IF NOT EXISTS dropped (
 CREATE TABLE IF NOT EXISTS config (
     one INTEGER PRIMARY KEY CHECK (one = 1), version INTEGER NOT NULL, body BLOB NOT NULL
 ) STRICT;
+CREATE TABLE IF NOT EXISTS block (one INTEGER PRIMARY KEY CHECK (one = 1), ends INTEGER NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS spoiled (counter INTEGER PRIMARY KEY) STRICT;
 CREATE TABLE IF NOT EXISTS signing (
     one INTEGER PRIMARY KEY CHECK (one = 1), kid BLOB NOT NULL, device TEXT NOT NULL
@@ -49,6 +52,38 @@ AND first NOT IN (SELECT counter FROM spoiled)
 FORGET_OLDEST_ASIDE: Final = """
 DELETE FROM aside WHERE counter IN (SELECT counter FROM aside ORDER BY counter DESC LIMIT -1 OFFSET ?)
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """The few numbers of a flash.
+
+    ``counter`` is the next one to use, ``prev`` the hash of the statement before it.
+    ``booted_ms`` and ``measured_ms`` (up to where everything was measured) are Unix times, 0
+    before the first boot. ``settled`` is the counter of the newest receipt, -1 before one,
+    and ``settled_sha256`` the statement's hash there. ``beacon`` came with a receipt at
+    ``heard_ms``, by the device's clock. ``config`` is the version of what it was told to do, 0 before.
+    """
+
+    counter: int = 0
+    boot: int = 0
+    prev: bytes = NO_PREVIOUS
+    booted_ms: int = 0
+    measured_ms: int = 0
+    settled: int = -1
+    settled_sha256: bytes = NO_PREVIOUS
+    cloned: bool = False
+    beacon: bytes | None = None
+    heard_ms: int = 0
+    config: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A statement in the flash."""
+
+    counter: int
+    body: bytes
 
 
 def open_tables(path: Path) -> sqlite3.Connection:

@@ -83,7 +83,8 @@ class Channel:
 class DeviceProfile:
     """A kind of device: how often it measures, and how long a frame is.
 
-    Its radio is on every ``wakes_ms``, or always, if that is 0; ``flash`` frames fit into its flash.
+    Its radio is on every ``wakes_ms``, or always, if that is 0; ``flash`` frames fit into its flash,
+    which reserves ``counter_block`` counters at a time.
     """
 
     model: str
@@ -94,6 +95,7 @@ class DeviceProfile:
     clock: ClockKind | None = None
     wakes_ms: int = 0
     flash: int = CAPACITY
+    counter_block: int = 0
 
 
 @dataclass(frozen=True, slots=True)

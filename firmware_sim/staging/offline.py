@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from firmware_sim.device import following, sign_frame
-from firmware_sim.flash import FLASH_FULL, Memory
+from firmware_sim.flash import CORRUPT, FLASH_FULL, Memory
 from firmware_sim.staging.actor import Forger, Interval, Said, play
 from firmware_sim.staging.model import Scenario
 from firmware_sim.staging.planned import asset_of, plan_of
@@ -63,15 +63,15 @@ class Pen:
         booted_ms = scenario.at_ms(scenario.devices[name].from_s)
         self.memory = replace(Memory(), boot=1, booted_ms=booted_ms)
         self._forger = Forger(self.key, self.issuer, self.stream)
-        self._room = scenario.profile(name).flash
+        self._room, self._block = scenario.profile(name).flash, scenario.profile(name).counter_block
         self._kept: deque[Said] = deque()
-        self._lost: list[int] = []
+        self._lost: list[Gap] = []
 
     def sign(self, interval: Interval) -> Iterator[Said]:
         """The statements that leave by the end of an interval: its own, and the forged one."""
         copied = self.memory
         if interval.boots_ms is not None:
-            self.memory = replace(self.memory, boot=self.memory.boot + 1, booted_ms=interval.boots_ms)
+            self._boot(interval.boots_ms)
         self.memory = replace(self.memory, config=interval.version)
         if interval.pack.readings:
             body = sign_frame(self.key, self.issuer, self.stream, self.memory, interval.pack)
@@ -82,10 +82,18 @@ class Pen:
 
     def rest(self, at_ms: float = math.inf) -> Iterator[Said]:
         """What has left by a time, the declaration of what was dropped first."""
-        if self._lost and self._kept[0].sends_ms <= at_ms:
+        if self._lost and self._kept and self._kept[0].sends_ms <= at_ms:
             yield self._declare(self._kept[0].sends_ms, self._kept[-1])
         while self._kept and self._kept[0].sends_ms <= at_ms:
             yield self._kept.popleft()
+
+    def _boot(self, at_ms: int) -> None:
+        self.memory = replace(self.memory, boot=self.memory.boot + 1, booted_ms=at_ms)
+        used = self.memory.counter
+        if self._block and used % self._block:
+            ends = used // self._block * self._block + self._block
+            self._lost.append(Gap(used, ends - 1, CORRUPT))
+            self.memory = replace(self.memory, counter=ends)
 
     def _keep(self, interval: Interval, body: bytes) -> None:
         self._kept.append(Said(interval.device, "device", self.memory.counter, interval.sends_ms, body))
@@ -93,10 +101,17 @@ class Pen:
         if interval.sends_ms < self._kept[0].sends_ms:  # an alarm wakes the radio for all that waits
             self._kept = deque(replace(said, sends_ms=interval.sends_ms) for said in self._kept)
         while len(self._kept) > self._room:
-            self._lost.append(self._kept.popleft().counter)
+            self._lose(self._kept.popleft().counter)
+
+    def _lose(self, counter: int) -> None:
+        newest = self._lost[-1] if self._lost else None
+        if newest is not None and (newest.last, newest.reason) == (counter - 1, FLASH_FULL):
+            self._lost[-1] = replace(newest, last=counter)
+        else:
+            self._lost.append(Gap(counter, counter, FLASH_FULL))
 
     def _declare(self, sends_ms: int, newest: Said) -> Said:
-        gap, counter = Gap(self._lost[0], self._lost[-1], FLASH_FULL), self.memory.counter
+        counter = self.memory.counter
         parsed = parse_statement(newest.body)
         head = Head(
             issuer=self.issuer,
@@ -108,7 +123,7 @@ class Pen:
             clock=parsed.clock,
             issued_at=parsed.issued_at,
         )
-        body = encode_gap(self.key, gaps=[gap], **head)
+        body = encode_gap(self.key, gaps=sorted(self._lost, key=lambda gap: gap.first), **head)
         self.memory, self._lost = following(self.memory, body), []
         return Said(newest.device, "device", counter, sends_ms, body)
 

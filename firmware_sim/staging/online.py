@@ -202,11 +202,11 @@ def _play(
     stage, staged = Stage(scenario), []
     begun_ms = _begun(scenario, flashes.values())
     for name, flash in flashes.items():
+        flash.capacity, flash.block = scenario.profile(name).flash, scenario.profile(name).counter_block
         enrolment = load_enrolment(demo, name, flash)
         flash.start(flash.memory.measured_ms or planned.device(name).from_ms)
         device = Device(flash, enrolment, planned.asset(planned.device(name).asset).uri)
         radio = Link(name, enrolment, settings.mqtt_url, arrivals, settings.mqtt_tls)
-        flash.capacity = scenario.profile(name).flash
         staged.append(Staged(stage, stage.actors[name], device, radio, records, at_once=speed == AT_ONCE))
     pace = 1.0 if speed == AT_ONCE else speed
     Player(staged, arrivals, clock_ms=clock(scenario, begun_ms, speed), speed=pace, ends=True).run()

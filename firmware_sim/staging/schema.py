@@ -183,6 +183,9 @@ class DeviceShape(Shape):
     clock = Part("its clock (default: always right)", ClockShape, load_default=None)
     wakes = After("its radio is on so often, and when something alarms (0: always)", load_default=0)
     flash = Whole("frames that it keeps without a receipt", "", 2, 1_000_000, load_default=CAPACITY)
+    counter_block = Whole(
+        "counters reserved at a time, the rest skipped at a start (0: none)", "", 0, 1024, load_default=0
+    )
     source = Words(SOURCE)
 
     @validates_schema(skip_on_field_errors=True)
@@ -208,6 +211,7 @@ class DeviceShape(Shape):
             told["clock"],
             told["wakes"] * 1000,
             told["flash"],
+            told["counter_block"],
         )
 
 

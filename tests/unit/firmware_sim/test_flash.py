@@ -232,3 +232,25 @@ def test_what_does_not_read_as_it_was_written_is_dropped_at_a_start_and_declared
         assert again.memory.settled == 8
     finally:
         again.close()
+
+
+def test_counters_reserved_by_the_block_are_skipped_at_a_start_and_declared(tmp_path):
+    first = Flash(tmp_path / "blocks", block=4)
+    first.start(1000)
+    first.append(BODIES[:6], measured_ms=9000)
+    first.close()
+    second = Flash(tmp_path / "blocks", block=4)
+    try:
+        assert second.memory.counter == 6
+        second.start(2000)
+        assert (second.memory.counter, second.undeclared()) == (8, (Gap(6, 7, "corrupt"),))
+        second.append(BODIES[6:7], measured_ms=9500)
+        assert counters(second) == [0, 1, 2, 3, 4, 5, 8]
+    finally:
+        second.close()
+    third = Flash(tmp_path / "blocks", block=4)
+    try:
+        third.start(3000)
+        assert third.undeclared() == (Gap(6, 7, "corrupt"), Gap(9, 11, "corrupt"))
+    finally:
+        third.close()

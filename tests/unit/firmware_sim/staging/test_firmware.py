@@ -157,6 +157,15 @@ def test_a_flash_that_is_full_loses_its_oldest_frames_and_says_so_before_the_res
     assert [s.sends_ms for s in played.said[5:10]] == [at] * 5
 
 
+def test_counters_reserved_by_the_block_are_skipped_at_a_start_and_declared(play):
+    faults = [fault("reboot", "1h35m"), fault("link-loss", "1h", "3h")]
+    played = play({"faults": faults}, counter_block=16, flash=4)
+    (declared,) = (s for s in played.parsed if s.media_type == media.GAP)
+    assert [s.counter for s in played.parsed if s.boot == 1] == [0, 1, 2, 3, 4]
+    assert declared.gaps() == (Gap(5, 8, "flash-full"), Gap(9, 15, "corrupt"), Gap(16, 20, "flash-full"))
+    assert sorted(s.counter for s in played.parsed if s.boot == 2) == list(range(21, 32))
+
+
 def test_what_it_does_empties_its_battery_and_sleep_spares_it():
     drain = Drain(1000, 50, 100, 3000)
     battery = Battery(3.6, 3.0, 0, drain=drain)
