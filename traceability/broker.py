@@ -42,6 +42,10 @@ MAX_UNACKNOWLEDGED: Final = 1024
 # Subscriptions at QoS 1, of which each device has one; from NATS 2.15 on its own default is 1,000.
 MAX_SUBSCRIPTIONS: Final = 100_000
 
+STUCK: Final = "critical write error"
+"""What the broker logs when it could not write, for want of room: from then on it keeps nothing, even when
+there is room again, until it is started anew."""
+
 _PORTS: Final = "*.ports"
 _PROGRAM: Final = "nats-server"
 _POLL_S: Final = 0.02

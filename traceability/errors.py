@@ -51,6 +51,7 @@
         ├── SettingsError
         ├── FileError             a file that cannot be read or written
         ├── StoreUnavailableError
+        │   └── StoreFullError    its disk is full
         ├── BrokerUnavailableError
         ├── UnreachableError      another machine that was asked over HTTP
         │   └── ForeignTilesError what it serves does not lead to the root that the log signed
@@ -391,6 +392,11 @@ class FileError(SurroundingsError):
 class StoreUnavailableError(SurroundingsError):
     code = "store-unavailable"
     advice = "Start the database, or check FT_DATABASE_URL; nothing was lost."
+
+
+class StoreFullError(StoreUnavailableError):
+    code = "store-full"
+    advice = "Make room on the disk of the database; nothing was lost, and it goes on by itself then."
 
 
 class BrokerUnavailableError(SurroundingsError):

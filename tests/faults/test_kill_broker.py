@@ -47,7 +47,7 @@ def mortal() -> Iterator[Broker]:
         running.close()
 
 
-@pytest.mark.fault("kill_broker", short=3, long=200)
+@pytest.mark.fault("kill_broker", short=2, long=200)
 @pytest.mark.slow
 def test_a_broker_killed_in_the_middle_loses_and_doubles_nothing(
     world: World, mortal: Broker, tmp_path: Path, rounds: int, dice: random.Random, outcome: Outcome

@@ -59,7 +59,7 @@ def kill_in_the_middle(
         running.kill()
 
 
-@pytest.mark.fault("kill_gateway", short=5, long=500)
+@pytest.mark.fault("kill_gateway", short=3, long=500)
 @pytest.mark.slow
 def test_kills_in_the_middle_lose_and_double_nothing(
     world: World, broker: Broker, tmp_path: Path, rounds: int, dice: random.Random, outcome: Outcome

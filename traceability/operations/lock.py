@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from traceability.errors import LogConflictError, StoreUnavailableError
+from traceability.errors import LogConflictError
+from traceability.store.engine import unavailable
 
 _TABLE = "CREATE TABLE IF NOT EXISTS lock (id INTEGER PRIMARY KEY CHECK (id = 1), note BLOB NOT NULL)"
 
@@ -61,4 +62,4 @@ class Lock:
                 connection.execute(_TABLE)
                 yield connection
         except sqlite3.Error as error:
-            raise StoreUnavailableError(f"{self.path}: {error}") from error
+            raise unavailable(error, str(self.path)) from error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import re
 import signal
@@ -13,12 +12,10 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Final
 
-LOG_BYTES: Final = 5 * 1024**2
-"""Size of a log; when it is reached the log becomes ``NAME.log.1`` and a new one begins."""
+from traceability.running.logfile import LogFile
 
 CHUNK_BYTES: Final = 64 * 1024
 """Read at once; a longer line is logged in pieces."""
@@ -43,6 +40,7 @@ class Program:
         ends: exit code 0 means that its work is done.
         ready: a line of its output that has this text says that it is at work.
         after: the name of the program that must be at work before this one is started.
+        stuck: with these words in its log it says that it does nothing more until it is started again.
     """
 
     name: str
@@ -50,6 +48,7 @@ class Program:
     ends: bool = False
     ready: str = ""
     after: str = ""
+    stuck: str = ""
 
 
 class Child:
@@ -61,7 +60,7 @@ class Child:
         self.process: subprocess.Popen[bytes] | None = None
         self.done, self.ready = False, False
         self._failures, self._started, self._due, self._rest = 0, 0.0, 0.0, b""
-        self._log = RotatingFileHandler(self.log, maxBytes=LOG_BYTES, backupCount=1, encoding="utf-8")
+        self._log = LogFile(self.log)
 
     @property
     def due(self) -> bool:
@@ -146,9 +145,12 @@ class Child:
             self._rest = b""
         texts = [line.decode("utf-8", "replace").rstrip() for line in lines]
         for text in texts:
-            self._log.handle(logging.makeLogRecord({"msg": text}))
+            self._log.write(text)
             self.ready = self.ready or self.program.ready in text
-        return [said for text in texts if (said := worth_showing(text)) is not None]
+        if self.program.stuck and any(self.program.stuck in text for text in texts):
+            self.end()
+        said = [self._log.news() if texts else None, *map(worth_showing, texts)]
+        return [each for each in said if each is not None]
 
     def _close(self) -> list[str]:
         """Take the last lines of a process that has ended, and forget it."""

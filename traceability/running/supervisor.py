@@ -25,12 +25,13 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from types import FrameType
 from typing import Final, TextIO
 from urllib.parse import urlsplit
 
-from traceability.broker import prepare_broker, wait_until_ready
+from traceability.broker import STUCK, prepare_broker, wait_until_ready
 from traceability.doorkeeper.config import admission_config
 from traceability.doorkeeper.service import OPEN
 from traceability.errors import SettingsError
@@ -155,7 +156,7 @@ class Supervisor:
         host, port = _mqtt_address(self._settings)
         data = self._settings.data / "broker"
         command = prepare_broker(data, host, port, admission=admission_config(node))
-        child = self._add(Program("broker", tuple(command)))
+        child = self._add(broker_program(command))
         wait_until_ready(data, time.monotonic() + BROKER_START_S, child.runs)
         self._add(Program(DOORKEEPER, (*PYTHON, "traceability", "broker", "admit"), ready=OPEN))
         self._say(f"broker answers at {self._settings.mqtt_url}")
@@ -195,6 +196,11 @@ class Supervisor:
 
     def _count_signal(self, _number: int, _frame: FrameType | None) -> None:
         self._signals += 1
+
+
+def broker_program(command: Sequence[str]) -> Program:
+    """The embedded broker, started again when it could not write."""
+    return Program("broker", tuple(command), stuck=STUCK)
 
 
 def programs(settings: RunSettings) -> list[Program]:

@@ -8,6 +8,7 @@ that is already signed.
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -17,7 +18,7 @@ from typing import Any, Final, TypeAlias
 from sqlalchemy import Connection, Engine, Row, create_engine, event, text
 from sqlalchemy.exc import DataError, DBAPIError, OperationalError
 
-from traceability.errors import MalformedError, SettingsError, StoreUnavailableError
+from traceability.errors import MalformedError, SettingsError, StoreFullError, StoreUnavailableError
 from traceability.store import schema
 
 AnyRow: TypeAlias = Row[*tuple[Any, ...]]
@@ -27,6 +28,8 @@ WRITERS_LOCK: Final = 0x66742D777269
 """Key of the PostgreSQL advisory lock: writers share it, the publisher holds it alone."""
 
 BUSY_TIMEOUT_S: Final = 30
+DISK_FULL: Final = "53100"
+"""PostgreSQL's SQLSTATE of a full disk."""
 MAPPED_BYTES: Final = 2047 * 1024**2
 """How much of an SQLite file is read as memory, the most it allows: walks through the lineage graph take
 half the time."""
@@ -193,12 +196,20 @@ def prepare_sqlite(engine: Engine, *, checkpoints: bool = False) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
+def unavailable(error: object, what: str) -> StoreUnavailableError:
+    """What a driver's error means to whoever wanted the database: ``what``, or that its disk is full."""
+    full = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
+    if full or getattr(error, "sqlstate", None) == DISK_FULL:
+        return StoreFullError(f"the database's disk is full: {error}")
+    return StoreUnavailableError(f"{what}: {error}")
+
+
 @contextmanager
 def _reachable() -> Iterator[None]:
     try:
         yield
     except OperationalError as error:
-        raise StoreUnavailableError(f"the database does not answer: {error.orig}") from error
+        raise unavailable(error.orig, "the database does not answer") from error
     except DataError as error:
         raise MalformedError(f"the database cannot keep a value that was sent: {error.orig}") from error
     except DBAPIError as error:

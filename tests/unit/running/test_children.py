@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from traceability.running import children
+from traceability.running import children, logfile
 from traceability.running.children import Child, Program, worth_showing
 
 
@@ -58,14 +58,14 @@ def test_a_child_is_at_work_when_it_says_so(start):
 
 
 def test_a_log_stays_within_its_bound(start, tmp_path, monkeypatch):
-    monkeypatch.setattr(children, "LOG_BYTES", 10_000)
+    monkeypatch.setattr(logfile, "LOG_BYTES", 10_000)
     heard(start("for i in range(2000): print('line', i)"))
     assert sorted(p.name for p in tmp_path.iterdir()) == ["child.log", "child.log.1"]
     assert sum(p.stat().st_size for p in tmp_path.iterdir()) <= 20_000
 
 
 def test_a_line_without_end_does_not_fill_the_memory(start, tmp_path, monkeypatch):
-    monkeypatch.setattr(children, "LOG_BYTES", 300_000)
+    monkeypatch.setattr(logfile, "LOG_BYTES", 300_000)
     heard(start("print('x' * 1_000_000, end='')"))
     assert sum(p.stat().st_size for p in tmp_path.iterdir()) <= 600_000
 
