@@ -36,9 +36,24 @@ from traceability.store.ranges import given, ranges
 MAX_AHEAD_MS: Final = 5 * 60 * 1000
 
 _device, _installation = models.Device, models.Installation
+_key, _said = models.Key, models.DeviceStatement
 _THESE: Final[BindParameter[list[str]]] = bindparam("devices", expanding=True)
 _LOCKED: Final = (
     select(_device.id, _device.settled).where(_device.id.in_(_THESE)).order_by(_device.id).with_for_update()
+)
+_own: Final = aliased(models.Key)
+_KEYS: Final = (
+    select(_device.id, _key.kid, _key.until_ms, _key.first_counter, _key.last_counter)
+    .select_from(_device)
+    .join(_own, _own.kid == _device.kid)
+    .join(_key, _key.stream == _own.stream)
+    .where(_device.id.in_(_THESE))
+)
+_REACHED: Final = (
+    select(_said.counter)
+    .where(_said.outcome == ACCEPTED, _said.device == bindparam("of"))
+    .order_by(_said.counter.desc())
+    .limit(1)
 )
 _INSTALLED: Final = select(
     _installation.device, _installation.stream, _installation.from_ms, _installation.to_ms
@@ -140,11 +155,13 @@ def load_known(tx: Transaction, statements: Sequence[DeviceStatement]) -> dict[s
         known[r.device].seen[r.counter] = Seen(r.sha256, r.prev, r.outcome)
     for i in tx.connection.execute(_INSTALLED, {"devices": devices}):
         known[i.device].installed.append(Installed(i.stream, i.from_ms, i.to_ms))
-    _load_keys(tx, known)
+    for k in tx.connection.execute(_KEYS, {"devices": devices}):
+        known[k.id].keys[k.kid] = Held(k.until_ms, k.first_counter, k.last_counter)
     rotations = [s for s in statements if s.media_type == media.ROTATION]
     asking = {s.device for s in rotations} | {s.device for s in statements if s.clock is Clock.UNSYNCHRONISED}
-    for name, reached in _reached(tx, sorted(asking & known.keys())):
-        known[name].reached = reached
+    for name in asking & known.keys():
+        reached = tx.connection.execute(_REACHED, {"of": name}).scalar_one_or_none()
+        known[name].reached = -1 if reached is None else reached
     if rotations:
         taken = _taken(tx, rotations)
         for state in known.values():
@@ -159,26 +176,6 @@ def _taken(tx: Transaction, rotations: Sequence[DeviceStatement]) -> set[bytes]:
         with suppress(TraceabilityError):  # `decide` says what is wrong with it
             kids.append(read_rotation(statement).key.kid)
     return set(tx.connection.execute(select(models.Key.kid).where(models.Key.kid.in_(kids))).scalars())
-
-
-def _load_keys(tx: Transaction, known: dict[str, Known]) -> None:
-    """The keys of devices, as they stand while their rows are locked."""
-    device, key = models.Device, models.Key
-    own = aliased(key)
-    query = select(device.id, key.kid, key.until_ms, key.first_counter, key.last_counter).select_from(device)
-    query = query.join(own, own.kid == device.kid).join(key, key.stream == own.stream)
-    for r in tx.connection.execute(query.where(device.id.in_(sorted(known)))):
-        known[r.id].keys[r.kid] = Held(r.until_ms, r.first_counter, r.last_counter)
-
-
-def _reached(tx: Transaction, devices: Sequence[str]) -> Iterator[tuple[str, int]]:
-    """The highest accepted counter of each device that has one."""
-    said = models.DeviceStatement
-    query = select(said.counter).where(said.outcome == ACCEPTED).order_by(said.counter.desc()).limit(1)
-    for name in devices:
-        reached = tx.connection.execute(query.where(said.device == name)).scalar_one_or_none()
-        if reached is not None:
-            yield name, reached
 
 
 @cache

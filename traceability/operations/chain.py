@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 
 from traceability.ledger.record import GENESIS, Record, commit, make_salt
 from traceability.ledger.state import stream_hash
@@ -22,6 +22,18 @@ from traceability.store.rows import insert_all, insert_new, update_all
 
 CHUNK: Final = 1_000
 """Rows that are asked for at a time: databases limit the parameters of a query."""
+
+_stream, _checkpoint = models.Stream, models.Checkpoint
+_EARLIEST: Final = select(
+    select(_checkpoint.time_ms).order_by(_checkpoint.size.desc()).limit(1).scalar_subquery(),
+    select(func.max(models.Key.from_ms)).scalar_subquery(),
+)
+_HEADS: Final = (
+    select(_stream.hash, _stream.length, _stream.head, _stream.time_ms)
+    .where(_stream.hash.in_(bindparam("streams", expanding=True)))
+    .order_by(_stream.hash)
+    .with_for_update()
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +77,11 @@ def append(
     Returns:
         One record an entry.
     """
+    if not entries:
+        return []
     if heads is None:
         heads = lock_heads(tx, (e.stream for e in entries))
-    newest = select(models.Checkpoint.time_ms).order_by(models.Checkpoint.size.desc()).limit(1)
-    keyed = select(func.max(models.Key.from_ms))
-    times = tx.connection.execute(select(newest.scalar_subquery(), keyed.scalar_subquery())).one()
+    times = tx.connection.execute(_EARLIEST).one()
     earliest = max(tx.now_ms, *(time_ms or 0 for time_ms in times))
     records: list[Record] = []
     rows = []
@@ -91,8 +103,6 @@ def append(
         heads[key] = grown[key] = Head(entry.stream, head.count + 1, digest, record.time_ms)
         records.append(record)
         rows.append(_row(key, record, digest, names[entry.body], salt))
-    if not rows:
-        return records
     insert_new(tx, models.Statement, ({"sha256": name, "body": body} for body, name in names.items()))
     insert_all(tx, models.Record, rows)
     ends = ({"hash": k, "length": h.count, "head": h.head, "time_ms": h.time_ms} for k, h in grown.items())
@@ -106,11 +116,9 @@ def lock_heads(tx: Transaction, uris: Iterable[str]) -> dict[bytes, Head]:
     keys = sorted(wanted)
     empty = ({"hash": k, "uri": wanted[k], "length": 0, "head": GENESIS, "time_ms": 0} for k in keys)
     insert_new(tx, models.Stream, empty)
-    stream, heads = models.Stream, {}
-    query = select(stream.hash, stream.length, stream.head, stream.time_ms).order_by(stream.hash)
+    heads: dict[bytes, Head] = {}
     for first in range(0, len(keys), CHUNK):
-        some = query.where(stream.hash.in_(keys[first : first + CHUNK])).with_for_update()
-        for row in tx.connection.execute(some):
+        for row in tx.connection.execute(_HEADS, {"streams": keys[first : first + CHUNK]}):
             heads[row.hash] = Head(wanted[row.hash], row.length, row.head, row.time_ms)
     return heads
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from sqlalchemy import Connection, and_, func, select
 from sqlalchemy.orm import aliased
@@ -14,6 +15,11 @@ from traceability.ledger.tiles import Tiles
 from traceability.store import models
 from traceability.store.engine import AnyRow
 
+_checkpoint = models.Checkpoint
+_NEWEST_BEACON: Final = (
+    select(_checkpoint.beacon).where(_checkpoint.published).order_by(_checkpoint.size.desc()).limit(1)
+)
+
 
 def latest_checkpoint(connection: Connection) -> AnyRow | None:
     """The newest published checkpoint's row."""
@@ -24,9 +30,7 @@ def latest_checkpoint(connection: Connection) -> AnyRow | None:
 
 def newest_beacon(connection: Connection) -> bytes | None:
     """SHA-256 of the newest published checkpoint's text; None before the first."""
-    table = models.Checkpoint
-    query = select(table.beacon).where(table.published).order_by(table.size.desc()).limit(1)
-    return connection.execute(query).scalar_one_or_none()
+    return connection.execute(_NEWEST_BEACON).scalar_one_or_none()
 
 
 def read_tiles(connection: Connection) -> Tiles:

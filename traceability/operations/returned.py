@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from traceability.ledger.record import commit, make_salt
 from traceability.ledger.state import stream_hash
@@ -19,6 +20,13 @@ from traceability.operations.node import Node
 from traceability.store import models
 from traceability.store.engine import AnyRow, Transaction
 from traceability.store.rows import insert_new, update_all
+
+_record = models.Record
+_LOST: Final = (
+    select(_record.stream, _record.seq, _record.time_ms, _record.media_type, _record.commitment)
+    .where(_record.statement.is_(None), _record.stream.in_(bindparam("streams", expanding=True)))
+    .with_for_update()
+)
 
 
 def take_back(tx: Transaction, node: Node, sent: Sequence[tuple[Entry, int]]) -> dict[bytes, int]:
@@ -30,12 +38,9 @@ def take_back(tx: Transaction, node: Node, sent: Sequence[tuple[Entry, int]]) ->
     Returns:
         By SHA-256 of the statements that were, their numbers in their streams.
     """
-    record = models.Record
     lost: dict[bytes, list[AnyRow]] = defaultdict(list)
-    query = select(record.stream, record.seq, record.time_ms, record.media_type, record.commitment)
     streams = {stream_hash(entry.stream) for entry, _ in sent}
-    query = query.where(record.statement.is_(None), record.stream.in_(streams))
-    for row in tx.connection.execute(query.with_for_update()):
+    for row in tx.connection.execute(_LOST, {"streams": list(streams)}):
         lost[row.stream].append(row)
     rows, found = [], dict[bytes, int]()
     for entry, from_ms in sent if lost else ():

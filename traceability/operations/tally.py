@@ -38,6 +38,11 @@ QUOTA_BYTES_PER_SOURCE: Final = 8 * 1024 * 1024
 QUOTA_ROWS_PER_SOURCE: Final = 10_000
 _COLUMNS: Final = ("received", *WORDS, "unkept", "kept_bytes")
 NOTHING: Final[Mapping[str, int]] = MappingProxyType({})
+_MORE: Final = (
+    update(models.Tally)
+    .where(models.Tally.source == bindparam("of"))
+    .values({name: getattr(models.Tally, name) + bindparam(f"more_{name}") for name in _COLUMNS})
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,15 +72,11 @@ def count(tx: Transaction, messages: Sequence[Counted], flooded: Mapping[str, in
     sources = sorted(counts)
     insert_new(tx, models.Tally, ({"source": s, **dict.fromkeys(_COLUMNS, 0)} for s in sources))
     _keep(tx, messages, counts)
-    if not sources:
-        return
-    table = models.Tally
-    more = {name: getattr(table, name) + bindparam(f"more_{name}") for name in _COLUMNS}
-    tx.connection.execute(
-        update(table).where(table.source == bindparam("of")).values(more),
-        [{"of": s, **{f"more_{name}": counts[s][name] for name in _COLUMNS}} for s in sources],
-    )
+    if sources:
+        more = [{"of": s, **{f"more_{name}": counts[s][name] for name in _COLUMNS}} for s in sources]
+        tx.connection.execute(_MORE, more)
     if flooded:
+        table = models.Tally
         lately = update(table).where(table.source.in_(list(flooded))).values(flooded_ms=tx.now_ms)
         tx.connection.execute(lately)
 
