@@ -27,7 +27,6 @@ from traceability.operations.audit import (
     devices,
     projections,
     records,
-    rollups,
 )
 from traceability.operations.audit.report import LEFT_OUT, Progress
 from traceability.operations.audit.tasks import perform_here
@@ -66,7 +65,6 @@ def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(records, "RANGE", 3)
     monkeypatch.setattr(devices, "RANGE", 2)
     monkeypatch.setattr(projections, "RANGE", 2)
-    monkeypatch.setattr(rollups, "RANGE", 1)
 
 
 def spoil(world: World) -> None:

@@ -11,12 +11,12 @@ from itertools import count, pairwise
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, insert, select, update
 
 from tests.support.world import MINUTE_MS, START_MS, Probe, World, make_world
 from traceability.__main__ import main
 from traceability.errors import ReadingsError
-from traceability.operations.audit import audit
+from traceability.operations.audit import audit, records
 from traceability.operations.measured import (
     HOUR_MS,
     Summary,
@@ -188,6 +188,26 @@ def test_the_audit_names_a_cell_that_no_frame_gives(bench):
         tx.connection.execute(insert(Rollup).values(row | {"series": 7}))
     (finding,) = audit(world.store, world.node).findings
     assert (finding.code, finding.where) == ("rollup", "rollups of series 7")
+
+
+@pytest.mark.parametrize("records_each", [records.RANGE, 2], ids=["one-part", "several-parts"])
+def test_a_false_and_a_missing_cell_are_named_whoever_reads_their_stream(bench, monkeypatch, records_each):
+    world, probe, _ = bench
+    monkeypatch.setattr(records, "RANGE", records_each)
+    for number in range(6):
+        world.wait(minutes=7)
+        world.measure(probe, number, number + 1)
+    assert audit(world.store, world.node).ok
+    with world.store.transaction() as tx:
+        first, *_, last = tx.connection.execute(select(Rollup).order_by(Rollup.from_ms)).all()
+        (of_first, of_last) = ((Rollup.from_ms == row.from_ms) for row in (first, last))
+        tx.connection.execute(update(Rollup).where(of_first).values(n=first.n + 1))
+        tx.connection.execute(delete(Rollup).where(of_last))
+    said = {(f.code, f.where, f.text) for f in audit(world.store, world.node).findings}
+    assert said == {
+        ("rollup", f"rollup {first.series} {first.from_ms}", f"n should be {first.n}, is {first.n + 1}"),
+        ("rollup", f"rollup {last.series} {last.from_ms}", "this row is missing"),
+    }
 
 
 def test_the_command_line_says_what_was_measured_and_what_of_it_was_too_warm(tmp_path, monkeypatch, capsys):

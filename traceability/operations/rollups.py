@@ -61,19 +61,23 @@ class Folder:
 
     def collect(self, statements: Iterable[DeviceStatement]) -> Folded:
         """The series and cells of frames; gaps and frames without a clock have none."""
-        series: dict[int, dict[str, object]] = {}
-        cells: dict[Place, Cell] = {}
+        found = Folded({}, {})
         for statement in statements:
-            if statement.media_type != media.FRAME or statement.clock is Clock.UNSYNCHRONISED:
-                continue
-            for name, unit, from_ms, cell in cells_of(statement.columns()):
-                number = self._number(statement.stream, statement.device, name, unit)
-                if number not in series:
-                    series[number] = _series_row(number, statement.stream, statement.device, name, unit)
-                place = number, from_ms
-                before = cells.get(place)
-                cells[place] = cell if before is None else merged(before, cell)
-        return Folded(series, cells)
+            self.add(found, statement)
+        return found
+
+    def add(self, found: Folded, statement: DeviceStatement) -> None:
+        """Add one statement's cells to what was found in others."""
+        if statement.media_type != media.FRAME or statement.clock is Clock.UNSYNCHRONISED:
+            return
+        series, cells = found.series, found.cells
+        for name, unit, from_ms, cell in cells_of(statement.columns()):
+            number = self._number(statement.stream, statement.device, name, unit)
+            if number not in series:
+                series[number] = _series_row(number, statement.stream, statement.device, name, unit)
+            place = number, from_ms
+            before = cells.get(place)
+            cells[place] = cell if before is None else merged(before, cell)
 
     def _number(self, stream: str, device: str, name: str, unit: str) -> int:
         named = stream, device, name, unit

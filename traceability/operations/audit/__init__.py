@@ -132,9 +132,10 @@ def _audit_parts(run: Run, progress: Progress | None, perform: Perform) -> set[b
     chains, streams, events, things, devices, stays, rollups, log, tallies = (
         list(islice(done, len(kind))) for kind in kinds
     )
-    told = Tables()
-    for said in _values(run, chains):
+    told, whole = Tables(), list[Done]()
+    for said, cells in _values(run, chains):
         told.take(said)
+        whole.append(cells)
     _values(run, streams)
     audit_tables(run, told)
     audit_projections(run, _values(run, events))
@@ -144,7 +145,7 @@ def _audit_parts(run: Run, progress: Progress | None, perform: Perform) -> set[b
         accepted.update(each)
     audit_accepted(run, told.accepted, accepted)
     _values(run, stays)
-    audit_rollups(run, _values(run, rollups))
+    audit_rollups(run, _values(run, [*whole, *rollups]))
     (newest,) = _values(run, log)
     _values(run, tallies)
     return set(newest)

@@ -24,7 +24,8 @@ from traceability.operations.audit.records import (
     stretches,
 )
 from traceability.operations.audit.report import Run
-from traceability.operations.audit.tasks import Task
+from traceability.operations.audit.rollups import Cells
+from traceability.operations.audit.tasks import Done, Task
 from traceability.operations.audit.told import Said, Told
 from traceability.sensing.frame import parse_statement
 from traceability.store import models
@@ -37,9 +38,13 @@ def chain_tasks(run: Run) -> list[Task]:
     return record_tasks(run, audit_range)
 
 
-def audit_range(run: Run, first: Edge | None, end: Edge | None) -> Said:
-    """Recompute the records from one place up to another; returns what the statements in them say."""
-    told = Told(run, first, end)
+def audit_range(run: Run, first: Edge | None, end: Edge | None) -> tuple[Said, Done]:
+    """Recompute the records from one place up to another.
+
+    Returns:
+        What the statements in them say, and what came of the cells of the streams that are whole in there.
+    """
+    told, cells = Told(run, first, end), Cells(run, first, end)
     behind: AnyRow | None = None
     for chunk in run.chunks(stored_records(first, end, _leads())):
         told.expect(chunk)
@@ -48,11 +53,13 @@ def audit_range(run: Run, first: Edge | None, end: Edge | None) -> Said:
         for last, rows in stretches(run, first, behind, chunk):
             if behind is not None and behind.stream != rows[0].stream:
                 told.end_stream(behind.stream)
-            _audit_rows(run, told, last, rows)
+                cells.end_stream(behind.stream)
+            _audit_rows(run, told, cells, last, rows)
             behind = rows[-1]
     if behind is not None:
         told.end_stream(behind.stream)
-    return told.said
+        cells.end_stream(behind.stream)
+    return told.said, cells.done()
 
 
 def _leads() -> Label[Any]:
@@ -63,12 +70,13 @@ def _leads() -> Label[Any]:
     return case((record.media_type.in_(media.PARTY_STATEMENTS), ~before), else_=false()).label("leads")
 
 
-def _audit_rows(run: Run, told: Told, last: AnyRow | None, rows: Sequence[AnyRow]) -> None:
+def _audit_rows(run: Run, told: Told, cells: Cells, last: AnyRow | None, rows: Sequence[AnyRow]) -> None:
     """Some records of one stream, behind another: one by one where they do not follow one another."""
     fits = follow(last, rows)
     for row in rows:
-        if not (fits and row.media_type == media.FRAME and takes_frame(run, told, row)):
+        if not (fits and row.media_type == media.FRAME and takes_frame(run, told, cells, row)):
             _audit_row(run, told, last, row)
+            cells.take_row(row)
         last = row
 
 

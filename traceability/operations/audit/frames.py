@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from traceability.errors import TraceabilityError
 from traceability.operations.audit.report import Run
+from traceability.operations.audit.rollups import Cells
 from traceability.operations.audit.told import Told
 from traceability.operations.tally import ACCEPTED
 from traceability.sensing.frame import Clock, parse_statement
 from traceability.store.engine import AnyRow
 
 
-def takes_frame(run: Run, told: Told, row: AnyRow) -> bool:
+def takes_frame(run: Run, told: Told, cells: Cells, row: AnyRow) -> bool:
     """Whether a record holds a genuine frame of which its device's row says what it should; it is taken then.
 
     Nothing is named here: what this does not take is looked at again, rule by rule. The record itself is
@@ -32,4 +33,7 @@ def takes_frame(run: Run, told: Told, row: AnyRow) -> bool:
     except TraceabilityError:
         return False
     said = (frame.device, frame.counter, row.statement, frame.prev, frame.boot, ACCEPTED, row.stream, row.seq)
-    return told.takes(frame.device, row.stream, row.seq, (*said, min(at_ms), max(at_ms)))
+    if not told.takes(frame.device, row.stream, row.seq, (*said, min(at_ms), max(at_ms))):
+        return False
+    cells.take(row.stream, frame)
+    return True

@@ -1,45 +1,76 @@
-"""Cells of readings: each is what the frames of its series give, none is missing, none is too many."""
+"""Cells of readings: each is what the frames of its series give, none is missing, none is too many.
+
+Where a range of records holds a stream whole, its frames are folded while its chain is read. The frames of
+longer streams, which several ranges share, are read once more.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import chain
-from typing import Any, Final
+from contextlib import suppress
+from typing import Final
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import func, select
 
 from traceability import media
 from traceability.errors import TraceabilityError
 from traceability.ledger.state import stream_hash
+from traceability.operations.audit import records
+from traceability.operations.audit.records import Edge
 from traceability.operations.audit.report import Run
-from traceability.operations.audit.tasks import Task
-from traceability.operations.rollups import Folder
+from traceability.operations.audit.tasks import Done, Task
+from traceability.operations.rollups import Folded, Folder
 from traceability.sensing.frame import DeviceStatement, parse_statement
 from traceability.sensing.rollup import Cell
 from traceability.store import models
+from traceability.store.engine import AnyRow
 from traceability.store.readings import Rollup, Series
 
 CODE: Final = "rollup"
-RANGE: Final = 4_000
-"""Frames that one part of the audit folds again, about: more, where one stream has more."""
+
+
+class Cells:
+    """The cells of streams that a range of records holds whole."""
+
+    def __init__(self, run: Run, first: Edge | None, end: Edge | None) -> None:
+        self._run, self._series = run.part(), set[int]()
+        self._folder, self._folded = Folder(), Folded({}, {})
+        self._shared = {edge[0] for edge in (first, end) if edge is not None and edge[1]}
+
+    def take(self, stream: bytes, frame: DeviceStatement) -> None:
+        """Fold a frame in a stream's chain that can be read."""
+        if stream not in self._shared and stream_hash(frame.stream) == stream:
+            self._folder.add(self._folded, frame)
+
+    def take_row(self, row: AnyRow) -> None:
+        """The same of a record with which something may be wrong."""
+        if row.media_type == media.FRAME and row.body is not None:
+            with suppress(TraceabilityError):
+                frame = parse_statement(row.body)
+                frame.columns()
+                self.take(row.stream, frame)
+
+    def end_stream(self, name: bytes) -> None:
+        """Compare what was folded with the table."""
+        self._series.update(_compare(self._run, name, self._folded))
+        self._folded = Folded({}, {})
+
+    def done(self) -> Done:
+        """What came of it, as ``audit_stream`` says it of one stream."""
+        return Done(self._run.findings, self._run.lost, self._run.counts, self._series)
 
 
 def rollup_tasks(run: Run) -> list[Task]:
-    """The cells of all streams with frames, those of some streams at a time."""
-    query = _frames(select(models.Record.stream, func.count().label("number")))
-    tasks, some, weight = [], list[bytes](), 0
-    for row in run.rows(query.group_by(models.Record.stream).order_by(models.Record.stream)):
-        some.append(row.stream)
-        weight += row.number
-        if weight >= RANGE:
-            tasks.append(Task("readings", weight, audit_streams, (some,)))
-            some, weight = [], 0
-    return [*tasks, Task("readings", weight, audit_streams, (some,))]
+    """The cells of each stream that ranges of records share."""
+    record = models.Record
+    query = select(record.stream, func.count().label("number")).group_by(record.stream)
+    long = run.rows(query.having(func.count() > records.RANGE).order_by(record.stream))
+    return [Task("readings", row.number, audit_stream, (row.stream,)) for row in long]
 
 
-def audit_streams(run: Run, streams: Iterable[bytes]) -> set[int]:
-    """Fold the frames of some streams again, and compare their cells; returns the numbers of their series."""
-    return set(chain.from_iterable(_audit_stream(run, stream) for stream in streams))
+def audit_stream(run: Run, stream: bytes) -> set[int]:
+    """Fold the frames of a stream again, and compare its cells; returns the numbers of its series."""
+    return set(_compare(run, stream, Folder().collect(_read(run, stream))))
 
 
 def audit_rollups(run: Run, parts: Iterable[set[int]]) -> None:
@@ -54,8 +85,9 @@ def audit_rollups(run: Run, parts: Iterable[set[int]]) -> None:
             run.found(CODE, f"rollups of series {number}", "no frame gives them")
 
 
-def _audit_stream(run: Run, stream: bytes) -> Iterable[int]:
-    folded = Folder().collect(_read(run, stream))
+def _compare(run: Run, stream: bytes, folded: Folded) -> Iterable[int]:
+    if not folded.series:
+        return ()
     stored = {row.id: row for row in run.connection.execute(select(Series).where(Series.stream == stream))}
     for number, expected in folded.series.items():
         where, row = f"series {number}", stored.get(number)
@@ -80,16 +112,12 @@ def _audit_stream(run: Run, stream: bytes) -> Iterable[int]:
     return folded.series
 
 
-def _frames(query: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
-    """Only of frames whose statements are not lost."""
-    return query.where(models.Record.media_type == media.FRAME, models.Record.statement.is_not(None))
-
-
 def _read(run: Run, stream: bytes) -> Iterator[DeviceStatement]:
     """The frames in a stream's chain; those that are not what they should be were named before."""
     record = models.Record
     query = select(models.Statement.body).join(record, record.statement == models.Statement.sha256)
-    for row in run.rows(_frames(query.where(record.stream == stream)).order_by(record.seq)):
+    query = query.where(record.stream == stream, record.media_type == media.FRAME)
+    for row in run.rows(query.order_by(record.seq)):
         try:
             statement = parse_statement(row.body)
             statement.columns()
