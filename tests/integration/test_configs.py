@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 
 import pytest
+from sqlalchemy import select
 
 from tests.support.world import Probe, World, make_world
 from traceability.__main__ import main
@@ -16,6 +17,7 @@ from traceability.sensing.config import Config, open_config
 from traceability.sensing.frame import U32
 from traceability.sensing.senml import Reading
 from traceability.signing.keys import receipt_key
+from traceability.store.configs import DeviceConfig
 
 
 @pytest.fixture
@@ -74,6 +76,9 @@ def test_a_later_one_takes_the_place_of_one_that_is_on_its_way(room):
     set_config(world.store, world.node, wanted(probe))
     spoken(world, probe)
     set_config(world.store, world.node, wanted(probe, 2))
+    with world.store.reading() as connection:
+        query = select(DeviceConfig.version).where(DeviceConfig.pending)
+        assert connection.execute(query).scalars().all() == [2]
     assert sent(world, probe, spoken(world, probe, 1)) == [2]
     said_ms = world.now_ms
     assert sent(world, probe, spoken(world, probe, 2)) == []
@@ -92,6 +97,17 @@ def test_what_another_device_says_of_itself_does_not_count(room):
     done = spoken(world, other, 1)
     assert [answer.topic for answer in done.answers if answer.topic.endswith("/config")] == []
     assert state(world, probe) == [(1, None, None)]
+
+
+def test_what_a_frame_says_that_is_not_believed_does_not_count(room):
+    world, probe = room
+    set_config(world.store, world.node, wanted(probe))
+    ahead_ms = world.now_ms + 3_600_000
+    readings = [Reading("air", "Cel", ahead_ms, 4.5), Reading("config", "count", ahead_ms, 1)]
+    done = world.take(probe, probe.frame(readings))
+    assert [outcome.word for outcome in done.outcomes] == ["quarantined"]
+    assert sent(world, probe, done) == [1]
+    assert state(world, probe) == [(1, world.now_ms, None)]
 
 
 def test_versions_go_on_from_what_the_device_says_if_the_database_was_put_back(room):

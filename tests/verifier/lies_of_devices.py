@@ -203,7 +203,7 @@ def _packs(uri: str) -> Iterator[bytes]:
     )
     for value in (*values, 1e300, 5e-324, True, None, "4", b"4", [4]):
         yield _pack(uri, {0: "air", 2: value})
-    for unit in ("Cel", "K", "%RH", "lx", "lat", "m/s2", "/", "cel", "", None, 1, "Cel "):
+    for unit in ("Cel", "K", "%RH", "lx", "lat", "m/s2", "/", "count", "cel", "", None, 1, "Cel "):
         yield _pack(uri, {0: "air", 1: unit, 2: 1})
         yield _pack(uri, {-4: unit, 0: "air", 2: 1})
     for name in ("air", "Air", "", "a" * 32, "a" * 33, "_a", "a_b-c", "é", "a\n", "a b", 5, None, "٣"):
