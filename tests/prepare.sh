@@ -1,9 +1,10 @@
 #!/bin/sh
-# Before the suite: a Chromium for the browser tests and a Mosquitto for those of other brokers, where
-# this machine lets us install them. Never fails: without them those tests are skipped, and the last
-# lines of the run say so.
+# Before the suite: a Chromium for the browser tests, a Mosquitto for those of other brokers, and strace
+# for those of failing system calls, where this machine lets us install them. Never fails: without them
+# those tests are skipped, and the last lines of the run say so.
 missing=mosquitto
 PATH="$PATH:/usr/sbin" command -v mosquitto >/dev/null && missing=
+command -v strace >/dev/null || missing="strace $missing"
 found=
 for name in chromium chromium-browser google-chrome; do
     if command -v "$name" >/dev/null; then found=$name; fi

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from bench.faults import Came
@@ -31,11 +32,14 @@ from tests.support.outcome import Outcome
 from tests.support.sensor import World, make_world
 from tests.support.witnessed import lost
 from traceability.broker import STUCK, answers_mqtt, prepare_broker
-from traceability.errors import StoreUnavailableError
+from traceability.errors import StoreFullError, StoreUnavailableError
+from traceability.operations.ingest import Ingest
+from traceability.operations.lock import Lock
 from traceability.running import children
 from traceability.running.children import Child
 from traceability.running.logfile import LogFile
 from traceability.running.supervisor import broker_program
+from traceability.store.engine import unavailable
 
 KB = 1024
 BURST = 200
@@ -230,3 +234,19 @@ def test_without_room_for_its_log_nobody_fails_and_a_person_is_told_once(tmp_pat
         assert (log.news(), log.news()) == ("its log is written again", None)
         assert (disk / "child.log").read_text("utf-8").splitlines()[-1] == "room"
         log.close()
+
+
+def test_a_full_disk_has_a_code_of_its_own_wherever_it_is_met(tight: World):
+    sensor = tight.sensor()
+    ingest = Ingest(tight.store, tight.node)
+    ingest.ingest([sensor.message(body) for body in sensor.frames(BURST)])
+    with filled(tight.node.folder.parent, 0):
+        with pytest.raises(StoreFullError, match="disk is full"):
+            tight.store.scrub()
+        with pytest.raises(StoreFullError, match="disk is full"):
+            ingest.ingest([sensor.message(sensor.frame()) for _ in range(BURST)])
+        with pytest.raises(StoreFullError, match="disk is full"):
+            Lock(tight.node.lock_path).swap(None, bytes(100_000))
+    assert isinstance(unavailable(psycopg.errors.DiskFull(), "away"), StoreFullError)
+    assert not isinstance(unavailable(psycopg.errors.AdminShutdown(), "away"), StoreFullError)
+    assert tight.store.scrub()

@@ -138,6 +138,9 @@ class Store:
 
         Returns:
             Whether nothing is left there to be scrubbed.
+
+        Raises:
+            StoreUnavailableError: the disk failed; what was committed is there.
         """
         if self.engine.dialect.name != "sqlite":
             return True
@@ -146,6 +149,8 @@ class Store:
             cursor.execute("PRAGMA busy_timeout=0")
             try:
                 busy, _, _ = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            except sqlite3.OperationalError as error:
+                raise unavailable(error, "the database's WAL cannot be emptied") from error
             finally:
                 cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_S * 1000}")
         return not busy
