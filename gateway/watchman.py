@@ -11,6 +11,7 @@ from traceability.errors import StoreUnavailableError
 from traceability.operations.alarms import RAISED, look
 from traceability.operations.node import Node
 from traceability.operations.outbox import Sender, deliver
+from traceability.operations.overdue import Overdue
 from traceability.operations.senders import senders_of
 from traceability.operations.watching import Watch
 from traceability.settings import GatewaySettings
@@ -25,8 +26,8 @@ log = logging.getLogger(__name__)
 class Watchman:
     """Looks every ten seconds, beside the thread that takes frames."""
 
-    def __init__(self, store: Store, senders: Mapping[str, Sender]) -> None:
-        self._store, self._senders, self._watch = store, senders, Watch()
+    def __init__(self, store: Store, senders: Mapping[str, Sender], watch: Watch) -> None:
+        self._store, self._senders, self._watch = store, senders, watch
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watchman", daemon=True)
         self._hindered = False
@@ -65,4 +66,4 @@ class Watchman:
 
 def watchman_of(store: Store, node: Node, settings: GatewaySettings) -> Watchman:
     """The watchman that the settings describe."""
-    return Watchman(store, senders_of(node.name, settings))
+    return Watchman(store, senders_of(node.name, settings), Watch(also=(Overdue(node),)))

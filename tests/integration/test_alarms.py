@@ -341,8 +341,8 @@ def test_a_gateway_killed_between_telling_and_noting_it_tells_it_again_under_the
         command = [sys.executable, "-c", KILLED, world.store.url, taker.url, SECRET]
         assert subprocess.run(command, check=False, timeout=60).returncode == -signal.SIGKILL
         assert len(taker.given) == 1
-        Watchman(world.store, {"webhook": hook(taker).send}).turn()
-        Watchman(world.store, {"webhook": hook(taker).send}).turn()
+        Watchman(world.store, {"webhook": hook(taker).send}, Watch()).turn()
+        Watchman(world.store, {"webhook": hook(taker).send}, Watch()).turn()
     assert len(taker.given) == 2
     assert taker.given[0].headers["idempotency-key"] == taker.given[1].headers["idempotency-key"]
 
@@ -351,7 +351,7 @@ def test_word_that_was_left_before_a_restart_is_told_after_it(lite):
     world, probe = lite
     with http_server() as taker:
         warm(world, probe, ("webhook",))
-        watchman = Watchman(world.store, {"webhook": hook(taker).send})
+        watchman = Watchman(world.store, {"webhook": hook(taker).send}, Watch())
         watchman.start()
         watchman.stop()
     assert len(taker.given) == 1

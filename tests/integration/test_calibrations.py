@@ -6,13 +6,20 @@ import hashlib
 import json
 from dataclasses import replace
 from datetime import date, timedelta
+from email import message_from_string
+from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select, update
 
+from gateway.watchman import watchman_of
+from tests.support.telling import mail_server
 from tests.support.world import Probe, World
+from traceability import media
 from traceability.errors import ConflictError, EncodingError, StatementError, UnknownSubjectError
 from traceability.identifiers import party_deposits
+from traceability.operations.alarms import ENDED, RAISED, Shown, acknowledge, list_alarms, look
 from traceability.operations.audit import audit
 from traceability.operations.calibrations import (
     MEDIA_TYPE,
@@ -23,9 +30,18 @@ from traceability.operations.calibrations import (
     list_devices,
 )
 from traceability.operations.deposit import deposit
-from traceability.sensing.calibration import Certificate, parse_certificate, read_typed
+from traceability.operations.overdue import DUE, OVER, Overdue
+from traceability.operations.watching import Watch
+from traceability.sensing.calibration import (
+    Certificate,
+    parse_certificate,
+    read_typed,
+)
+from traceability.settings import GatewaySettings, load
+from traceability.store import models
 
 TODAY = date(2026, 1, 1)
+DAY = 24 * 60
 POINT = {"unit": "Cel", "reference": "0.0", "indicated": "0.12", "uncertainty": 0.05}
 
 
@@ -42,8 +58,8 @@ def typed(device: str, /, **changes: Any) -> dict[str, Any]:
     return {name: value for name, value in (told | changes).items() if value is not None}
 
 
-def certificate(probe: Probe, until: date = date(2026, 6, 1)) -> Certificate:
-    return read_typed(typed(probe.device, validUntil=until.isoformat()))
+def certificate(probe: Probe, until: date = date(2026, 6, 1), since: date = date(2025, 6, 1)) -> Certificate:
+    return read_typed(typed(probe.device, calibrated=since.isoformat(), validUntil=until.isoformat()))
 
 
 def add(world: World, probe: Probe, made: Certificate, **options: Any) -> None:
@@ -54,6 +70,26 @@ def standing(world: World, probe: Probe) -> Calibrated:
     with world.store.reading() as connection:
         found = list_devices(connection, world.node, world.now_ms)
         return next(each for each in found if each.device == probe.device)
+
+
+def watching(world: World) -> Watch:
+    return Watch(also=(Overdue(world.node),))
+
+
+def changes(world: World, watch: Watch) -> set[tuple[str, str]]:
+    """What was raised and ended of calibration alone: nobody measures here."""
+    made = [(change.event, change.alarm.kind) for change in look(world.store, watch, ())]
+    return {change for change in made if change[1] != "silence"}
+
+
+def alarms(world: World) -> list[Shown]:
+    with world.store.reading() as connection:
+        return [alarm for alarm in list_alarms(connection) if alarm.kind != "silence"]
+
+
+def file_of(world: World, made: Certificate) -> Path:
+    sha256 = hashlib.sha256(made.encode()).hexdigest()
+    return world.node.folder / "documents" / sha256[:2] / sha256
 
 
 def test_a_device_stands_as_its_farthest_certificate_says(world: World):
@@ -100,8 +136,7 @@ def test_a_certificate_that_was_altered_after_it_was_signed_counts_for_nothing(l
     probe = lone.device(lone.party("Farm"))
     made = certificate(probe)
     add(lone, probe, made)
-    sha256 = hashlib.sha256(made.encode()).hexdigest()
-    path = lone.node.folder / "documents" / sha256[:2] / sha256
+    path = file_of(lone, made)
     path.write_bytes(replace(made, valid_until=date(2030, 1, 1)).encode())
     found = standing(lone, probe)
     assert (found.standing, found.unusable) == (Standing.NONE, 1)
@@ -119,6 +154,75 @@ def test_what_another_party_deposits_about_a_device_says_nothing_of_it(lone: Wor
     theirs = replace(notice, subject=party_deposits(lone.node.name, lone.party("Third")))
     with pytest.raises(ConflictError):
         deposit(lone.store, lone.node, stranger, made.encode(), theirs)
+
+
+def test_the_end_of_a_certificate_is_said_once_before_and_once_after_until_a_newer_is_deposited(world: World):
+    farm, room = world.party("Farm"), world.asset("ROOM1")
+    probe, bare, idle = (world.device(farm) for _ in range(3))
+    world.install(farm, probe, room)
+    world.install(farm, bare, room)
+    watch = watching(world)
+    assert changes(world, watch) == set(), "none of them ever had one"
+    for each in (probe, idle):
+        add(world, each, certificate(each, TODAY + timedelta(days=31)))
+    assert changes(world, watch) == set()
+    world.wait(minutes=DAY)
+    assert changes(world, watch) == {(RAISED, DUE)}
+    assert changes(world, watch) == changes(world, watching(world)) == set()
+    (due,) = alarms(world)
+    assert (due.device, due.stream, due.began_ms) == (probe.device, room, world.now_ms - 1000)
+    assert due.detail == {"certificate": "K-2025-17", "valid_until": "2026-02-01"}
+    assert acknowledge(world.store, due.id, "Li Wei", "sent to the laboratory").acknowledged_by == "Li Wei"
+    world.wait(minutes=31 * DAY)
+    assert changes(world, watch) == {(ENDED, DUE), (RAISED, OVER)}
+    add(world, probe, certificate(probe, TODAY))
+    assert changes(world, watch) == set(), "an older one ends nothing"
+    add(world, probe, certificate(probe, TODAY + timedelta(days=365)))
+    assert changes(world, watch) == {(ENDED, OVER)}
+    assert alarms(world) == []
+
+
+def test_a_certificate_that_cannot_be_read_any_more_raises_and_ends_nothing_but_by_its_return(lone: World):
+    farm = lone.party("Farm")
+    probe = lone.device(farm)
+    lone.install(farm, probe, lone.asset("ROOM1"))
+    made, watch = certificate(probe, TODAY + timedelta(days=9)), watching(lone)
+    add(lone, probe, made)
+    assert changes(lone, watch) == {(RAISED, DUE)}
+    file_of(lone, made).unlink()
+    lone.wait(minutes=60)
+    assert changes(lone, watch) == {(ENDED, DUE), (RAISED, OVER)}
+    assert alarms(lone)[0].detail == {"unreadable": 1}
+    body = models.Statement.body
+    with lone.store.transaction() as tx:
+        spoilt = select(models.Record.statement).where(models.Record.media_type == media.NOTICE)
+        tx.connection.execute(
+            update(models.Statement).where(models.Statement.sha256.in_(spoilt)).values({body: b"x"})
+        )
+    assert changes(lone, watching(lone)) == set(), "what cannot be looked at goes on"
+    file_of(lone, made).write_bytes(made.encode())
+    assert changes(lone, watch) == {(ENDED, OVER), (RAISED, DUE)}
+
+
+def test_the_watchman_of_a_gateway_writes_of_calibration_in_both_languages(lone: World):
+    farm = lone.party("Farm")
+    probe = lone.device(farm)
+    lone.install(farm, probe, lone.asset("ROOM1"))
+    add(lone, probe, certificate(probe, TODAY))
+    with mail_server() as taker:
+        given = {"FT_SMTP_URL": taker.url, "FT_MAIL_FROM": "a@b", "FT_MAIL_TO": "c@d"}
+        watchman = watchman_of(lone.store, lone.node, load(GatewaySettings, given))
+        watchman.turn()
+        lone.wait(minutes=DAY)
+        watchman.turn()
+    texts = [message_from_string(mail).get_payload(decode=True) for mail in taker.mails]
+    told = b"".join(text for text in texts if isinstance(text, bytes)).decode()
+    for line in (
+        "calibration due / 校准即将到期",
+        "calibration expired / 校准已过期",
+        "over: calibration due",
+    ):
+        assert line in told
 
 
 @pytest.mark.parametrize(

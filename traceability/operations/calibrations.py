@@ -7,8 +7,9 @@ owner, still has the hash that was signed, and names the device itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Final
@@ -17,6 +18,7 @@ from sqlalchemy import Connection, select
 
 from traceability.errors import ConflictError, TraceabilityError
 from traceability.identifiers import party_deposits
+from traceability.ledger.state import stream_hash
 from traceability.operations.deposit import Deposited, deposit, describe, notices_on
 from traceability.operations.documents import read_document
 from traceability.operations.enrol import device_owner
@@ -54,11 +56,86 @@ class Calibrated:
     unusable: int
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A device's certificates that can be read.
+
+    ``lost`` counts those whose notice names it and whose file cannot, ``unusable`` all such of its owner.
+    """
+
+    certificates: tuple[Certificate, ...]
+    lost: int
+    unusable: int
+
+    @property
+    def farthest(self) -> Certificate | None:
+        """The one that reaches farthest."""
+        return max(self.certificates, key=lambda each: (each.valid_until, each.calibrated), default=None)
+
+
+@dataclass(slots=True)
+class Certificates:
+    """Reads the certificates of devices; asked again, it reads only what is new or could not be read."""
+
+    node: Node
+    _owners: dict[str, str] = field(default_factory=dict)
+    _notices: dict[str, tuple[int, list[Notice]]] = field(default_factory=dict)
+    _read: dict[str, Certificate] = field(default_factory=dict)
+
+    def of(self, connection: Connection, devices: Collection[str]) -> dict[str, Kept]:
+        """What is here for each of these devices.
+
+        Raises:
+            UnknownSubjectError: a device is not enrolled.
+            MalformedError, TamperError: a notice is not what was signed.
+        """
+        for device in set(devices) - self._owners.keys():
+            self._owners[device] = device_owner(connection, self.node, device)
+        owners = {self._owners[device] for device in devices}
+        self._find_notices(connection, owners)
+        found: dict[str, Kept] = {}
+        owned = {owner: self._owned(owner) for owner in owners}
+        for device in devices:
+            own, lost = owned[self._owners[device]]
+            found[device] = Kept(tuple(own.get(device, ())), lost[_file_name(device)], lost.total())
+        return found
+
+    def _find_notices(self, connection: Connection, owners: Collection[str]) -> None:
+        """Of each owner whose deposits have grown since they were looked at."""
+        stream = models.Stream
+        subjects = {party_deposits(self.node.name, owner): owner for owner in owners}
+        hashes = [stream_hash(subject) for subject in subjects]
+        rows = connection.execute(select(stream.uri, stream.length).where(stream.hash.in_(hashes)))
+        for subject, length in rows.all():
+            owner = subjects[subject]
+            if owner in self._notices and self._notices[owner][0] == length:
+                continue
+            own = [each.notice for each in notices_on(connection, subject) if each.party == owner]
+            self._notices[owner] = length, [each for each in own if each.media_type == MEDIA_TYPE]
+
+    def _owned(self, owner: str) -> tuple[dict[str, list[Certificate]], Counter[str | None]]:
+        """A party's certificates by device, and by the name in its notice whatever cannot be read."""
+        found: dict[str, list[Certificate]] = defaultdict(list)
+        lost: Counter[str | None] = Counter()
+        for notice in self._notices.get(owner, (0, []))[1]:
+            try:
+                if notice.sha256 not in self._read:
+                    data = read_document(self.node.folder, notice.sha256)
+                    self._read[notice.sha256] = parse_certificate(data)
+                found[self._read[notice.sha256].device].append(self._read[notice.sha256])
+            except TraceabilityError:
+                lost[notice.name] += 1
+        return found, lost
+
+
 def describe_certificate(node: Node, owner: str, certificate: Certificate) -> Notice:
     """The notice that the owner signs of a certificate: all of it becomes public."""
-    name = f"calibration-{certificate.device}.json"
-    subject = party_deposits(node.name, owner)
+    name, subject = _file_name(certificate.device), party_deposits(node.name, owner)
     return replace(describe(certificate.encode(), name, subject, Purpose.CERTIFICATE), media_type=MEDIA_TYPE)
+
+
+def _file_name(device: str) -> str:
+    return f"calibration-{device}.json"
 
 
 def check_certificate(
@@ -110,35 +187,15 @@ def list_devices(connection: Connection, node: Node, now_ms: int) -> Iterator[Ca
     query = select(device.id, stream.uri).order_by(device.id)
     query = query.outerjoin(there, (there.device == device.id) & there.to_ms.is_(None))
     rows = connection.execute(query.outerjoin(stream, stream.hash == there.stream)).all()
-    known: dict[str, tuple[list[Certificate], int]] = {}
+    kept = Certificates(node).of(connection, [row.id for row in rows])
     for row in rows:
-        owner = device_owner(connection, node, row.id)
-        if owner not in known:
-            known[owner] = _certificates(connection, node, owner)
-        found, unusable = known[owner]
-        newest = _farthest(found, row.id)
-        yield Calibrated(row.id, row.uri, _standing(newest, day_of(now_ms)), newest, unusable)
+        own = kept[row.id]
+        stands = standing_of(own.farthest, day_of(now_ms))
+        yield Calibrated(row.id, row.uri, stands, own.farthest, own.unusable)
 
 
-def _certificates(connection: Connection, node: Node, owner: str) -> tuple[list[Certificate], int]:
-    """The certificates that a party deposited, and how many of its notices name none that can be read."""
-    found, unusable = [], 0
-    for each in notices_on(connection, party_deposits(node.name, owner)):
-        if each.party != owner or each.notice.media_type != MEDIA_TYPE:
-            continue
-        try:
-            found.append(parse_certificate(read_document(node.folder, each.notice.sha256)))
-        except TraceabilityError:
-            unusable += 1
-    return found, unusable
-
-
-def _farthest(found: list[Certificate], device: str) -> Certificate | None:
-    own = [each for each in found if each.device == device]
-    return max(own, key=lambda each: (each.valid_until, each.calibrated), default=None)
-
-
-def _standing(certificate: Certificate | None, today: date) -> Standing:
+def standing_of(certificate: Certificate | None, today: date) -> Standing:
+    """How a device stands on a day whose farthest certificate this is."""
     if certificate is None:
         return Standing.NONE
     left = (certificate.valid_until - today).days

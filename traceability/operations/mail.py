@@ -21,6 +21,8 @@ _WORDS: Final = {
     "battery": ("battery low", "电量不足"),
     "gap": ("missing messages", "消息缺失"),
     "flood": ("too many messages", "消息过多"),
+    "calibration-due": ("calibration due", "校准即将到期"),
+    "calibration-over": ("calibration expired", "校准已过期"),
 }
 
 

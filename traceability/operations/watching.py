@@ -8,13 +8,14 @@
     flood      a device on whose topic so much comes that not all of it is looked at
 
 Everything is read from cells and counters, none of it from frames: a look costs a few queries,
-however much is stored. What is read here is a snapshot; `operations.alarms` remembers.
+however much is stored. What is read here is a snapshot; `operations.alarms` remembers. A ``Watch``
+may look for more: `operations.overdue` for calibration.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -57,15 +58,20 @@ class Trouble:
     lasting: bool = False
 
 
+Look = Callable[[Connection, Collection[tuple[bytes, str]], int], Iterable[tuple[Key, Trouble]]]
+"""Looks at installed devices, each with the hash of its stream, at a time in milliseconds."""
+
+
 @dataclass(slots=True)
 class Watch:
-    """Looks at a store; remembers the limits of lots by the statement that states them.
+    """Looks at a store, ``also`` for what others look for; remembers limits by the statement of them.
 
     Nothing counts as silent or lost for as long after the first look, ``since_ms``: when a gateway
     was away, devices are sending what they kept.
     """
 
     since_ms: int | None = None
+    also: tuple[Look, ...] = ()
     _limits: dict[tuple[bytes, bytes], Limits] = field(default_factory=dict)
 
     def look(self, connection: Connection, now_ms: int) -> dict[Key, Trouble]:
@@ -73,6 +79,7 @@ class Watch:
         since_ms = self.since_ms = now_ms if self.since_ms is None else self.since_ms
         places = list(_installed(connection))
         limits = self._limits_in(connection, {place.stream for place in places})
+        installed = [(place.stream, place.device) for place in places]
         found: dict[Key, Trouble] = {}
         for key, trouble in (
             *_excursions(connection, places, limits, now_ms),
@@ -81,6 +88,7 @@ class Watch:
             *_batteries(places),
             *_holes(connection, places, now_ms, since_ms),
             *_floods(connection, places, now_ms),
+            *(each for other in self.also for each in other(connection, installed, now_ms)),
         ):
             before = found.get(key)
             if before is None or (before.lasting, before.began_ms) > (trouble.lasting, trouble.began_ms):
