@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from dataclasses import replace
 from datetime import date, timedelta
 from email import message_from_string
@@ -15,8 +16,9 @@ from sqlalchemy import select, update
 
 from gateway.watchman import watchman_of
 from tests.support.telling import mail_server
-from tests.support.world import Probe, World
+from tests.support.world import MINUTE_MS, Probe, World
 from traceability import media
+from traceability.__main__ import main
 from traceability.errors import ConflictError, EncodingError, StatementError, UnknownSubjectError
 from traceability.identifiers import party_deposits
 from traceability.operations.alarms import ENDED, RAISED, Shown, acknowledge, list_alarms, look
@@ -26,6 +28,7 @@ from traceability.operations.calibrations import (
     Calibrated,
     Standing,
     add_certificate,
+    day_of,
     describe_certificate,
     list_devices,
 )
@@ -34,9 +37,13 @@ from traceability.operations.overdue import DUE, OVER, Overdue
 from traceability.operations.watching import Watch
 from traceability.sensing.calibration import (
     Certificate,
+    Lack,
+    Uncertified,
     parse_certificate,
     read_typed,
+    uncertified,
 )
+from traceability.sensing.senml import Reading
 from traceability.settings import GatewaySettings, load
 from traceability.store import models
 
@@ -223,6 +230,56 @@ def test_the_watchman_of_a_gateway_writes_of_calibration_in_both_languages(lone:
         "over: calibration due",
     ):
         assert line in told
+
+
+def test_readings_say_who_measured_them_without_a_valid_certificate_then(lone: World, monkeypatch, capsys):
+    monkeypatch.setenv("FT_DATA", str(lone.node.folder))
+    monkeypatch.setenv("FT_DATABASE_URL", lone.store.url)
+    farm, room = lone.party("Farm"), lone.asset("ROOM1")
+    probe, bare, door = (lone.device(farm) for _ in range(3))
+    lone.now[0] = int(time.time() * 1000) - 4 * DAY * MINUTE_MS
+    for each in (probe, bare, door):
+        lone.install(farm, each, room)
+    lone.take(door, door.frame([Reading("door", "/", lone.now_ms, 1)]))
+    days = []
+    for _ in range(4):
+        days.append(day_of(lone.now_ms))
+        lone.measure(probe, 4.0)
+        lone.wait(minutes=DAY)
+    lone.measure(bare, 4.0)
+    add(lone, probe, certificate(probe, days[2], days[1]))
+    words = ("readings", "ROOM1", "--by", "day", "--last", "10")
+    assert main([*words, "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)["uncalibrated"]
+    assert sorted((each["device"], each["lack"], each["first"]) for each in said) == sorted(
+        [
+            (probe.device, "not yet valid", days[0].isoformat()),
+            (probe.device, "expired", days[3].isoformat()),
+            (bare.device, "none", day_of(lone.now_ms).isoformat()),
+        ]
+    )
+    assert main([*words]) == 0
+    line = f"{probe.device} measured without a valid calibration certificate on {days[3]}: expired"
+    assert line in capsys.readouterr().out.splitlines()
+    add(lone, probe, certificate(probe, days[3], days[3]))
+    assert main([*words]) == 0
+    assert line not in capsys.readouterr().out.splitlines(), "a later certificate holds for its own days"
+
+
+def test_days_without_a_certificate_are_told_apart_by_why():
+    probe = "0" * 32
+    first, second = (
+        read_typed(typed(probe, calibrated=f"2026-01-{a:02}", validUntil=f"2026-01-{b:02}"))
+        for a, b in ((3, 5), (8, 9))
+    )
+    days = [date(2026, 1, day) for day in (12, *range(1, 11))]
+    assert uncertified([second, first], days) == [
+        Uncertified(Lack.EARLY, date(2026, 1, 1), date(2026, 1, 2)),
+        Uncertified(Lack.EXPIRED, date(2026, 1, 6), date(2026, 1, 7)),
+        Uncertified(Lack.EXPIRED, date(2026, 1, 10), date(2026, 1, 12)),
+    ]
+    assert uncertified([], days[:2]) == [Uncertified(Lack.NONE, date(2026, 1, 1), date(2026, 1, 12))]
+    assert uncertified([first], []) == []
 
 
 @pytest.mark.parametrize(

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import argparse
+from collections import defaultdict
 from dataclasses import asdict
+from datetime import date
 from typing import Any, Final
 
 from traceability.commands.verb import Answer, Verbs, add_verb, opened
 from traceability.commands.words import parse_milli, read_target
 from traceability.errors import StatementError
 from traceability.ledger.record import format_time
+from traceability.operations.calibrations import Certificates, day_of
 from traceability.operations.measured import (
     DAY_MS,
     HOUR_MS,
@@ -19,6 +22,7 @@ from traceability.operations.measured import (
     exposure_of,
     summaries,
 )
+from traceability.sensing.calibration import UNITS, Uncertified, uncertified
 from traceability.sensing.coldchain import Exposure, Limits
 from traceability.sensing.profiles import PROFILES
 from traceability.sensing.rollup import CELL_MS
@@ -56,6 +60,7 @@ def _readings(args: argparse.Namespace) -> Answer:
         span = end_ms - args.last * every, end_ms
         found: list[dict[str, Any]] = []
         lines: list[str] = []
+        days: dict[str, set[date]] = defaultdict(set)
         for channel in channels_on(connection, read_target(here.node, args.place)):
             rows = summaries(connection, channel, every, *span, DEFAULT_GAP_MS)
             against = None
@@ -63,7 +68,14 @@ def _readings(args: argparse.Namespace) -> Answer:
                 against = exposure_of(connection, channel, limits, span[0], now_ms)
             found.append(_shown(channel, rows, against))
             lines += _lines(channel, rows, against)
-    return Answer({"channels": found}, tuple(lines) or ("nothing was measured there",))
+            if channel.unit in UNITS and rows:
+                days[channel.device] |= {day_of(row.from_ms) for row in rows}
+        kept = Certificates(here.node).of(connection, days)
+        lacking = {device: uncertified(kept[device].certificates, days[device]) for device in days}
+    lines += [_lack(device, each) for device, lacks in lacking.items() for each in lacks]
+    uncalibrated = [{"device": device, **asdict(each)} for device, lacks in lacking.items() for each in lacks]
+    shown = {"channels": found, "uncalibrated": uncalibrated}
+    return Answer(shown, tuple(lines) or ("nothing was measured there",))
 
 
 def _limits(args: argparse.Namespace) -> Limits | None:
@@ -79,6 +91,11 @@ def _shown(channel: Channel, rows: list[Summary], against: Exposure | None) -> d
     named = {"device": channel.device, "name": channel.name, "unit": channel.unit}
     shown = [asdict(row) | {"mean_milli": row.mean_milli} for row in rows]
     return {**named, "intervals": shown, "exposure": None if against is None else asdict(against)}
+
+
+def _lack(device: str, lack: Uncertified) -> str:
+    days = f"{lack.first} to {lack.last}" if lack.first != lack.last else f"{lack.first}"
+    return f"{device} measured without a valid calibration certificate on {days}: {lack.lack}"
 
 
 def _lines(channel: Channel, rows: list[Summary], against: Exposure | None) -> list[str]:

@@ -16,10 +16,12 @@ Source: ISO/IEC 17025:2017, 7.8.4 (what such a certificate says); the validity i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from enum import StrEnum
+from itertools import groupby
 from typing import Any, Final
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
@@ -107,6 +109,41 @@ class Certificate:
             ],
         }
         return json_encode(told if self.file is None else {**told, "file": self.file})
+
+
+class Lack(StrEnum):
+    """Why no certificate holds on a day."""
+
+    EXPIRED = "expired"
+    EARLY = "not yet valid"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Uncertified:
+    """Days from the first to the last, of those that were asked for, on which none holds, and why."""
+
+    lack: Lack
+    first: date
+    last: date
+
+
+def uncertified(certificates: Collection[Certificate], days: Iterable[date]) -> list[Uncertified]:
+    """The days (UTC) on which none of a device's certificates holds, whenever they were deposited."""
+    found: list[Uncertified] = []
+    for lack, group in groupby(sorted(set(days)), lambda day: _lack(certificates, day)):
+        own = list(group)
+        if lack is not None:
+            found.append(Uncertified(lack, own[0], own[-1]))
+    return found
+
+
+def _lack(certificates: Collection[Certificate], day: date) -> Lack | None:
+    if any(each.holds_on(day) for each in certificates):
+        return None
+    if not certificates:
+        return Lack.NONE
+    return Lack.EXPIRED if any(each.valid_until < day for each in certificates) else Lack.EARLY
 
 
 def read_typed(typed: Mapping[str, Any]) -> Certificate:
