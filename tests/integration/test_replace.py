@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 
 from tests.support.web import site_of
-from tests.support.world import LIMITS, MINUTE_MS, Probe, World
+from tests.support.world import LIMITS, MINUTE_MS, Probe, World, copy_world, make_world
 from traceability.errors import (
     ClockAheadError,
     ConflictError,
@@ -83,9 +85,21 @@ def scene(world: World) -> Scene:
     return make_scene(world)
 
 
+@pytest.fixture(scope="module")
+def once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    """A scene that nothing is done with; tests get copies."""
+    folder = tmp_path_factory.mktemp("once")
+    made = make_scene(make_world(folder / "node", f"sqlite:///{folder / 'store.sqlite'}"))
+    yield made
+    made.world.store.close()
+
+
 @pytest.fixture
-def one(lone: World) -> Scene:
-    return make_scene(lone)
+def one(once: Scene, tmp_path: Path) -> Iterator[Scene]:
+    """For what does not depend on the database."""
+    world = copy_world(once.world, tmp_path)
+    yield replace(once, world=world, old=replace(once.old), new=replace(once.new))
+    world.store.close()
 
 
 def drive_on(scene: Scene) -> None:
@@ -98,8 +112,16 @@ def drive_on(scene: Scene) -> None:
     scene.world.wait(minutes=31)
 
 
-def test_a_stay_goes_on_with_the_new_sensor_and_verifies_with_the_gap(scene: Scene):
+def test_a_preview_leaves_nothing_and_after_the_act_the_stay_goes_on_and_verifies_with_the_gap(scene: Scene):
+    before = scene.installed()
+    previewed = scene.replace(preview=True)
+    assert previewed == scene.replace(preview=True)
+    with pytest.raises(ClockAheadError):
+        scene.replace(scene.world.now_ms + 60 * MINUTE_MS, preview=True)
+    assert scene.installed() == before == [(scene.old.device, None)]
     done = scene.replace()
+    assert done == previewed
+    assert scene.installed() == [(scene.old.device, scene.world.now_ms), (scene.new.device, None)]
     assert (done.gap_ms, done.target, done.party) == (40 * MINUTE_MS, scene.truck, scene.carrier)
     (inside,) = done.batches
     assert (inside.batch, inside.gap_ms, inside.allowed_ms) == (
@@ -157,16 +179,6 @@ def test_two_sensors_that_measure_side_by_side_stay_two(one: Scene):
         one.world.measure(probe, 4.0)
     (stay,) = one.journey().stays
     assert len(relays(stay, Limits(0, 5000, 30 * MINUTE_MS))) == 2
-
-
-def test_a_preview_refuses_what_the_act_would_and_leaves_nothing(scene: Scene):
-    before = scene.installed()
-    assert scene.replace(preview=True) == scene.replace(preview=True)
-    assert scene.installed() == before == [(scene.old.device, None)]
-    with pytest.raises(ClockAheadError):
-        scene.replace(scene.world.now_ms + 60 * MINUTE_MS, preview=True)
-    assert scene.replace().batches
-    assert scene.installed() == [(scene.old.device, scene.world.now_ms), (scene.new.device, None)]
 
 
 def test_a_replacement_by_mistake_is_taken_back_at_the_same_time_and_leaves_no_gap(one: Scene):
