@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from sqlalchemy import bindparam, func, select
@@ -38,16 +38,15 @@ _HEADS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A statement on its way into a stream."""
+    """A statement on its way into a stream; ``sha256`` is that of its bytes."""
 
     stream: str
     media_type: str
     body: bytes
+    sha256: bytes = field(init=False)
 
-    @property
-    def sha256(self) -> bytes:
-        """SHA-256 of the statement's bytes."""
-        return hashlib.sha256(self.body).digest()
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "sha256", hashlib.sha256(self.body).digest())
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +85,6 @@ def append(
     records: list[Record] = []
     rows = []
     grown: dict[bytes, Head] = {}
-    names = {body: hashlib.sha256(body).digest() for body in {e.body for e in entries}}
     for entry in entries:
         key = stream_hash(entry.stream)
         head = heads[key]
@@ -97,13 +95,14 @@ def append(
             prev=head.head,
             time_ms=max(earliest, head.time_ms),
             media_type=entry.media_type,
-            commitment=commit(names[entry.body], salt),
+            commitment=commit(entry.sha256, salt),
         )
         digest = record.hash
         heads[key] = grown[key] = Head(entry.stream, head.count + 1, digest, record.time_ms)
         records.append(record)
-        rows.append(_row(key, record, digest, names[entry.body], salt))
-    insert_new(tx, models.Statement, ({"sha256": name, "body": body} for body, name in names.items()))
+        rows.append(_row(key, record, digest, entry.sha256, salt))
+    bodies = {entry.sha256: entry.body for entry in entries}
+    insert_new(tx, models.Statement, ({"sha256": name, "body": body} for name, body in bodies.items()))
     insert_all(tx, models.Record, rows)
     ends = ({"hash": k, "length": h.count, "head": h.head, "time_ms": h.time_ms} for k, h in grown.items())
     update_all(tx, models.Stream, ends)
