@@ -58,7 +58,7 @@ def cells_of(columns: Columns) -> Iterator[tuple[str, str, int, Cell]]:
     for name, unit, at_ms, values in _channels(columns):
         if unit in LEFT_OUT:
             continue
-        millis = [_MILLIS[value] for value in values]
+        millis = [*map(_MILLIS.__getitem__, values)]
         ordered = sorted(at_ms)
         if ordered != list(at_ms):
             millis = [value for _, value in sorted(zip(at_ms, millis, strict=True))]

@@ -30,6 +30,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, NamedTuple, cast
 
 from traceability.errors import OversizeError, ReadingsError
@@ -45,6 +46,11 @@ ABSOLUTE_FROM_S: Final = 2**28
 """Times below are relative, times from here on are Unix time (RFC 8428 section 4.5.3)."""
 YEAR_10000_S: Final = 253_402_300_800
 """First second that RFC 3339 cannot write."""
+
+EXACT_S: Final = 2**40
+"""Whole seconds below, and sums of two of them, are exact in milliseconds as doubles."""
+REMEMBERED: Final = 512
+"""So many different rows of offsets are kept."""
 
 _BASE_NAME, _BASE_TIME, _BASE_UNIT = -2, -3, -4
 _NAME, _UNIT, _VALUE, _TIME = 0, 1, 2, 6
@@ -203,13 +209,21 @@ def _row(record: Mapping[object, object], base_unit: object) -> tuple[str, str, 
 def _times(said: Split) -> list[int]:
     """Milliseconds; whole seconds that doubles hold exactly need no rounding."""
     base, offsets = said.base_time, said.offsets
-    if (
-        type(base) is int
-        and {*map(type, offsets)} == {int}
-        and max(abs(base), max(offsets), -min(offsets)) < 2**40
-    ):
-        return [(base + offset) * 1000 for offset in cast("Sequence[int]", offsets)]
+    if type(base) is int and abs(base) < EXACT_S and (steps := _whole_ms(tuple(offsets))) is not None:
+        base_ms = base * 1000
+        return [base_ms + step for step in steps]
     return [milli(float(base) + float(offset)) for offset in offsets]
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _whole_ms(offsets: tuple[int | float, ...]) -> tuple[int, ...] | None:
+    """Milliseconds of offsets that are whole seconds, None of others; devices measure at the same ones.
+
+    It does not matter that 1.0 is remembered for 1: both ways to reckon give the same times.
+    """
+    if {*map(type, offsets)} != {int} or max(max(offsets), -min(offsets)) >= EXACT_S:
+        return None
+    return tuple(offset * 1000 for offset in cast("tuple[int, ...]", offsets))
 
 
 def _number(record: Mapping[object, object], label: int) -> int | float:
@@ -236,8 +250,9 @@ def _check_columns(columns: Columns, *, absolute: bool) -> None:
         if not from_s * 1000 <= end_ms < to_s * 1000:
             kind = "Unix time" if absolute else "uptime"
             raise ReadingsError(f"{end_ms} ms is not a {kind} in [{from_s}, {to_s}) s")
-    for unit in set(units):
-        _check_plausible(unit, values if len(set(units)) == 1 else _of_unit(unit, columns))
+    kinds = set(units)
+    for unit in kinds:
+        _check_plausible(unit, values if len(kinds) == 1 else _of_unit(unit, columns))
     if len(set(at_ms)) < len(names) > len(set(zip(names, at_ms, strict=True))):
         raise ReadingsError("a channel appears twice at one instant")
 
