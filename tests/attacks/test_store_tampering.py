@@ -100,7 +100,7 @@ CLASSIFICATION: dict[str, dict[str, str]] = {
         "not evidence: whether somebody was told",
     ),
     "device_configs": dict.fromkeys(
-        ("device", "version", "body", "made_ms", "sent_ms", "in_force_ms", "pending"),
+        ("device", "version", "body", "frame_s", "made_ms", "sent_ms", "in_force_ms", "pending"),
         "not evidence: what a device is asked to do, under a MAC; what it does stands in its frames",
     ),
     "cosignatures": dict.fromkeys(

@@ -13,6 +13,7 @@ from traceability.__main__ import main
 from traceability.errors import ConflictError, UnknownSubjectError
 from traceability.operations.configs import AGAIN_MS, configs_of, next_version, set_config
 from traceability.operations.ingest import Ingested
+from traceability.operations.watching import Watch
 from traceability.sensing.config import Config, open_config
 from traceability.sensing.frame import U32
 from traceability.sensing.senml import Reading
@@ -120,6 +121,22 @@ def test_versions_go_on_from_what_the_device_says_if_the_database_was_put_back(r
     spoken(world, probe, U32 - 1)
     with world.store.reading() as connection, pytest.raises(ConflictError, match="highest"):
         next_version(connection, probe.device)
+
+
+def test_who_was_told_to_send_seldom_is_silent_only_after_two_frames(room):
+    world, probe = room
+    watch = Watch(since_ms=world.now_ms)
+    set_config(world.store, world.node, wanted(probe))
+    spoken(world, probe)
+    spoken(world, probe, 1)
+
+    def silent(minutes: int) -> bool:
+        world.wait(minutes=minutes)
+        with world.store.reading() as connection:
+            found = watch.look(connection, world.now_ms)
+        return any(kind == "silence" for _, _, kind in found)
+
+    assert [silent(60), silent(59), silent(2)] == [False, False, True]
 
 
 def test_a_device_that_is_not_enrolled_is_told_nothing(room):

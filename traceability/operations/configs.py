@@ -96,8 +96,9 @@ def set_config(store: Store, node: Node, wanted: Config) -> Configured:
         replaced = update(_own).where(_own.device == wanted.device, _own.pending)
         tx.connection.execute(replaced.values(pending=False))
         body = encode_config(receipt_key(node.secret, wanted.device), wanted)
-        row = {"device": wanted.device, "version": wanted.version, "body": body, "made_ms": tx.now_ms}
-        insert_all(tx, _own, [row | {"sent_ms": None, "in_force_ms": None, "pending": True}])
+        row = {"device": wanted.device, "version": wanted.version, "body": body, "frame_s": wanted.frame_s}
+        state = {"made_ms": tx.now_ms, "sent_ms": None, "in_force_ms": None, "pending": True}
+        insert_all(tx, _own, [row | state])
     return Configured(wanted, tx.now_ms)
 
 

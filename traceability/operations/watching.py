@@ -29,6 +29,7 @@ from traceability.sensing import channels
 from traceability.sensing.coldchain import Limits, Sample
 from traceability.sensing.episodes import Rule, Span, episodes, is_back, joined, switched_on
 from traceability.store import models
+from traceability.store.configs import DeviceConfig
 from traceability.store.engine import AnyRow
 from traceability.store.readings import Rollup, Series
 from traceability.verification.stays import NO_LIMITS
@@ -83,7 +84,7 @@ class Watch:
         found: dict[Key, Trouble] = {}
         for key, trouble in (
             *_excursions(connection, places, limits, now_ms),
-            *_silences(places, now_ms, since_ms),
+            *_silences(connection, places, now_ms, since_ms),
             *_clocks(connection, places, now_ms),
             *_batteries(places),
             *_holes(connection, places, now_ms, since_ms),
@@ -219,9 +220,16 @@ def _masks(connection: Connection, places: Sequence[_Place], stream: bytes, now_
     return joined(spans)
 
 
-def _silences(places: Sequence[_Place], now_ms: int, since_ms: int) -> Iterator[tuple[Key, Trouble]]:
+def _silences(
+    connection: Connection, places: Sequence[_Place], now_ms: int, since_ms: int
+) -> Iterator[tuple[Key, Trouble]]:
+    """Who was told to send seldom may be silent for as long as two of its frames take."""
+    told = DeviceConfig
+    in_force = select(told.device, told.frame_s).where(told.in_force_ms.is_not(None)).order_by(told.version)
+    frames_ms = {row.device: 1000 * row.frame_s for row in connection.execute(in_force)}
     for place in places:
-        if now_ms - max(place.newest_ms, since_ms) > SILENT_MS:
+        may_ms = max(SILENT_MS, 2 * frames_ms.get(place.device, 0))
+        if now_ms - max(place.newest_ms, since_ms) > may_ms:
             yield (place.stream, place.device, "silence"), Trouble(place.newest_ms, {})
 
 

@@ -17,7 +17,7 @@ class DeviceConfig(Base):
     """A configuration as its device is sent it (``sensing.config``), under the MAC that only the node makes.
 
     ``sent_ms`` is when last, ``in_force_ms`` since when by the device's own clock and word. ``pending`` is
-    the newest one of a device until the device says that it is in force.
+    the newest one of a device until the device says that it is in force. ``frame_s`` is what ``body`` says.
     """
 
     __tablename__ = "device_configs"
@@ -27,6 +27,7 @@ class DeviceConfig(Base):
     device: Mapped[str] = mapped_column(ForeignKey("devices.id"), primary_key=True)
     version: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     body: Mapped[bytes]
+    frame_s: Mapped[int]
     made_ms: Mapped[int]
     sent_ms: Mapped[int | None]
     in_force_ms: Mapped[int | None]

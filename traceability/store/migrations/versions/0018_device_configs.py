@@ -17,6 +17,7 @@ def upgrade() -> None:
         sa.Column("device", sa.String(32), sa.ForeignKey("devices.id"), primary_key=True),
         sa.Column("version", sa.BigInteger(), primary_key=True, autoincrement=False),
         sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.Column("frame_s", sa.BigInteger(), nullable=False),
         sa.Column("made_ms", sa.BigInteger(), nullable=False),
         sa.Column("sent_ms", sa.BigInteger(), nullable=True),
         sa.Column("in_force_ms", sa.BigInteger(), nullable=True),
