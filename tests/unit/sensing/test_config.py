@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from traceability import media
@@ -36,6 +36,7 @@ def configs(draw: st.DrawFn) -> Config:
     )
 
 
+@settings(max_examples=30)
 @given(configs(), st.binary(min_size=32, max_size=32))
 def test_a_configuration_survives_a_round_trip(config: Config, secret: bytes) -> None:
     assert open_config(secret, encode_config(secret, config)) == config
