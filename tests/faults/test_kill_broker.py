@@ -17,7 +17,6 @@ from tests.support.broker import Broker
 from tests.support.bursts import (
     Watched,
     burst,
-    locked,
     made,
     publish,
     publishing_meanwhile,
@@ -78,15 +77,16 @@ def test_a_broker_whose_store_goes_with_it_would_lose_frames(
 ):
     """The negative control: what it acknowledged was in its memory alone."""
     sensor = world.sensor()
-    gateway = GatewayProcess(world, mortal.url, tmp_path, IMPATIENT)
-    with gateway, publishing(mortal.url) as publisher:
+    with GatewayProcess(world, mortal.url, tmp_path) as gateway:
+        gateway.wait_connected()  # from now on the broker keeps for it what comes
+        assert gateway.stop() == 0
+    with publishing(mortal.url) as publisher:
+        publish(publisher, burst([sensor], 10))
+    mortal.kill()
+    shutil.rmtree(mortal.data / "jetstream")
+    mortal.start()
+    with GatewayProcess(world, mortal.url, tmp_path) as gateway, publishing(mortal.url) as publisher:
         gateway.wait_connected()
-        with locked(world):
-            publish(publisher, burst([sensor], 10))
-            mortal.kill()
-            shutil.rmtree(mortal.data / "jetstream")
-            mortal.start()
-        wait_until(lambda: gateway.log.count("connected to the broker") == 2, "the gateway is back")
         publish(publisher, burst([sensor], 1))
         wait_until(lambda: sensor.made[-1] in world.accepted(sensor), "the last frame")
     outcome.control(Came("a broker without files", 1, 11, lost=lost(world, [sensor])))
