@@ -93,7 +93,7 @@ class Mention:
 
 
 @dataclass(frozen=True, slots=True)
-class _Amount:
+class Amount:
     """A thing, and how much of it; no quantity is all of it."""
 
     uri: str
@@ -108,7 +108,7 @@ def thing_id(uri: str) -> int:
 
 def mentions_of(event: Mapping[str, Any], node: str) -> tuple[Mention, ...]:
     """Everything an event names, each once a role; by these, shipments and holders are found."""
-    found = [Mention(amount.uri, role) for role in _LISTS for amount in _named(event, role, node)]
+    found = [Mention(amount.uri, role) for role in _LISTS for amount in named(event, role, node)]
     if isinstance(event.get("parentID"), str):
         found.append(Mention(canonical(event["parentID"], node), "parent"))
     return tuple(dict.fromkeys(found))
@@ -138,7 +138,7 @@ def links_of(event: Mapping[str, Any], name: str, node: str) -> tuple[Link, ...]
         shared = event.get("transformationID")
         # What stands for a single event is never taken for a name that somebody gave.
         process = shared if shared and not shared.startswith(SINGLE) else name
-        links = _process(process, event, _named(event, "input", node), _named(event, "output", node))
+        links = _process(process, event, named(event, "input", node), named(event, "output", node))
     elif kind == "ObjectEvent" and action == "ADD":
         links = _made(name, event, node)
     elif kind in {"AggregationEvent", "AssociationEvent"} and isinstance(parent, str):
@@ -149,7 +149,7 @@ def links_of(event: Mapping[str, Any], name: str, node: str) -> tuple[Link, ...]
 
 
 def _process(
-    process: str, event: Mapping[str, Any], ins: Iterable[_Amount], outs: Iterable[_Amount]
+    process: str, event: Mapping[str, Any], ins: Iterable[Amount], outs: Iterable[Amount]
 ) -> Iterator[Link]:
     at_ms = event_time_ms(event)
     for amount in ins:
@@ -163,7 +163,7 @@ def _made(process: str, event: Mapping[str, Any], node: str) -> Iterator[Link]:
     ilmd = event.get("ilmd")
     if not isinstance(ilmd, Mapping):
         return
-    made = list(_named(event, "epc", node))
+    made = list(named(event, "epc", node))
     parents = [*_parents(ilmd, node), *_lots(ilmd, made)]
     own = {parent.uri for parent in parents}
     new = [amount for amount in made if amount.uri not in own]  # nothing is made from itself
@@ -171,7 +171,7 @@ def _made(process: str, event: Mapping[str, Any], node: str) -> Iterator[Link]:
         yield from _process(process, event, parents, new)
 
 
-def _parents(ilmd: Mapping[str, Any], node: str) -> Iterator[_Amount]:
+def _parents(ilmd: Mapping[str, Any], node: str) -> Iterator[Amount]:
     given = ilmd.get(_PARENTS, [])
     for parent in given if isinstance(given, list) else [given]:
         quantity = parent if isinstance(parent, Mapping) else {"epcClass": parent}
@@ -182,13 +182,13 @@ def _parents(ilmd: Mapping[str, Any], node: str) -> Iterator[_Amount]:
         yield _quantity(quantity, node)
 
 
-def _lots(ilmd: Mapping[str, Any], made: Iterable[_Amount]) -> Iterator[_Amount]:
+def _lots(ilmd: Mapping[str, Any], made: Iterable[Amount]) -> Iterator[Amount]:
     """The lots that new items say they are of."""
     lot = ilmd.get(_LOT)
     if isinstance(lot, str) and 1 <= len(lot) <= 20:
         items = (_ITEM.fullmatch(amount.uri) for amount in made)
         yield from (
-            _Amount(uri) for uri in dict.fromkeys(f"{i[1]}/10/{encode_value(lot)}" for i in items if i)
+            Amount(uri) for uri in dict.fromkeys(f"{i[1]}/10/{encode_value(lot)}" for i in items if i)
         )
 
 
@@ -198,7 +198,7 @@ def _packing(parent: str, event: Mapping[str, Any], node: str) -> Iterator[Link]
     )
     if kind is None:
         return
-    at_ms, children = event_time_ms(event), list(_named(event, "child", node))
+    at_ms, children = event_time_ms(event), list(named(event, "child", node))
     if event["type"] == "AssociationEvent" and not all(
         _PHYSICAL.fullmatch(uri) for uri in (parent, *(child.uri for child in children))
     ):
@@ -212,12 +212,16 @@ def _packing(parent: str, event: Mapping[str, Any], node: str) -> Iterator[Link]
             yield Link(_distinct(child.uri, parent), way, at_ms, parent, *_texts(child))
 
 
-def _named(event: Mapping[str, Any], role: str, node: str) -> Iterator[_Amount]:
-    """What an event names in one role, as it is written there."""
+def named(event: Mapping[str, Any], role: str, node: str) -> Iterator[Amount]:
+    """What an event names in one role (``epc``, ``child``, ``input``, ``output``), and how much of it.
+
+    Raises:
+        StatementError: a quantity that is none.
+    """
     epcs, classes = _LISTS[role]
     for uri in _list(event, epcs):
         if isinstance(uri, str):
-            yield _Amount(canonical(uri, node))
+            yield Amount(canonical(uri, node))
     for quantity in _list(event, classes):
         if isinstance(quantity, Mapping) and isinstance(quantity.get("epcClass"), str):
             yield _quantity(quantity, node)
@@ -228,17 +232,17 @@ def _list(event: Mapping[str, Any], name: str) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def _quantity(given: Mapping[str, Any], node: str) -> _Amount:
+def _quantity(given: Mapping[str, Any], node: str) -> Amount:
     value, uom = given.get("quantity"), given.get("uom")
     if value is None:
-        return _Amount(canonical(given["epcClass"], node))
+        return Amount(canonical(given["epcClass"], node))
     if isinstance(value, bool) or not isinstance(value, int | Decimal) or not _is_plain(Decimal(value)):
         raise StatementError(
             f"quantity {value!r:.60}: expected a number of at most {MAX_DIGITS} digits, 1e30 at most"
         )
     if uom is not None and not (isinstance(uom, str) and len(uom) <= MAX_UOM_CHARS):
         raise StatementError(f"uom {uom!r:.60}: expected a code of UN/ECE Recommendation 20, such as KGM")
-    return _Amount(canonical(given["epcClass"], node), Decimal(value) or Decimal(0), uom)
+    return Amount(canonical(given["epcClass"], node), Decimal(value) or Decimal(0), uom)
 
 
 def _is_plain(value: Decimal) -> bool:
@@ -250,7 +254,7 @@ def _is_plain(value: Decimal) -> bool:
     )
 
 
-def _texts(amount: _Amount) -> tuple[str | None, str | None]:
+def _texts(amount: Amount) -> tuple[str | None, str | None]:
     return (None if amount.quantity is None else f"{amount.quantity:f}"), amount.uom
 
 

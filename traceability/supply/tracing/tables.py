@@ -77,14 +77,19 @@ def render_csv(trace: Trace) -> str:
 
 
 def write_csv(table: Iterable[Line]) -> str:
-    """Lines as CSV (RFC 4180) with a head, times in UTC.
+    """Lines as CSV with a head, times in UTC; see ``csv_text``."""
+    return csv_text((field.name for field in fields(Line)), map(astuple, table))
+
+
+def csv_text(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """A table of text as CSV (RFC 4180).
 
     A cell that a spreadsheet would take for a formula gets an apostrophe in front (OWASP, CSV injection).
     """
     out = io.StringIO(newline="")
     writer = csv.writer(out)
-    writer.writerow(field.name for field in fields(Line))
-    writer.writerows([_guarded(cell) for cell in astuple(line)] for line in table)
+    writer.writerow(head)
+    writer.writerows([_guarded(cell) for cell in row] for row in rows)
     return out.getvalue()
 
 
