@@ -8,10 +8,9 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from traceability.commands.files import write_file
+from traceability.commands.files import format_of, write_file
 from traceability.commands.verb import Answer, Verbs, add_verb, opened, progress
 from traceability.commands.words import parse_moment
-from traceability.errors import MalformedError
 from traceability.operations.describe import describe
 from traceability.operations.log import streams_with_lost_events
 from traceability.operations.names import Called, called_in
@@ -62,7 +61,7 @@ def add(verbs: Verbs) -> None:
 
 
 def _trace(args: argparse.Namespace) -> Answer:
-    kind = _format(args.format, args.out)
+    kind = format_of(args.format, args.out, _ENDINGS) or "table"
     with opened() as here:
         request = _asked(args).request(here.node)
         progress("tracing")
@@ -77,27 +76,6 @@ def _trace(args: argparse.Namespace) -> Answer:
         return Answer(data, (text,))
     write_file(args.out, text + "\n")
     return Answer(data, (f"wrote {args.out}: {_count(found)}",))
-
-
-def _format(named: str | None, out: Path | None) -> str:
-    """The format that was named, or else the one that the file's name ends with.
-
-    Raises:
-        MalformedError: they contradict each other, or the ending is that of no format.
-    """
-    ending = out.suffix[1:].lower() if out is not None else ""
-    told = _ENDINGS.get(ending)
-    if named is None and ending and told is None:
-        raise MalformedError(
-            f"no format is written to files that end with .{ending}",
-            remedy=f"End it with one of .{', .'.join(_ENDINGS)}, or add --format.",
-        )
-    if named is not None and told not in {None, named}:
-        raise MalformedError(
-            f"--format {named} contradicts the ending of {out}",
-            remedy="Leave --format out, or give the file another name.",
-        )
-    return named or told or "table"
 
 
 def _asked(args: argparse.Namespace) -> Asked:

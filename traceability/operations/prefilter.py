@@ -119,7 +119,7 @@ def _mentioning(connection: Connection, query: Query, narrowing: Narrowing) -> S
     """The events that name any of the things asked for, as far as they can be listed."""
     things = {thing_id(text) for text in _texts(narrowing)}
     for prefix in narrowing.prefixes:
-        begun = select(Thing.id).where(_begins(connection, prefix)).limit(MAX_LISTED + 1)
+        begun = select(Thing.id).where(begins(connection, prefix)).limit(MAX_LISTED + 1)
         things.update(connection.execute(begun).scalars())
         if len(things) > MAX_LISTED:
             return sorted(things)
@@ -146,7 +146,7 @@ def _within(column: InstrumentedAttribute[int], narrowing: Narrowing) -> ColumnE
     return column >= limit if narrowing.operator == "GE" else column <= limit
 
 
-def _begins(connection: Connection, prefix: str) -> ColumnElement[bool]:
+def begins(connection: Connection, prefix: str) -> ColumnElement[bool]:
     """Whether a thing's URI begins with a text; said to SQLite so that it uses its index."""
     begins: ColumnElement[bool] = Thing.uri.startswith(prefix, autoescape=True)
     if connection.dialect.name == "sqlite":

@@ -70,7 +70,7 @@ def _starts(connection: Connection, node: Node, request: Request) -> Mapping[int
     if sum(given) != 1:
         raise QueryError("a trace starts from things, or from a place, or from a party: give one of these")
     if request.things:
-        return _named(connection, node, request.things)
+        return named_things(connection, node, request.things)
     if request.period is None:
         raise QueryError("a trace from a place or a party needs a period: from when to when")
     if request.place is not None:
@@ -82,7 +82,13 @@ def _starts(connection: Connection, node: Node, request: Request) -> Mapping[int
     return _present(connection, or_(Event.party == party, Event.id.in_(holds)), party, request)
 
 
-def _named(connection: Connection, node: Node, things: Iterable[str]) -> Mapping[int, int | None]:
+def named_things(connection: Connection, node: Node, things: Iterable[str]) -> Mapping[int, int | None]:
+    """The numbers of things by their URIs.
+
+    Raises:
+        QueryTooLargeError: more than ``MAX_STARTS``.
+        UnknownSubjectError: no event names one of them.
+    """
     wanted = {thing_id(uri): uri for uri in (canonical(thing, node.name) for thing in things)}
     if len(wanted) > MAX_STARTS:
         raise QueryTooLargeError(f"a trace starts from at most {MAX_STARTS:,} things, not {len(wanted):,}")

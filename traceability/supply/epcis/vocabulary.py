@@ -2,6 +2,9 @@
 
 ``ft:region`` says where, as coarse as the party publishes it; ``ft:asset`` what an asset is
 called; ``ft:recall`` that a lot is held or recalled, and why (:mod:`traceability.supply.recall`).
+``ft:cte``, ``ft:fromExempt`` and ``ft:lotCodeSourceReference`` say what the US traceability rule
+asks and an event does not show, ``ft:masterData`` describes the place, party or product that the
+event names (:mod:`traceability.supply.fsma`).
 In ``ilmd`` stand ``ft:product`` (name), ``ft:temperature`` (limits as integers, and what kind of
 product they are for) and ``ft:parents`` (what a lot was split or merged from). Texts for people
 are given in English and Chinese. Other members with this prefix are kept as they are; none of the
@@ -18,6 +21,18 @@ from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate, vali
 from traceability.errors import Problem
 
 MAX_PARENTS: Final = 1000
+MAX_ATTRIBUTES: Final = 100
+CTES: Final = (
+    *("harvesting", "cooling", "initial-packing", "first-land-based-receiving", "shipping", "receiving"),
+    "transformation",
+)
+"""The critical tracking events of 21 CFR 1.1310, as ``ft:cte`` says them."""
+_MEMBERS: Final = frozenset(
+    {
+        *("ft:region", "ft:asset", "ft:recall", "ilmd"),
+        *("ft:cte", "ft:fromExempt", "ft:lotCodeSourceReference", "ft:masterData"),
+    }
+)
 
 
 class Names(Schema):
@@ -70,6 +85,16 @@ class _Own(Schema):
     class Meta:
         unknown = EXCLUDE
 
+    cte = fields.String(data_key="ft:cte", validate=validate.OneOf(CTES))
+    from_exempt = fields.Boolean(data_key="ft:fromExempt", truthy={True}, falsy={False})
+    reference = fields.String(data_key="ft:lotCodeSourceReference", validate=validate.Length(1, 200))
+    master = fields.Dict(
+        fields.String(validate=validate.Length(1, 100)),
+        fields.String(validate=validate.Length(1, 500)),
+        data_key="ft:masterData",
+        validate=validate.Length(1, MAX_ATTRIBUTES),
+    )
+
     region = fields.Nested(Names, data_key="ft:region")
     asset = fields.Nested(Names, data_key="ft:asset")
     recall = fields.Nested(_Recall, data_key="ft:recall")
@@ -91,7 +116,7 @@ _IN_OURS: Final = {
 
 def check_vocabulary(event: Mapping[str, Any]) -> list[Problem]:
     """What is wrong with an event's own words; the rest of it is the model's business."""
-    if not any(name in event for name in ("ft:region", "ft:asset", "ft:recall", "ilmd")):
+    if _MEMBERS.isdisjoint(event):
         return []
     return list(_problems("", _OWN.validate(dict(event)), event))
 

@@ -85,7 +85,7 @@ def _recipient(case: Case) -> Found:
         return case.describe(uri, from_event(case, sent, "destinationList"), sent)
     later = (each for each in case.life.happenings if each.told.at_ms >= sent.at_ms)
     taken = next((each for each in later if each.told.step in TAKING or each.role == "input"), None)
-    if taken is not None and taken.told is not case.told:
+    if taken is not None and taken.told is not case.told and taken.told.place()[1]:
         return at_place(case, taken, "")
     return missing(sent.why_not("destinationList"))
 
@@ -95,7 +95,8 @@ def _previous(case: Case, told: Told | None = None) -> Found:
     if uri := taken.end("sourceList"):
         return case.describe(uri, from_event(case, taken, "sourceList"), taken)
     sent = case.life.last(LEAVING, taken.at_ms)
-    return at_place(case, sent, taken.why_not("sourceList"))
+    known = sent is not None and sent.told.place()[1]
+    return at_place(case, sent if known else None, taken.why_not("sourceList"))
 
 
 def _farm(case: Case) -> Found:

@@ -93,7 +93,7 @@ class Masters:
             uri: of a place or of a party.
             by: the party whose event names it.
         """
-        twins = _twins(uri)
+        twins = twins_of(uri)
         known, source = self._known(twins, by)
         name = next((self.parties[twin] for twin in twins if twin in self.parties), "")
         if name and "name" not in known:
@@ -164,7 +164,7 @@ def _commodity(known: Mapping[str, str]) -> str:
     return " ".join(known[key] for key in ("commodity", "variety") if key in known)
 
 
-def _twins(uri: str) -> tuple[str, ...]:
+def twins_of(uri: str) -> tuple[str, ...]:
     """A place, and the party of the same number, or the reverse."""
     for one, other in (("/414/", "/417/"), ("/417/", "/414/")):
         if one in uri:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -101,7 +101,7 @@ def sheets(found: Records, language: str = "en") -> tuple[Sheet, ...]:
         Sheet("EU 178-2002 art. 18", EU_HEADS, tuple(move.eu() for move in found.moves)),
         Sheet("China Food Safety Law", CHINA_HEADS, tuple(move.china() for move in found.moves)),
         _passed(found),
-        glossary(found),
+        glossary(found.rows),
     )
 
 
@@ -230,13 +230,13 @@ def _passed(found: Records) -> Sheet:
     return Sheet("Other events", ("Lot", "Date", "Why it is in no row", "eventID"), rows)
 
 
-def glossary(found: Records) -> Sheet:
+def glossary(found: Iterable[Row]) -> Sheet:
     """What is needed to understand the spreadsheet: columns, events with their paragraphs, codes."""
     rows = [(column.en, column.zh, column.meaning, _paragraphs(column.key)) for column in COLUMNS]
     rows += [(str(cte), CTE_ZH[cte], "Critical tracking event", _section(cte)) for cte in Cte]
     kind = "Reference document type of the Core Business Vocabulary: "
     rows += [(name, "", kind + word, "") for word, name in DOCUMENTS.items()]
-    units = {cells.get(key, "") for cells in (row.cells() for row in found.rows) for key in _UNIT_KEYS}
+    units = {cells.get(key, "") for cells in (row.cells() for row in found) for key in _UNIT_KEYS}
     rows += [(unit, "", UNITS.get(unit, _UNIT), "") for unit in sorted(units) if unit]
     return Sheet("Glossary", ("Word", "中文", "Meaning", "21 CFR"), tuple(rows))
 

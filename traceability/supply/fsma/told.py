@@ -12,6 +12,7 @@ from typing import Any, Final
 from traceability.identifiers import canonical
 from traceability.supply.epcis.context import Context, reduce_word
 from traceability.supply.epcis.events import event_time_ms
+from traceability.supply.lineage import mentions_of
 
 _DOCUMENT: Final = re.compile(r"urn:epcglobal:cbv:bt:[^:]+:(.+)|https?://.+/bt/[^/]+/(.+)", re.DOTALL)
 _KINDS: Final = ("location", "possessing_party", "owning_party")
@@ -118,6 +119,19 @@ class Told:
         if self.hidden:
             return f"no {member} is among what is shown of the event; {self.hidden} parts of it are withheld"
         return f"the event has no {member}"
+
+    def named(self) -> Iterator[str]:
+        """The places, parties and products that it is about."""
+        yield self.party
+        yield from (uri for member in ("readPoint", "bizLocation") if (uri := self.place(member)[1]))
+        for member in ("sourceList", "destinationList"):
+            for item in self._items(member):
+                yield canonical(str(item.get(member.removesuffix("List"))), self.node)
+        yield from (uri.partition("/10/")[0] for uri in self.things())
+
+    def things(self) -> Iterator[str]:
+        """What it names in its lists."""
+        yield from (mention.uri for mention in mentions_of(self.event, self.node))
 
     def measures(self, kind: str) -> bool:
         """Whether it carries a sensor report of a kind, such as ``Temperature``."""
