@@ -23,7 +23,7 @@ from typing import Final
 from bench.flooder import write_messages
 from bench.measure import Table, run
 from bench.world import Fleet
-from firmware_sim.device import Enrolment
+from firmware_sim.enrolment import Enrolment
 from firmware_sim.link import Arrival, Happened, Link
 from gateway.service import USUAL
 from tests.support.broker import Broker

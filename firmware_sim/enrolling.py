@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from firmware_sim.device import Enrolment, read_enrolment
+from firmware_sim.enrolment import Enrolment, read_enrolment
 from firmware_sim.flash import Flash, write_file
 from traceability.errors import ConflictError, UnreachableError
 from traceability.signing.application import encode_application, read_code

@@ -23,7 +23,8 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
 from firmware_sim.backoff import Backoff
-from firmware_sim.device import WINDOW, Enrolment, status
+from firmware_sim.enrolment import Enrolment
+from firmware_sim.sender import WINDOW, status
 from traceability.sensing import topics
 from traceability.settings import tls_context
 

@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
-from firmware_sim.device import Enrolment
+from firmware_sim.enrolment import Enrolment
 from firmware_sim.link import PORTS
 from traceability.errors import SettingsError
 from traceability.sensing import topics

@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
-from firmware_sim.device import Enrolment, parse_enrolment
+from firmware_sim.enrolment import Enrolment, parse_enrolment
 from traceability.errors import ConflictError, SettingsError
 from traceability.signing.keystatement import parse_key_statement
 

@@ -8,9 +8,9 @@ from hashlib import sha256
 from itertools import islice
 from typing import TypeAlias
 
-from firmware_sim.device import Sender
 from firmware_sim.flash import Kept, Memory
 from firmware_sim.fleet.folder import Frames
+from firmware_sim.sender import Sender
 
 
 @dataclass(slots=True)

@@ -15,11 +15,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Final
 
-from firmware_sim.device import Enrolment, Verdict
+from firmware_sim.enrolment import Enrolment
 from firmware_sim.fleet.connections import Coming, Connections
 from firmware_sim.fleet.folder import Fleet, Frames
 from firmware_sim.fleet.member import Answered, Member, Signed
 from firmware_sim.fleet.schedule import Pace, schedule
+from firmware_sim.sender import Verdict
 
 LONGEST_TURN_S: Final = 0.05
 MOST_AT_ONCE: Final = 200

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from firmware_sim.device import Enrolment
+from firmware_sim.enrolment import Enrolment
 from firmware_sim.link import Arrival, Happened, Link
 from tests.support.broker import Broker
 from tests.support.gateway import DEADLINE_S, wait_until

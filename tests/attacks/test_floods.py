@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from firmware_sim.device import WINDOW, Device, Enrolment, Pack, Verdict
+from firmware_sim.device import Device, Pack
+from firmware_sim.enrolment import Enrolment
 from firmware_sim.flash import Flash
+from firmware_sim.sender import WINDOW, Verdict
 from gateway.flood import LEFT, LEFT_IN_ALL, Gate, Limits
 from tests.support.sensor import SITE, Sensor, World, make_world
 from tests.support.wire import Gated

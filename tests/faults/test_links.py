@@ -18,7 +18,8 @@ from typing import Any
 import pytest
 
 from bench.faults import Came
-from firmware_sim.device import Device, Enrolment, Pack
+from firmware_sim.device import Device, Pack
+from firmware_sim.enrolment import Enrolment
 from firmware_sim.flash import Flash
 from firmware_sim.link import Arrival, Happened
 from firmware_sim.link import Link as Radio

@@ -15,8 +15,10 @@ from typing import Any
 
 import pytest
 
-from firmware_sim.device import Device, Enrolment, Pack, Verdict
+from firmware_sim.device import Device, Pack
+from firmware_sim.enrolment import Enrolment
 from firmware_sim.flash import Flash
+from firmware_sim.sender import Verdict
 from gateway.link import Delivery, Link
 from gateway.log import JsonLines
 from gateway.service import HANDFUL, Gateway

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from firmware_sim.device import Device, Enrolment, Pack
+from firmware_sim.device import Device, Pack
+from firmware_sim.enrolment import Enrolment
 from firmware_sim.flash import Flash
 from tests.support.world import World
 from traceability import media

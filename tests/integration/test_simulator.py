@@ -24,11 +24,13 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from firmware_sim.cast import HOUR_MS
 from firmware_sim.demo import Demo
-from firmware_sim.device import Device, Enrolment, Pack, Told, Verdict
+from firmware_sim.device import Device, Pack, Told
+from firmware_sim.enrolment import Enrolment
 from firmware_sim.flash import Flash
 from firmware_sim.journey import plan, start_of
 from firmware_sim.link import Arrival, Happened, Link
 from firmware_sim.plan import Plan
+from firmware_sim.sender import Verdict
 from tests.support.broker import Broker
 from tests.support.fakenode import NODE, FakeNode
 from traceability import media

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from firmware_sim.device import Enrolment
+from firmware_sim.enrolment import Enrolment
 from traceability import media
 from traceability.identifiers import device_uri
 from traceability.sensing.frame import DeviceStatement, parse_statement

@@ -8,8 +8,10 @@ from dataclasses import replace
 
 import pytest
 
-from firmware_sim.device import FIRST_WAIT_S, LONGEST_WAIT_S, Device, Pack, Verdict, read_enrolment
+from firmware_sim.device import Device, Pack
+from firmware_sim.enrolment import read_enrolment
 from firmware_sim.flash import Flash
+from firmware_sim.sender import FIRST_WAIT_S, LONGEST_WAIT_S, Verdict
 from tests.support.fakenode import NODE, SITE, FakeNode
 from traceability import media
 from traceability.errors import SettingsError

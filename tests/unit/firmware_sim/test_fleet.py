@@ -14,7 +14,7 @@ from itertools import pairwise
 import pytest
 from rich.console import Console
 
-from firmware_sim.device import FIRST_WAIT_S, LONGEST_WAIT_S, Enrolment, Verdict
+from firmware_sim.enrolment import Enrolment
 from firmware_sim.fleet.connections import OTHER_FILES, Coming, Connections, allow_files
 from firmware_sim.fleet.folder import (
     ENROLLED,
@@ -33,6 +33,7 @@ from firmware_sim.fleet.program import main, parser
 from firmware_sim.fleet.schedule import Pace, schedule
 from firmware_sim.fleet.signing import sign_fleet
 from firmware_sim.fleet.view import board, closing, viewing
+from firmware_sim.sender import FIRST_WAIT_S, LONGEST_WAIT_S, Verdict
 from tests.support.broker import HOST
 from tests.support.fakenode import NODE, SITE, FakeNode
 from traceability.errors import ConflictError, FileError, SettingsError
