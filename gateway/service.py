@@ -16,7 +16,7 @@ from typing import Any, Final
 from gateway.flood import Gate, Limits
 from gateway.link import Delivery, Link
 from gateway.log import PROGRAM
-from traceability.errors import BrokerUnavailableError, ClockError, StoreUnavailableError
+from traceability.errors import BrokerUnavailableError, StoreUnavailableError, SurroundingsError
 from traceability.operations.heartbeat import beat
 from traceability.operations.ingest import Ingest, Ingested, Message
 from traceability.operations.tally import FLOODED, NOTHING, WORDS
@@ -74,7 +74,7 @@ class Gateway:
             parted = self.gate.part(claims, HANDFUL)
             flooded = Counter(claims[place].source for place in parted.refused)
             done = self._handle([queue[place].message for place in parted.taken], flooded)
-        except (StoreUnavailableError, ClockError) as error:
+        except SurroundingsError as error:
             self._hinder(error)
             return
         self._resume()
@@ -95,15 +95,17 @@ class Gateway:
             flooded: by source, what of the queue is only counted.
 
         Raises:
-            StoreUnavailableError: nothing of it may be acknowledged; the same handful comes again.
-            ClockError: likewise.
+            SurroundingsError: this machine is at fault and no message (its database, its clock, a key that
+                cannot be read); nothing of it may be acknowledged, and the same handful comes again.
         """
         if not messages and not flooded:
             return []
         try:
             return [self.ingest.ingest(messages, flooded)]
-        except (StoreUnavailableError, ClockError):
+        except SurroundingsError:
             raise
+        except (OSError, MemoryError) as error:
+            raise SurroundingsError(f"this machine failed the gateway: {error}") from error
         except Exception as error:
             if len(messages) == 1 and not flooded:
                 log.exception("a message could not be handled", extra={"data": {"topic": messages[0].topic}})
@@ -137,7 +139,7 @@ class Gateway:
             self._flooding.clear()
             if not self.link.waiting:
                 self._resume()
-        except StoreUnavailableError as error:
+        except SurroundingsError as error:
             self._hinder(error)
         except Exception:
             log.exception("no heartbeat could be written")
@@ -154,7 +156,7 @@ class Gateway:
             "waiting": len(self.link.waiting) + len(self._left),
         }
 
-    def _hinder(self, error: StoreUnavailableError | ClockError) -> None:
+    def _hinder(self, error: SurroundingsError) -> None:
         """Take nothing for a while, and say so once."""
         self._retry_at_s = time.monotonic() + self._retry_s
         self._retry_s = min(2 * self._retry_s, LONGEST_RETRY_S)
@@ -164,7 +166,5 @@ class Gateway:
 
     def _resume(self) -> None:
         if self._hindered is not None:
-            away = self._hindered == StoreUnavailableError.code
-            said = "the store answers again" if away else "this machine's clock is right again"
-            log.warning(said, extra={"data": {"code": self._hindered}})
+            log.warning("nothing hinders any more", extra={"data": {"code": self._hindered}})
         self._hindered, self._retry_s, self._retry_at_s = None, FIRST_RETRY_S, 0.0

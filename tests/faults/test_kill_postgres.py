@@ -118,7 +118,7 @@ class Outages:
         return sum('"level": "error"' in line and '"store-unavailable"' in line for line in self._lines())
 
     def _ends(self) -> int:
-        return sum("the store answers again" in line for line in self._lines())
+        return sum("nothing hinders any more" in line for line in self._lines())
 
     def _lines(self) -> list[str]:
         return self.running.log.splitlines()

@@ -182,6 +182,7 @@ def test_the_end_of_a_certificate_is_said_once_before_and_once_after_until_a_new
     assert acknowledge(world.store, due.id, "Li Wei", "sent to the laboratory").acknowledged_by == "Li Wei"
     world.wait(minutes=31 * DAY)
     assert changes(world, watch) == {(ENDED, DUE), (RAISED, OVER)}
+    assert alarms(world)[0].began_ms == world.now_ms - 1000
     add(world, probe, certificate(probe, TODAY))
     assert changes(world, watch) == set(), "an older one ends nothing"
     add(world, probe, certificate(probe, TODAY + timedelta(days=365)))
@@ -191,15 +192,16 @@ def test_the_end_of_a_certificate_is_said_once_before_and_once_after_until_a_new
 
 def test_a_certificate_that_cannot_be_read_any_more_raises_and_ends_nothing_but_by_its_return(lone: World):
     farm = lone.party("Farm")
-    probe = lone.device(farm)
-    lone.install(farm, probe, lone.asset("ROOM1"))
+    probe, bare = lone.device(farm), lone.device(farm)
+    for each in (probe, bare):
+        lone.install(farm, each, lone.asset("ROOM1"))
     made, watch = certificate(probe, TODAY + timedelta(days=9)), watching(lone)
     add(lone, probe, made)
     assert changes(lone, watch) == {(RAISED, DUE)}
     file_of(lone, made).unlink()
     lone.wait(minutes=60)
     assert changes(lone, watch) == {(ENDED, DUE), (RAISED, OVER)}
-    assert alarms(lone)[0].detail == {"unreadable": 1}
+    assert [(alarm.device, alarm.detail) for alarm in alarms(lone)] == [(probe.device, {"unreadable": 1})]
     body = models.Statement.body
     with lone.store.transaction() as tx:
         spoilt = select(models.Record.statement).where(models.Record.media_type == media.NOTICE)

@@ -28,7 +28,7 @@ from tests.support.sensor import SITE, World, make_world
 from tests.support.telling import http_server
 from tests.support.world import GTIN, LIMITS
 from traceability.broker import MAX_UNACKNOWLEDGED
-from traceability.errors import StoreUnavailableError
+from traceability.errors import SettingsError, StoreUnavailableError
 from traceability.identifiers import Batch
 from traceability.operations.export import export_bundle
 from traceability.operations.heartbeat import newest_beats
@@ -232,7 +232,20 @@ def test_while_the_store_is_away_nothing_is_acknowledged_and_nothing_is_lost(
         drive(gateway, lambda: len(link.acknowledged) == 5)
     assert lite.tallies()[sensor.device]["duplicate"] == 0
     said = [r.getMessage() for r in caplog.records if r.name == "gateway.service"]
-    assert said == ["gone", "the store answers again"]
+    assert said == ["gone", "nothing hinders any more"]
+
+
+@pytest.mark.parametrize("fault", [SettingsError("gone"), OSError("gone"), MemoryError("gone")], ids=repr)
+def test_no_frame_is_refused_for_what_this_machine_is_at_fault_for(
+    lite: World, broker: Broker, fault: Exception
+):
+    sensor, faults = lite.sensor(), iter([fault, fault])
+    ingest = FailingIngest(lite, lambda _: next(faults, None))
+    with connected(ingest, broker.url) as gateway, publishing(broker.url) as publisher:
+        publisher.send(sensor.topic, sensor.frame())
+        drive(gateway, lambda: lite.accepted(sensor) == sensor.made)
+    assert lite.quarantined() == []
+    assert lite.tallies()[sensor.device]["rejected"] == 0
 
 
 def test_the_broker_hands_out_what_a_gateway_works_on_and_the_next_of_it_and_no_more():
