@@ -204,7 +204,7 @@ def numbers(rounds: int, dice: random.Random) -> Iterator[tuple[str, str, Iterat
         yield call, error, iter([dice.randint(1, WHERE_MOST_ARE)])
 
 
-@pytest.mark.fault("failing_calls", short=6, long=0)
+@pytest.mark.fault("failing_calls", short=4, long=0)
 def test_whatever_call_fails_what_was_answered_for_is_there(
     template: tuple[World, Sensor], tmp_path: Path, rounds: int, dice: random.Random, outcome: Outcome
 ):
