@@ -9,6 +9,7 @@ from bench import (
     capture,
     fleet,
     flood,
+    fsma,
     ingest,
     page,
     publish,
@@ -32,4 +33,5 @@ if __name__ == "__main__":
         ("capture", capture.measure),
         ("trace", trace.measure),
         ("recall", recall.measure),
+        ("fsma", fsma.measure),
     )

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.epcis import api_of
 from tests.support.supply import given, send
 from tests.support.world import World
 from traceability.__main__ import main
@@ -109,7 +110,7 @@ def test_a_lot_code_gives_its_rows_also_of_the_pallet_that_it_was_on(world):
     assert packed["field"] == "GLN 9521000000018"
     assert packed["harvester"].startswith("Green Farm; ")
     assert [str(lack) for lack in row_of(found, Cte.SHIPPING).lacks if lack.whole] == [
-        "1.1340(a)(8) Reference document types: missing, the event has no bizTransactionList"
+        "1.1340(a)(8) Reference document type and number: missing, the event has no bizTransactionList"
     ]
     assert [(each.paragraph, each.wrong) for each in found.assignments] == [("1.1320(a)", False)]
     traced = ask(world, directions=[Direction.BACKWARD])
@@ -184,7 +185,7 @@ def test_the_command_writes_the_same_workbook_each_time_and_says_what_is_missing
     first, second = tmp_path / "a.xlsx", tmp_path / "b.xlsx"
     assert main(["fsma", "records", LOT, "--out", str(first)]) == 0
     told = capsys.readouterr().out
-    assert "1.1340(a)(8) Reference document types: missing" in told
+    assert "1.1340(a)(8) Reference document type and number: missing" in told
     assert "1.1340(a)(5)" not in told
     assert main(["fsma", "records", LOT, "--out", str(second)]) == 0
     assert first.read_bytes() == second.read_bytes()
@@ -202,3 +203,17 @@ def test_the_command_writes_the_same_workbook_each_time_and_says_what_is_missing
     assert main(["fsma", "records", LOT, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["checkpoint"]["size"] == ask(lone).computed.size
     assert main(["fsma", "records", LOT, "--out", str(tmp_path / "records.pdf")]) == 1
+
+
+def test_an_authority_asks_over_http_and_a_firm_does_not(lone):
+    farm, _ = story(lone)
+    with api_of(lone) as api:
+        office = api.token(farm, regulator=True)
+        told = api.ask("GET", f"/trace/records?thing={LOT}", office).json
+        assert [row["event"] for row in told["rows"]] == ["initial packing", "shipping", "receiving"]
+        sheet = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+        book = api.ask("GET", f"/trace/records?food={LOT[:14]}&language=zh", office | {"Accept": sheet})
+        names = zipfile.ZipFile(io.BytesIO(book.data)).read("xl/sharedStrings.xml").decode()
+        assert (book.content_type, "关键追溯事件" in names) == (sheet, True)
+        assert api.ask("GET", "/trace/records", office).json["code"] == "bad-query"
+        assert api.ask("GET", f"/trace/records?thing={LOT}", api.token(farm)).json["code"] == "forbidden"

@@ -23,16 +23,15 @@ from traceability.supply.fsma.tables import (
     glossary,
     render_csv,
     render_json,
-    sheets,
     summary,
     to_json,
 )
-from traceability.supply.fsma.workbook import write_xlsx
+from traceability.supply.fsma.workbook import render_xlsx
 from traceability.supply.tracing.trace import Direction
 
 _LOT: Final = "09520000000011/A"
 _FORMATS: Final[Mapping[str, Callable[[Records, str], bytes | str]]] = {
-    "xlsx": lambda found, language: write_xlsx(sheets(found, language), found.computed.at_ms),
+    "xlsx": render_xlsx,
     "csv": render_csv,
     "json": lambda found, _: render_json(found) + "\n",
 }

@@ -11,9 +11,14 @@ from flask_smorest import Blueprint
 
 from traceability.errors import QueryError, StatementError
 from traceability.operations.describe import describe as describe_trace
+from traceability.operations.fsma import Asked as AskedRecords
+from traceability.operations.fsma import find_records
 from traceability.operations.trace import trace
 from traceability.operations.tracerequest import Asked
 from traceability.supply.epcis.events import event_time_ms
+from traceability.supply.fsma.tables import Records, render_json
+from traceability.supply.fsma.tables import render_csv as render_records
+from traceability.supply.fsma.workbook import render_xlsx
 from traceability.supply.tracing.picture import render_svg
 from traceability.supply.tracing.tables import render_csv, render_graphml, to_json
 from traceability.supply.tracing.trace import MAX_DEPTH, Direction, Trace
@@ -47,6 +52,19 @@ _PARAMETERS: Final[Mapping[str, Mapping[str, Any]]] = {
     "party": _TEXT,
     "stopAt": _LIST,
 }
+_ASKED: Final[Mapping[str, Mapping[str, Any]]] = {
+    "thing": _LIST,
+    "food": _LIST,
+    "from": _TIME,
+    "to": _TIME,
+    "language": {"type": "string", "enum": ["en", "zh"], "default": "en"},
+}
+RECORDS: Final[Mapping[str, Callable[[Records, str], str | bytes]]] = {
+    "application/json": lambda found, _: render_json(found),
+    "text/csv": render_records,
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": render_xlsx,
+}
+"""The same for the records of the traceability rule."""
 traces: Final = Blueprint("traces", __name__, url_prefix=PREFIX, description="Forward and backward trace")
 
 
@@ -86,12 +104,7 @@ def _asked() -> Asked:
     Raises:
         QueryError: a parameter that there is not, twice, or with a value of another form.
     """
-    given = request.args.to_dict(flat=False)
-    if unknown := sorted(given.keys() - _PARAMETERS.keys()):
-        raise QueryError(f"{unknown[0][:128]!r}: parameters are {', '.join(_PARAMETERS)}")
-    single = {name: values[0] for name, values in given.items() if _PARAMETERS[name] is not _LIST}
-    if twice := [name for name in single if len(given[name]) > 1]:
-        raise QueryError(f"{twice[0]} is given twice")
+    single, given = _parameters(_PARAMETERS)
     return Asked(
         things=given.get("thing", []),
         direction=Direction(_one_of(single, "direction", *Direction)),
@@ -104,6 +117,17 @@ def _asked() -> Asked:
         stops=given.get("stopAt", []),
         max_things=MAX_THINGS,
     )
+
+
+def _parameters(known: Mapping[str, Mapping[str, Any]]) -> tuple[dict[str, str], dict[str, list[str]]]:
+    """Those of the address: what is given once, and all with their values."""
+    given = request.args.to_dict(flat=False)
+    if unknown := sorted(given.keys() - known.keys()):
+        raise QueryError(f"{unknown[0][:128]!r}: parameters are {', '.join(known)}")
+    single = {name: values[0] for name, values in given.items() if known[name] is not _LIST}
+    if twice := [name for name in single if len(given[name]) > 1]:
+        raise QueryError(f"{twice[0]} is given twice")
+    return single, given
 
 
 def _one_of(given: Mapping[str, str], name: str, *words: str) -> str:
@@ -128,3 +152,35 @@ def _time(given: Mapping[str, str], name: str) -> int | None:
         return event_time_ms({"eventTime": given[name]})
     except StatementError as error:
         raise QueryError(f"{name} is a time such as 2026-05-01T08:30:00+08:00: {error}") from error
+
+
+@traces.route("/records", tags=["Trace"])
+class RecordsOfTheRule(Resource):
+    """Records of the US traceability rule."""
+
+    kinds = tuple(RECORDS)
+
+    @describe(
+        {200: Answer("Key data elements, by lot and event.", "TraceabilityRecords", kinds=tuple(RECORDS))},
+        refuses=(404, 413),
+        asks=[{"name": name, "in": "query", "schema": schema} for name, schema in _ASKED.items()],
+    )
+    def get(self) -> Response:
+        """The records that 21 CFR 1.1455(c)(3) asks for: of lots (`thing`), foods (`food`, GTINs) and dates.
+
+        Answers are JSON, CSV or XLSX; each says at which checkpoint it was computed.
+        """
+        access = regulator(snapshot())
+        single, given = _parameters(_ASKED)
+        asked = AskedRecords(
+            given.get("thing", []),
+            given.get("food", []),
+            (),
+            _time(single, "from"),
+            _time(single, "to"),
+            _one_of(single, "language", "en", "zh"),
+        )
+        with taking(bounds().documents, "documents and traces"):
+            found = find_records(snapshot(), node(), asked, access.reader)
+            kind = media_type(self.kinds) or self.kinds[0]
+            return Response(RECORDS[kind](found, asked.language), content_type=content_type(kind))

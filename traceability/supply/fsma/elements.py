@@ -66,8 +66,8 @@ class Element:
 
     @property
     def name(self) -> str:
-        """What it is called, by its first column."""
-        return BY_KEY[self.columns[0]].en
+        """What it is called: as its first column, or as all of them together."""
+        return _WHOLE.get(self.key) or BY_KEY[self.columns[0]].en
 
 
 _SPREAD: Final[Mapping[str, tuple[str, ...]]] = {
@@ -79,6 +79,14 @@ _SPREAD: Final[Mapping[str, tuple[str, ...]]] = {
     "source": ("source", "source_reference"),
     "assigned_at": ("location", "source", "source_reference"),
     **{f"seeds_{part}": ("seeds",) for part in range(1, 8)},
+}
+_WHOLE: Final[Mapping[str, str]] = {
+    "quantity": "Quantity and unit of measure",
+    "received_quantity": "Quantity and unit received",
+    "used_quantity": "Quantity and unit used",
+    "documents": "Reference document type and number",
+    "harvest_range": "Harvest date range and locations",
+    "assigned_at": "Location of the event, the lot code source",
 }
 _PLACE: Final = (
     "Business name, phone number, physical address or coordinates, city, state, zip code, country; GLN"
@@ -132,7 +140,10 @@ COLUMNS: Final = (
     Column("document_types", "Reference document types", "凭证类型", "Of CBV, in the order of the numbers"),
     Column("document_numbers", "Reference document numbers", "凭证编号", "With semicolons between them"),
     Column(
-        "missing", "Missing or incomplete", "缺失或不完整", "Paragraph, element and reason; see Completeness"
+        "missing",
+        "Missing or incomplete",
+        "缺失或不完整",
+        "Paragraph and element; the reasons stand under Completeness",
     ),
     Column("party", "Recorded by", "记录方", "Who signed the event"),
     Column("event", "Event", "事件编号", "Its eventID, by which the signed statement is found"),

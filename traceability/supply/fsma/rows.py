@@ -23,9 +23,18 @@ class Lack:
     reason: str
     whole: bool
 
+    @property
+    def state(self) -> str:
+        """``missing`` or ``incomplete``."""
+        return "missing" if self.whole else "incomplete"
+
+    @property
+    def brief(self) -> str:
+        """Without the reason."""
+        return f"{self.element.paragraph} {self.element.name}: {self.state}"
+
     def __str__(self) -> str:
-        word = "missing" if self.whole else "incomplete"
-        return f"{self.element.paragraph} {self.element.name}: {word}, {self.reason}"
+        return f"{self.brief}, {self.reason}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +69,7 @@ class Row:
             for column, cell in zip(element.columns, value.cells, strict=True):
                 before = found.get(column, "") if column == "seeds" else ""
                 found[column] = "; ".join(part for part in (before, cell) if part)
-        found["missing"] = "; ".join(map(str, self.lacks))
+        found["missing"] = "; ".join(lack.brief for lack in self.lacks)
         return found
 
 

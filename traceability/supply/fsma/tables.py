@@ -209,7 +209,7 @@ def _completeness(found: Records) -> Sheet:
     rows = tuple(
         (
             *(lot_code(row.lot)[0], row.date, str(row.cte), lack.element.paragraph, lack.element.name),
-            *("missing" if lack.whole else "incomplete", lack.reason, row.party, row.event),
+            *(lack.state, lack.reason, row.party, row.event),
         )
         for row in found.rows
         for lack in row.lacks

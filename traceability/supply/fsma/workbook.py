@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import xlsxwriter
 
-from traceability.supply.fsma.tables import Sheet
+from traceability.supply.fsma.tables import Records, Sheet, sheets
 
 LONGEST: Final = 32_767
 """Characters of a cell; Excel takes no more."""
@@ -21,7 +21,12 @@ _DIGITS: Final = 15
 """Of a number in a spreadsheet (IEEE 754); longer ones are written as text."""
 
 
-def write_xlsx(sheets: Iterable[Sheet], at_ms: int) -> bytes:
+def render_xlsx(found: Records, language: str = "en") -> bytes:
+    """All sheets of an answer, made when its checkpoint was."""
+    return write_xlsx(sheets(found, language), found.computed.at_ms)
+
+
+def write_xlsx(pages: Iterable[Sheet], at_ms: int) -> bytes:
     """A workbook.
 
     No cell is a formula, whatever stands in it: all are written as text, quantities as numbers.
@@ -42,7 +47,7 @@ def write_xlsx(sheets: Iterable[Sheet], at_ms: int) -> bytes:
             "cell": book.add_format({"text_wrap": True, "valign": "top"}),
             "lack": book.add_format({"text_wrap": True, "valign": "top", "bg_color": "#FBE3D6"}),
         }
-        for sheet in sheets:
+        for sheet in pages:
             _write(book.add_worksheet(sheet.name), sheet, looks)
     return out.getvalue()
 

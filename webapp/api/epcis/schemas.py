@@ -158,6 +158,15 @@ RECALLS: Final[dict[str, dict[str, Any]]] = {
         quantities=listed({"type": "object"}),
         lost=listed({"type": "object"}),
     ),
+    "TraceabilityRecords": obj(
+        "checkpoint asked audience rows lotCodes otherEvents",
+        checkpoint={"type": "object"},
+        asked=TEXT,
+        audience=TEXT,
+        rows=listed({"type": "object"}),
+        lotCodes=listed({"type": "object"}),
+        otherEvents=listed({"type": "object"}),
+    ),
     "Trace": obj(
         "direction starts cut things processes links packed cycles",
         direction=TEXT,
