@@ -39,7 +39,7 @@ from traceability.supply.tracing.trace import Direction, chunks
 MAX_LOTS: Final = 10_000
 """Of one answer."""
 MAX_EVENTS: Final = 50_000
-"""That are opened for one answer."""
+"""That may name the lots of one answer; and as many what they were made from."""
 _OF_THINGS: Final = select(Mention.event, Mention.thing, Mention.at_ms, Mention.role)
 _PACKED_IN: Final = select(Link.src, Link.dst).where(Link.kind == int(LinkKind.PACK))
 _MADE_BY: Final = select(Link.dst, Link.src).where(Link.kind == int(LinkKind.OUTPUT))
@@ -147,8 +147,6 @@ def _events(connection: Connection, lots: Collection[int], size: int) -> list[An
     for event, _, at_ms, role in _mentions(connection, before - set(lots)):
         if role != "input" and at_ms <= until:
             known.add(event)
-    if len(known) > MAX_EVENTS:
-        raise _too_large(f"more than {MAX_EVENTS:,} events")
     found: list[AnyRow] = []
     for part in chunks(sorted(known)):
         found += fetch(connection, _STANDING, Event.id, part, size=size)

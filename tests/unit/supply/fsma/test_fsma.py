@@ -158,13 +158,19 @@ def test_no_cell_becomes_a_formula_and_numbers_keep_their_digits():
     sheet = Sheet(
         "Records", ("Quantity", "b", "c", "d", "e"), tuple((cell, cell, "", "", "") for cell in hostile)
     )
-    long = Sheet("Long", ("Quantity",), (("12345678901234567890",), ("0.10",), ("x" * 40_000,)))
+    long = Sheet(
+        "Long",
+        ("Quantity",),
+        (("12345678901234567890",), ("123456789.0123456789",), ("0.10",), ("x" * 40_000,)),
+    )
     book = write_xlsx([sheet, long], 0)
     assert book == write_xlsx([sheet, long], 0)
     parts = zipfile.ZipFile(io.BytesIO(book))
     pages = [parts.read(f"xl/worksheets/sheet{n}.xml").decode() for n in (1, 2)]
     assert not any("<f>" in page for page in pages)
     assert "<v>0.1</v>" in pages[1]
-    assert "12345678901234567890" in parts.read("xl/sharedStrings.xml").decode()
+    strings = parts.read("xl/sharedStrings.xml").decode()
+    assert "12345678901234567890" in strings
+    assert "123456789.0123456789" in strings
     lines = csv_text(["a"], [[cell] for cell in hostile]).split("\r\n", 1)[1]
     assert lines.count("'") == len(hostile)
