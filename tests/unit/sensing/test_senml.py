@@ -97,6 +97,7 @@ def test_base_unit_may_be_left_out_where_every_record_has_its_own() -> None:
         (1_760_000_000, 0.0004, NOW_MS),
         (1_760_000_000, 0.0006, NOW_MS + 1),
         (0, 1_760_000_000, NOW_MS),
+        (2**60 + 1_760_000_001, -(2**60), NOW_MS),
     ],
 )
 def test_times_are_rounded_to_milliseconds(base_time: float, offset: float, at_ms: int) -> None:

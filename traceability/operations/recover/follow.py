@@ -39,7 +39,8 @@ def follow(tx: Transaction, node: Node) -> None:
     audit_keys(run)
     told = Tables()
     for part in perform_here(run, chain_tasks(run), None):
-        told.take(part.value)
+        said, _ = part.value
+        told.take(said)
     _follow_keys(tx, run)
     known = set(tx.connection.execute(select(models.Device.id)).scalars())
     _follow_devices(tx, known)
