@@ -25,6 +25,8 @@ PLACE = {"id": "https://id.gs1.org/414/9521000000018"}
 LOT, CASE = "https://id.gs1.org/01/09521000000018/10/A", "https://id.gs1.org/01/19521000000015/10/B"
 PALLET = "https://id.gs1.org/00/095210000000000018"
 MAKES: dict[str, Any] = {"bizStep": "creating_class_instance", "readPoint": PLACE}
+COOLING: dict[str, Any] = {"ft:cte": "cooling"}
+EXEMPT: dict[str, Any] = {"ft:fromExempt": True}
 
 
 def told(kind: str, minute: int, party: str = FARM, **members: Any) -> Told:
@@ -47,7 +49,7 @@ def step(word: str, minute: int, *, lot: str = LOT, party: str = FARM, **members
 
 
 def make(minute: int, used: str = LOT, made: str = CASE) -> Told:
-    lists = {"inputQuantityList": some(used), "outputQuantityList": some(made)}
+    lists: dict[str, Any] = {"inputQuantityList": some(used), "outputQuantityList": some(made)}
     return told("TransformationEvent", minute, **lists, **MAKES)
 
 
@@ -80,12 +82,12 @@ def test_shipping_and_receiving_count_only_after_packing():
 def test_what_is_made_of_packed_food_is_transformed_and_an_event_may_say_what_it_is():
     assert ctes(harvest(), make(2)) == {Cte.HARVESTING, Cte.PACKING}
     assert ctes(harvest(), step("packing", 2), make(3)) == {Cte.HARVESTING, Cte.PACKING, Cte.TRANSFORMATION}
-    assert ctes(step("other", 1, **{"ft:cte": "cooling"})) == {Cte.COOLING}
+    assert ctes(step("other", 1, **COOLING)) == {Cte.COOLING}
     assert ctes(step("other", 1)) == set()
 
 
 def test_a_pallets_shipping_is_that_of_the_lots_that_are_on_it_then():
-    pack = {"parentID": PALLET, "childQuantityList": some(CASE, 3)}
+    pack: dict[str, Any] = {"parentID": PALLET, "childQuantityList": some(CASE, 3)}
     on = told("AggregationEvent", 3, action="ADD", bizStep="packing", **pack)
     off = told("AggregationEvent", 5, action="DELETE", bizStep="unpacking", **pack)
     ships = [
@@ -125,7 +127,7 @@ def test_who_signed_an_event_is_believed_about_its_places():
 
 
 def test_food_from_the_exempt_and_sprouts_have_elements_of_their_own():
-    taken = step("receiving", 2, lot=CASE, **{"ft:fromExempt": True})
+    taken = step("receiving", 2, lot=CASE, **EXEMPT)
     (row,) = (each for each in found(taken) if isinstance(each, Row))
     assert {element.paragraph.partition("(")[2][0] for element, _ in row.values} == {"b"}
     sprouts = told(
