@@ -34,8 +34,8 @@ class Case:
 
 
 def measure(full: bool, folder: Path) -> Iterator[Table]:
-    """One fleet for each case: at an even rate, in bursts, with a storm; at full size at an even rate."""
-    devices, frames, rate = (10_000, 2, 100) if full else (500, 6, 150)
+    """One fleet for each case: at an even rate, in bursts, with a storm; at full size without bursts."""
+    devices, frames, rate = (10_000, 2, 150) if full else (500, 6, 150)
     seconds = devices * frames // rate
     cases = [
         Case("even", ("--jitter", "1")),
@@ -43,7 +43,8 @@ def measure(full: bool, folder: Path) -> Iterator[Table]:
         Case("storm at half-time", ("--jitter", "1", "--back", "5", "--storm", str(seconds // 2))),
     ]
     if full:
-        cases = cases[:1]
+        come = ("--connect", "200", "--jitter", "1")
+        cases = [Case("even", come), Case("storm", (*come, "--back", "20", "--storm", "60"))]
     columns = [_play(case, folder / str(n), devices, frames, rate) for n, case in enumerate(cases)]
     names = (
         *("signed, enrolled and installed before, s", "due, frames/s", "sent, frames/s"),
