@@ -39,7 +39,7 @@ DEFAULT_MAX_STORE_BYTES: Final = 4 * 1024**3
 # How many messages a client may hold without acknowledging them: what a gateway works on, and as much on
 # its way. With more, a busy machine needs longer than the ack wait for them, and gets each of them twice.
 MAX_UNACKNOWLEDGED: Final = 1024
-# Subscriptions at QoS 1, of which each device has one; from NATS 2.15 on its own default is 1,000.
+# Subscriptions at QoS 1, for devices of others that ask for one; from NATS 2.15 on its own default is 1,000.
 MAX_SUBSCRIPTIONS: Final = 100_000
 
 STUCK: Final = "critical write error"
