@@ -1,6 +1,6 @@
 """English and Chinese: the texts in the code are English, the Chinese ones stand in ``translations``.
 
-The catalog is read from its source file, so there is nothing to compile and nothing to forget.
+The catalog is read from its source files, so there is nothing to compile and nothing to forget.
 """
 
 from __future__ import annotations
@@ -56,11 +56,12 @@ def render_text(text: str, **values: object) -> Markup:
 
 @cache
 def catalog(tongue: str) -> Mapping[str, str]:
-    """All texts of a language by their English original."""
-    if tongue == DEFAULT:
-        return {}
-    with (_FOLDER / f"{tongue}.po").open("rb") as file:
-        return {str(m.id): str(m.string) for m in read_po(file, tongue) if m.id and m.string}
+    """All texts of a language by their English original, from a file for each part of the site."""
+    found: dict[str, str] = {}
+    for path in sorted((_FOLDER / tongue).glob("*.po")):
+        with path.open("rb") as file:
+            found |= {str(m.id): str(m.string) for m in read_po(file, tongue) if m.id and m.string}
+    return found
 
 
 def named(names: object, fallback: str = "") -> str:

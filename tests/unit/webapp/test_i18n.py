@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -38,8 +39,16 @@ def extracted() -> set[str]:
 
 
 def translated() -> dict[str, str]:
-    with (FOLDER / "translations" / "zh.po").open("rb") as file:
-        return {str(m.id): str(m.string) for m in read_po(file, "zh") if m.id}
+    return {text: chinese for _, text, chinese in messages()}
+
+
+def messages() -> list[tuple[str, str, str]]:
+    """The file, the English text and the Chinese one of every message."""
+    found = []
+    for path in sorted((FOLDER / "translations" / "zh").glob("*.po")):
+        with path.open("rb") as file:
+            found += [(path.name, str(m.id), str(m.string)) for m in read_po(file, "zh") if m.id]
+    return found
 
 
 def test_every_text_has_a_chinese_one_and_none_is_left_over():
@@ -48,6 +57,11 @@ def test_every_text_has_a_chinese_one_and_none_is_left_over():
     assert sorted(asked - there.keys()) == []
     assert sorted(there.keys() - asked) == []
     assert [text for text, chinese in there.items() if not re.search(r"[\u4e00-\u9fff]", chinese)] == []
+
+
+def test_no_text_is_translated_in_two_files():
+    counted = Counter(text for _, text, _ in messages())
+    assert [text for text, times in counted.items() if times > 1] == []
 
 
 def test_both_languages_fill_in_the_same_values():
