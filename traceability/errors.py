@@ -41,6 +41,7 @@
     │   ├── QuotaError            more about one batch or asset than one party may record
     │   ├── TokenError            a bearer token that is unknown, expired or revoked
     │   ├── EnrolCodeError        a code of a device that is unknown, expired, used or another's
+    │   ├── SignInError           a person's name, password or code that do not match, or a link that is over
     │   ├── TooOftenError         too many requests that were refused
     │   ├── FloodedError          more messages than a device may send
     │   ├── ForbiddenError        a token without the scope that this needs
@@ -344,9 +345,20 @@ class EnrolCodeError(RefusedError):
     advice = "Ask the node's operator for a new one: traceability enrol code --help."
 
 
+class SignInError(RefusedError):
+    code = "sign-in-refused"
+    advice = "Type it again. Who forgot a password asks a manager, or the node's operator, for a link."
+
+
 class TooOftenError(RefusedError):
+    """``retry_s`` is after how many seconds it may be tried again."""
+
     code = "too-often"
     advice = "Wait a minute, and send what is right."
+
+    def __init__(self, message: str = "", *, remedy: str | None = None, retry_s: int = 60) -> None:
+        super().__init__(message, remedy=remedy)
+        self.retry_s = retry_s
 
 
 class FloodedError(RefusedError):

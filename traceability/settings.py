@@ -208,6 +208,14 @@ def listens_everywhere(host: str) -> bool:
         return False
 
 
+def only_here(host: str) -> bool:
+    """Whether a host name or address leads nowhere but to the machine that uses it."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
 def _default_base_url(chosen: Mapping[str, Any]) -> str:
     host = lan_address() if listens_everywhere(chosen["host"]) else chosen["host"]
     return f"http://{f'[{host}]' if ':' in host else host}:{chosen['port']}"

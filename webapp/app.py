@@ -15,19 +15,24 @@ from traceability import settings as configuration
 from traceability.broker import answers_at
 from traceability.errors import (
     BrokerUnavailableError,
+    ConflictError,
+    ForbiddenError,
     IdentifierError,
     LostStatementError,
     NotPublishedError,
     ProofTooLargeError,
     StoreUnavailableError,
+    TooOftenError,
     TraceabilityError,
     UnknownSubjectError,
 )
+from traceability.operations.accounts.attempts import Attempts
 from traceability.operations.credentials import PROBE, own_credential
 from traceability.operations.node import Node, load_node
 from traceability.settings import WebSettings, tls_context
 from traceability.store.engine import Store
-from webapp import database, http, i18n
+from webapp import called, crosssite, database, http, i18n, signedin
+from webapp.accounts import accounts
 from webapp.api import epcis, problems
 from webapp.api.enrol import Patience, enrol
 from webapp.api.health import health
@@ -44,6 +49,9 @@ ERRORS: dict[type[TraceabilityError], tuple[int, str]] = {
     NotPublishedError: (503, "pending"),
     ProofTooLargeError: (503, "too-large"),
     LostStatementError: (503, "lost"),
+    TooOftenError: (429, "refused"),
+    ForbiddenError: (403, "refused"),
+    ConflictError: (409, "refused"),
     StoreUnavailableError: (503, "down"),
 }
 """HTTP status and page of an error; any other is 500."""
@@ -74,11 +82,13 @@ def create_app(settings: WebSettings | None = None) -> Flask:
     app.extensions["journeys"] = Journeys(node)
     app.extensions["ping_broker"] = lambda: _ping(chosen, node)
     app.extensions["patience"] = Patience()
+    app.extensions["attempts"] = Attempts()
     _refuse_other_hosts(app, chosen.base_url)
     database.install(app, chosen.database_url)
-    i18n.install(app)
+    for part in (i18n, crosssite, signedin, called):
+        part.install(app)
     app.extensions["store"] = Store(database.existing(chosen.database_url))
-    for blueprint in (pages, checking, documents, regulator, log, health, enrol):
+    for blueprint in (pages, checking, documents, regulator, log, health, enrol, accounts):
         app.register_blueprint(blueprint)
     epcis.install(app)
     _install_errors(app)
@@ -119,6 +129,8 @@ def _install_errors(app: Flask) -> None:
         if status >= 500 and page != "pending":
             app.logger.error("%s: %s", error.code, error)
         response = Response(render_template("problem.html", page=page, error=error), status)
+        if isinstance(error, TooOftenError):
+            response.headers["Retry-After"] = str(error.retry_s)
         if page in RETRY_S:
             response.headers["Retry-After"] = str(RETRY_S[page])
         return response

@@ -55,12 +55,16 @@ def stand_alone() -> None:
     g.alone = True
 
 
-def _pack(response: Response) -> Response:
-    """Compress text for those who take gzip, and what a view says is ``g.compressible``.
+def keep_private() -> None:
+    """What is being answered may hold a secret beside what the visitor sent: its length must not tell it."""
+    g.private = True
 
-    No response holds a secret that its length could tell.
-    """
+
+def _pack(response: Response) -> Response:
+    """Compress text for those who take gzip, and what a view says is ``g.compressible``; nothing private."""
     kind = response.mimetype or ""
+    if g.get("private"):
+        return response
     if not kind.startswith(_PACKED) and not kind.endswith("+json") and not g.get("compressible", False):
         return response
     response.vary.add("Accept-Encoding")

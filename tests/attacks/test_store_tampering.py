@@ -43,6 +43,7 @@ from traceability.signing.sdjwt import digest_of
 from traceability.store import access, models
 
 PROTECTED = "protected"
+SEALED = "not evidence: who may do what; the MAC is checked whenever one does"
 TABLES = models.Base.metadata.tables
 CLASSIFICATION: dict[str, dict[str, str]] = {
     "streams": dict.fromkeys(("hash", "uri", "length", "head", "time_ms"), PROTECTED),
@@ -162,6 +163,22 @@ CLASSIFICATION: dict[str, dict[str, str]] = {
     "enrol_codes": dict.fromkeys(
         ("mac", "party", "model", "site", "expires_ms", "device", "request", "attempt", "approved"),
         "not evidence: which device may ask to be enrolled; a person approves it",
+    ),
+    "party_kinds": dict.fromkeys(("party", "kind", "since_ms", "mac"), SEALED),
+    "users": dict.fromkeys(
+        (
+            *("id", "login", "name", "party", "role", "password", "totp", "totp_step"),
+            *("created_ms", "disabled_ms", "mac"),
+        ),
+        SEALED,
+    ),
+    "sessions": dict.fromkeys(("id", "user", "second", "created_ms", "proved_ms", "mac"), SEALED)
+    | dict.fromkeys(("seen_ms", "network", "agent", "said"), "not evidence: what a page tells of a session"),
+    "one_time_links": dict.fromkeys(("id", "purpose", "user", "created_ms", "expires_ms", "mac"), SEALED),
+    "recovery_codes": dict.fromkeys(("id", "user"), "not evidence: a MAC of a code, which stands for itself"),
+    "trail": dict.fromkeys(
+        ("id", "at_ms", "user", "party", "via", "network", "action", "subject", "detail"),
+        "not evidence: the node's word on who did what",
     ),
     "queries": dict.fromkeys(("party", "name", "query", "created_ms"), "not evidence: what somebody asks"),
     "policies": dict.fromkeys(

@@ -14,6 +14,7 @@ from tests.support.web import site_of
 from tests.support.world import GTIN, make_world
 from traceability.identifiers import CSET82, Batch
 from traceability.verification.bundle import parse_bundle
+from webapp import signedin
 from webapp.database import snapshot
 from webapp.http import CONTENT_POLICY
 
@@ -156,8 +157,15 @@ def test_nothing_but_reading_is_served(site, method, path):
     assert set(answer.headers["Allow"].split(", ")) == {"GET", "HEAD"}
 
 
-def test_no_route_but_the_programs_own_takes_anything_but_reading(app):
+def test_no_public_route_but_a_few_takes_anything_but_reading(app):
     for rule in app.url_map.iter_rules():
+        with app.app_context():
+            found = signedin.classification(rule.endpoint)
+        assert found is not None, rule
+        if found.by == "signed-in":
+            continue
+        if rule.endpoint in {"accounts.sign_in", "accounts.sign_out"}:  # tests/attacks/test_accounts.py
+            continue
         if rule.endpoint.startswith(("epcis.", "recalls.", "traces.", "regulator.")):  # with a token
             continue
         if rule.endpoint == "enrol.application":  # with a code

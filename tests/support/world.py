@@ -27,6 +27,7 @@ from typing import Any
 
 from tests.support.cosigned import Cosigner
 from tests.support.databases import prepare
+from tests.support.people import let_in
 from tests.support.supply import trade
 from traceability import identifiers
 from traceability.operations.capture import Captured
@@ -271,6 +272,7 @@ def tell_story(world: World) -> Story:
     trade(world, farm, carrier)
     new_code(world.store, world.node, party=farm, model="FT-1")
     set_config(world.store, world.node, Config(other.device, 1, 60, 600))
+    let_in(world.store, world.node, farm)
     world.event("receive", carrier, batch)
     world.event("store", farm, batch, second, asset=room)
     for value in (3.0, 3.5, 4.0):

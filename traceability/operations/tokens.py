@@ -9,10 +9,9 @@ whoever writes to the table can make none, nor widen, lengthen or hand on one th
 from __future__ import annotations
 
 import hashlib
-import hmac
 import re
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
@@ -24,8 +23,7 @@ from traceability.operations.credentials import SCOPE
 from traceability.operations.enrol import find_party
 from traceability.operations.events import Reader
 from traceability.operations.node import Node
-from traceability.signing import cbor
-from traceability.signing.keys import table_key
+from traceability.operations.sealing import is_sealed, row_mac
 from traceability.signing.strictjson import b64url
 from traceability.store import access
 from traceability.store.engine import AnyRow, Store
@@ -123,7 +121,7 @@ def new_token(
             "expires_ms": tx.now_ms + days * _DAY_MS,
             "revoked_ms": None,
         }
-        row["mac"] = _mac(node, row)
+        row["mac"] = row_mac(node, "tokens", _SEALED, row)
         insert_new(tx, table, [row])
         made = tx.connection.execute(select(table).where(table.name == name)).one()
         if made.sha256 != row["sha256"]:
@@ -178,7 +176,7 @@ def revoke_token(store: Store, node: Node, name: str) -> TokenInfo:
         row = tx.connection.execute(named.with_for_update()).one_or_none()
         if row is not None and row.revoked_ms is None:
             ended = {**row._asdict(), "revoked_ms": tx.now_ms}
-            mac = _mac(node, ended) if _info(row, node).sealed else None
+            mac = row_mac(node, "tokens", _SEALED, ended) if _info(row, node).sealed else None
             ending = update(table).where(table.name == name)
             tx.connection.execute(ending.values(revoked_ms=tx.now_ms, mac=mac))
             row = tx.connection.execute(named).one()
@@ -202,15 +200,8 @@ def _digest(text: str) -> bytes:
     return hashlib.sha256(text.encode("ascii")).digest()
 
 
-def _mac(node: Node, row: Mapping[str, Any]) -> bytes:
-    """Over every column beside itself, each name with its value."""
-    said = [[name, int(row[name]) if name == "regulator" else row[name]] for name in _SEALED]
-    key = table_key(node.secret, "tokens")
-    return hmac.digest(key, cbor.encode(said), hashlib.sha256)
-
-
 def _info(row: AnyRow, node: Node) -> TokenInfo:
     scopes = frozenset(map(Scope, row.scopes.split(",")))
     found = Access(row.name, row.party, scopes, row.regulator)
-    sealed = hmac.compare_digest(row.mac or b"", _mac(node, row._asdict()))
+    sealed = is_sealed(node, "tokens", _SEALED, row._asdict())
     return TokenInfo(found, row.created_ms, row.expires_ms, row.revoked_ms, sealed)

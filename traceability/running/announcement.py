@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import ipaddress
 import time
 from collections.abc import Callable
 from typing import Final, TextIO
@@ -14,7 +13,7 @@ from sqlalchemy import select
 from traceability.identifiers import Batch, parse_stream
 from traceability.running import demo
 from traceability.running.terminal import draw_qr
-from traceability.settings import RunSettings, lan_address, listens_everywhere
+from traceability.settings import RunSettings, lan_address, listens_everywhere, only_here
 from traceability.store import models
 from traceability.store.engine import Store
 
@@ -110,11 +109,3 @@ def phone_lines(settings: RunSettings) -> list[str]:
         "phone       this address works on this machine only; for phones in your network start with",
         f"            FT_HOST=0.0.0.0 make run   ->   {shown}",
     ]
-
-
-def only_here(host: str) -> bool:
-    """Whether a host name or address leads nowhere but to the machine that uses it."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")

@@ -28,7 +28,7 @@ def node() -> Node:
     return cast("Node", current_app.extensions["node"])
 
 
-def bearer(connection: Connection, needs: Scope) -> Access:
+def bearer_of(connection: Connection, needs: Scope) -> Access:
     """Who sent this request, by the token in its Authorization header.
 
     Raises:
@@ -44,14 +44,14 @@ def bearer(connection: Connection, needs: Scope) -> Access:
 def sender(needs: Scope) -> Access:
     """The same for a request that writes: no transaction stays open behind it."""
     with store().reading() as connection:
-        return bearer(connection, needs)
+        return bearer_of(connection, needs)
 
 
 def reader(connection: Connection) -> Reader:
     """Who wants to see events: the bearer of a token for queries; without a token, anybody."""
     if "Authorization" not in request.headers:
         return Reader()
-    return bearer(connection, Scope.QUERY).reader
+    return bearer_of(connection, Scope.QUERY).reader
 
 
 def visitor(connection: Connection) -> Access | None:
@@ -59,9 +59,9 @@ def visitor(connection: Connection) -> Access | None:
     if "Authorization" not in request.headers:
         return None
     try:
-        return bearer(connection, Scope.RECALL)
+        return bearer_of(connection, Scope.RECALL)
     except ForbiddenError:
-        return bearer(connection, Scope.QUERY)
+        return bearer_of(connection, Scope.QUERY)
 
 
 def regulator(connection: Connection) -> Access:

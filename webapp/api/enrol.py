@@ -13,6 +13,7 @@ from traceability.operations.handover import device_answer
 from traceability.signing.application import MAX_BYTES, open_application
 from traceability.signing.strictjson import json_encode
 from webapp.api.access import node, store
+from webapp.signedin import bearer
 
 enrol = Blueprint("enrol", __name__)
 
@@ -44,6 +45,7 @@ class Patience:
 
 
 @enrol.post("/enrol")
+@bearer
 def application() -> Response:
     """202 while a person has to approve; 200 with what the device is handed once one has."""
     patience: Patience = current_app.extensions["patience"]

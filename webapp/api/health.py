@@ -19,6 +19,7 @@ from traceability.operations.tally import WORDS
 from traceability.store import models
 from traceability.store.engine import system_clock
 from webapp.database import snapshot
+from webapp.signedin import public
 
 health = Blueprint("health", __name__)
 STALE_MS: Final = 15_000
@@ -26,6 +27,7 @@ STALE_MS: Final = 15_000
 
 
 @health.get("/healthz")
+@public
 def healthz() -> tuple[Response, int]:
     """200 only when broker, gateway, publisher and store work; ages are told, and never make it fail."""
     parts: dict[str, dict[str, Any]] = {"broker": _broker()}
@@ -50,6 +52,7 @@ def healthz() -> tuple[Response, int]:
 
 
 @health.get("/metrics")
+@public
 def metrics() -> Response:
     """Counters by outcome, sizes and ages; without the store only that it is down."""
     up = GaugeMetricFamily("ft_up", "Whether a part says that it works.", labels=["part"])

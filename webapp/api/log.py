@@ -19,6 +19,7 @@ from traceability.operations.logproof import StreamProof, prove_growth, prove_le
 from traceability.signing.strictjson import json_encode
 from traceability.store import models
 from webapp.database import snapshot
+from webapp.signedin import public
 
 log = Blueprint("log", __name__, url_prefix="/log")
 IMMUTABLE = 365 * 86_400
@@ -31,6 +32,7 @@ _NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,18}")
 
 
 @log.get("/checkpoint")
+@public
 def checkpoint() -> Response:
     """The newest published checkpoint, a signed note, with the cosignatures of witnesses so far."""
     latest = latest_checkpoint(snapshot())
@@ -42,6 +44,7 @@ def checkpoint() -> Response:
 
 
 @log.get("/proof")
+@public
 def proof() -> Response:
     """A proof against a published checkpoint, from one snapshot."""
     asked = _asked()
@@ -63,6 +66,7 @@ def proof() -> Response:
 
 
 @log.get("/<path:path>")
+@public
 def tile(path: str) -> Response:
     """A hash tile or an entry bundle; a partial one of any published width is a slice of the longest."""
     try:

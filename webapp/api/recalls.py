@@ -36,6 +36,7 @@ from webapp.api.epcis.describing import Answer, describe
 from webapp.api.epcis.exchange import MAX_BODY, answer, read_body, taking
 from webapp.api.epcis.resource import Resource, bounds
 from webapp.database import snapshot
+from webapp.signedin import bearer
 
 PREFIX: Final = "/recalls"
 SHOWN: Final = 1_000
@@ -46,6 +47,7 @@ recalls: Final = Blueprint("recalls", __name__, url_prefix=PREFIX, description="
 
 
 @recalls.route("", tags=["Recalls"])
+@bearer
 class Recalls(Resource):
     """What is held or recalled."""
 
@@ -85,6 +87,7 @@ class Recalls(Resource):
 
 
 @recalls.route("/preview", tags=["Recalls"])
+@bearer
 class Preview(Resource):
     """What a recall would reach."""
 
@@ -106,6 +109,7 @@ class Preview(Resource):
 
 
 @recalls.route("/<recall_id>", tags=["Recalls"])
+@bearer
 class OneRecall(Resource):
     """One recall."""
 
@@ -118,6 +122,7 @@ class OneRecall(Resource):
 
 
 @recalls.route("/<recall_id>/issue", tags=["Recalls"])
+@bearer
 class Issue(Resource):
     """From a hold to a recall."""
 
@@ -142,6 +147,7 @@ class Issue(Resource):
 
 
 @recalls.route("/<recall_id>/close", tags=["Recalls"])
+@bearer
 class Close(Resource):
     """The end of a recall."""
 

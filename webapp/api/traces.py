@@ -27,6 +27,7 @@ from webapp.api.epcis.describing import Answer, describe
 from webapp.api.epcis.exchange import media_type, taking
 from webapp.api.epcis.resource import Resource, bounds
 from webapp.database import snapshot
+from webapp.signedin import bearer
 
 PREFIX: Final = "/trace"
 MAX_THINGS: Final = 100_000
@@ -69,6 +70,7 @@ traces: Final = Blueprint("traces", __name__, url_prefix=PREFIX, description="Fo
 
 
 @traces.route("", tags=["Trace"])
+@bearer
 class Traces(Resource):
     """Traces."""
 
@@ -155,6 +157,7 @@ def _time(given: Mapping[str, str], name: str) -> int | None:
 
 
 @traces.route("/records", tags=["Trace"])
+@bearer
 class RecordsOfTheRule(Resource):
     """Records of the US traceability rule."""
 

@@ -18,6 +18,7 @@ from traceability.verification.journey import Document, Journey
 from webapp import http
 from webapp.database import snapshot
 from webapp.i18n import named, noted, translate
+from webapp.signedin import public
 
 documents = Blueprint("documents", __name__)
 SHOWN: Final = 20
@@ -57,6 +58,7 @@ class Paper:
 
 
 @documents.get("/document/<notice>")
+@public
 def file(notice: str) -> Response:
     """The file of a notice, as an attachment, if it is the one that was signed."""
     if len(notice) != 64 or set(notice) - set("0123456789abcdef"):

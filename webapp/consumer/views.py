@@ -32,6 +32,7 @@ from webapp.consumer.journeys import Checked, Journeys
 from webapp.consumer.label import Answer, answer_to
 from webapp.database import snapshot
 from webapp.i18n import language
+from webapp.signedin import public
 
 pages = Blueprint("consumer", __name__)
 LISTED = 100
@@ -48,6 +49,7 @@ class LotConverter(BaseConverter):
 
 
 @pages.get("/")
+@public
 def start() -> str | BaseResponse:
     """The products that have a public page; or what to do first."""
     if "lot" in request.args:
@@ -56,6 +58,7 @@ def start() -> str | BaseResponse:
 
 
 @pages.get("/01/<gtin>/10/<lot:lot>")
+@public
 def batch(gtin: str, lot: str) -> str:
     """One batch: where it comes from and whether it stayed cold.
 
@@ -86,12 +89,14 @@ def batch(gtin: str, lot: str) -> str:
 
 
 @pages.get("/01/<path:rest>")
+@public
 def incomplete(rest: str) -> NoReturn:
     """A Digital Link without a lot."""
     raise IdentifierError(f"/01/{rest[:64]} names no lot: /01/{{gtin}}/10/{{lot}} is needed")
 
 
 @pages.get("/qr/01/<gtin>/10/<lot:lot>.svg")
+@public
 def qr_svg(gtin: str, lot: str) -> Response:
     """The code for a label, as SVG."""
     code = _qr(_batch(gtin, lot))
@@ -100,6 +105,7 @@ def qr_svg(gtin: str, lot: str) -> Response:
 
 
 @pages.get("/qr/01/<gtin>/10/<lot:lot>.png")
+@public
 def qr_png(gtin: str, lot: str) -> Response:
     """The code for a label, as PNG."""
     data = io.BytesIO()
@@ -108,6 +114,7 @@ def qr_png(gtin: str, lot: str) -> Response:
 
 
 @pages.get("/bundle/01/<gtin>/10/<lot:lot>")
+@public
 def bundle(gtin: str, lot: str) -> Response:
     """Everything needed to check the batch offline, in one file."""
     found = _batch(gtin, lot)
@@ -117,6 +124,7 @@ def bundle(gtin: str, lot: str) -> Response:
 
 
 @pages.get("/policy")
+@public
 def policy() -> Response:
     """The keys that this node's verifiers pin; compare them with a copy from elsewhere."""
     return Response(current_app.extensions["node"].policy_text, mimetype="text/plain")

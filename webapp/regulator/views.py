@@ -40,6 +40,7 @@ from webapp.api.epcis.resource import bounds
 from webapp.api.traces import FORMATS, MAX_THINGS, content_type
 from webapp.database import snapshot
 from webapp.i18n import language, named, noted, translate
+from webapp.signedin import public
 
 regulator: Final = Blueprint("regulator", __name__, url_prefix="/regulator")
 ROWS: Final = 500
@@ -122,6 +123,7 @@ class Shown:
 
 
 @regulator.route("/trace", methods=["GET", "POST"])
+@public
 def page() -> Response:
     """The form; and once it is sent, the trace as a page or as a file."""
     if request.method != "POST":

@@ -13,18 +13,20 @@ from traceability.operations.captures import Behaviour, Job, capture_document, f
 from traceability.operations.tokens import Scope
 from traceability.supply.epcis.document import MAX_BYTES, read_document
 from traceability.supply.queries.query import MAX_PER_PAGE, PER_PAGE
-from webapp.api.access import bearer, node, sender, store
+from webapp.api.access import bearer_of, node, sender, store
 from webapp.api.epcis.describing import Answer, describe
 from webapp.api.epcis.exchange import answer, list_paging, read_body, taking
 from webapp.api.epcis.resource import PREFIX, Resource, bounds, epcis
 from webapp.api.epcis.schemas import paging_parameters
 from webapp.api.problems import fault_problem
 from webapp.database import snapshot
+from webapp.signedin import bearer
 
 ERROR_BEHAVIOUR: Final = "GS1-Capture-Error-Behaviour"
 
 
 @epcis.route("/capture", tags=["Capture"])
+@bearer
 class Captures(Resource):
     """Documents are captured here; the list is of the party's own jobs."""
 
@@ -56,7 +58,7 @@ class Captures(Resource):
     )
     def get(self) -> Response:
         """The party's own capture jobs, the newest first."""
-        access = bearer(snapshot(), Scope.CAPTURE)
+        access = bearer_of(snapshot(), Scope.CAPTURE)
         wanted = per_page()
         jobs = list_jobs(snapshot(), access.party, wanted + 1, request.args.get("nextPageToken"))
         headers = list_paging([job.id for job in jobs], wanted, store().clock())
@@ -64,13 +66,14 @@ class Captures(Resource):
 
 
 @epcis.route("/capture/<capture_id>", tags=["Capture"])
+@bearer
 class CaptureJob(Resource):
     """One of the party's jobs; those of others are not there."""
 
     @describe({200: Answer("The job.", "CaptureJob", (ERROR_BEHAVIOUR,))}, refuses=(404,))
     def get(self, capture_id: str) -> Response:
         """What became of a document."""
-        access = bearer(snapshot(), Scope.CAPTURE)
+        access = bearer_of(snapshot(), Scope.CAPTURE)
         job = find_job(snapshot(), access.party, capture_id)
         if job is None:
             raise NotFound(f"there is no capture job {capture_id[:64]!r} of yours")

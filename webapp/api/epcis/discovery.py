@@ -7,11 +7,13 @@ from flask import Response, current_app
 from webapp.api.epcis.describing import Answer, describe
 from webapp.api.epcis.exchange import answer
 from webapp.api.epcis.resource import Resource, epcis
+from webapp.signedin import bearer
 
 TOP = ("capture", "events", "queries")
 
 
 @epcis.route("/", tags=["Discovery"], strict_slashes=False)
+@bearer
 class Top(Resource):
     """The API itself."""
 
@@ -22,6 +24,7 @@ class Top(Resource):
 
 
 @epcis.route("/openapi.json", tags=["Discovery"])
+@bearer
 class Description(Resource):
     """This description."""
 

@@ -38,6 +38,7 @@ from webapp.api.epcis.resource import PREFIX, Resource, bounds, epcis
 from webapp.api.epcis.schemas import query_parameters
 from webapp.api.problems import RETRY_S, respond_fault
 from webapp.database import snapshot
+from webapp.signedin import bearer
 
 SIMPLE: Final = "SimpleEventQuery"
 EVEN_S: Final = 0.1
@@ -45,6 +46,7 @@ EVEN_S: Final = 0.1
 
 
 @epcis.route("/events", tags=["Events"])
+@bearer
 class Events(Resource):
     """All events that the reader may see; single ones are captured here."""
 
@@ -101,6 +103,7 @@ class Events(Resource):
 
 
 @epcis.route("/events/<path:event_id>", tags=["Events"])
+@bearer
 class Event(Resource):
     """The events under one name: an event, and what declares it an error."""
 

@@ -17,7 +17,7 @@ from traceability.operations.namedqueries import (
 )
 from traceability.operations.query import run
 from traceability.operations.tokens import Scope
-from webapp.api.access import bearer, node, sender, store
+from webapp.api.access import bearer_of, node, sender, store
 from webapp.api.epcis.capture import per_page
 from webapp.api.epcis.describing import Answer, describe
 from webapp.api.epcis.documents import query_document
@@ -25,11 +25,13 @@ from webapp.api.epcis.exchange import MAX_BODY, answer, list_paging, nothing, pa
 from webapp.api.epcis.resource import PREFIX, Resource, epcis
 from webapp.api.epcis.schemas import paging_parameters
 from webapp.database import snapshot
+from webapp.signedin import bearer
 
 PAGES = ("Link", "GS1-Next-Page-Token-Expires")
 
 
 @epcis.route("/queries", tags=["Queries"])
+@bearer
 class Queries(Resource):
     """The party's own queries."""
 
@@ -51,7 +53,7 @@ class Queries(Resource):
     @describe({200: Answer("Queries.", "QueryDefinitions", PAGES)}, asks=paging_parameters())
     def get(self) -> Response:
         """The party's queries, in the order of their names."""
-        access = bearer(snapshot(), Scope.QUERY)
+        access = bearer_of(snapshot(), Scope.QUERY)
         wanted = per_page()
         named = list_queries(snapshot(), access.party, wanted + 1, request.args.get("nextPageToken"))
         headers = list_paging([each.name for each in named], wanted, store().clock())
@@ -59,13 +61,14 @@ class Queries(Resource):
 
 
 @epcis.route("/queries/<query_name>", tags=["Queries"])
+@bearer
 class Query(Resource):
     """One query."""
 
     @describe({200: Answer("The query.", "QueryDefinition")}, refuses=(404,))
     def get(self, query_name: str) -> Response:
         """What a query asks for, as it was given."""
-        access = bearer(snapshot(), Scope.QUERY)
+        access = bearer_of(snapshot(), Scope.QUERY)
         return answer(definition(find_query(snapshot(), access.party, query_name)))
 
     @describe({204: Answer("It is gone.")}, refuses=(404,))
@@ -76,6 +79,7 @@ class Query(Resource):
 
 
 @epcis.route("/queries/<query_name>/events", tags=["Queries"])
+@bearer
 class QueryEvents(Resource):
     """What a query finds."""
 
@@ -86,7 +90,7 @@ class QueryEvents(Resource):
     )
     def get(self, query_name: str) -> Response:
         """The events that a query finds now, a page at a time."""
-        access = bearer(snapshot(), Scope.QUERY)
+        access = bearer_of(snapshot(), Scope.QUERY)
         named = find_query(snapshot(), access.party, query_name)
         if unknown := sorted(request.args.keys() - {"perPage", "nextPageToken"}):
             raise QueryError(f"{unknown[0][:128]!r}: a named query takes perPage and nextPageToken")

@@ -1,0 +1,92 @@
+"""``/sign-in`` and ``/sign-out``."""
+
+from __future__ import annotations
+
+import re
+from typing import Final, cast
+
+from flask import Response, current_app, make_response, redirect, render_template, request, url_for
+
+from traceability.errors import SignInError, TooOftenError
+from traceability.operations.accounts.attempts import Attempts
+from traceability.operations.accounts.sessions import end_session
+from traceability.operations.accounts.signin import Shown, sign_in
+from traceability.operations.accounts.trail import network_of
+from webapp.accounts.blueprint import accounts
+from webapp.api.access import node, store
+from webapp.cookie import give, held, may_hold, take_back
+from webapp.i18n import language, noted
+from webapp.signedin import public, visitor
+
+_LONGEST: Final = 1024
+_HERE: Final = re.compile(r"/(?![/\\])[\x21-\x5b\x5d-\x7e]*")
+NO_MATCH: Final = noted("Name, password or code do not match.")
+TOO_OFTEN: Final = noted("Too many tries failed. Wait a moment, then try again.")
+
+
+@accounts.route("/sign-in", methods=["GET", "POST"], endpoint="sign_in")
+@public
+def sign_in_page() -> Response:
+    """The form; and once it is sent, a session and the page that was wanted."""
+    if not may_hold():
+        return Response(render_template("insecure.html"), 403)
+    if request.method != "POST":
+        return Response(_form())
+    try:
+        text = sign_in(store(), node(), _attempts(), _shown(), held())
+    except SignInError:
+        return Response(_form(NO_MATCH), 403)
+    except TooOftenError as error:
+        return Response(_form(TOO_OFTEN), 429, {"Retry-After": str(error.retry_s)})
+    return enter(text, wanted())
+
+
+def enter(text: str, address: str) -> Response:
+    """Have the browser hold a session, and go on."""
+    response = cast("Response", redirect(address, 303))
+    give(response, text)
+    return response
+
+
+@accounts.post("/sign-out")
+@public
+def sign_out() -> Response:
+    """End this session, in the store and in the browser."""
+    who = visitor()
+    if who.session is not None:
+        with store().transaction() as tx:
+            end_session(tx, who.actor, who.session)
+    response = make_response(redirect(url_for("accounts.sign_in", lang=language()), 303))
+    take_back(response)
+    return response
+
+
+def wanted() -> str:
+    """Where somebody wanted to go: an address of this site and nothing else."""
+    text = request.values.get("next", "")[:_LONGEST]
+    return text if _HERE.fullmatch(text) else url_for("accounts.account", lang=language())
+
+
+def network() -> str:
+    """From where this request comes."""
+    return network_of(request.remote_addr)
+
+
+def agent() -> str:
+    """What the browser says that it is."""
+    return request.user_agent.string
+
+
+def _form(refused: str | None = None) -> str:
+    login = request.form.get("login", "")[:_LONGEST]
+    return render_template("signin.html", refused=refused, login=login, next=request.values.get("next", ""))
+
+
+def _shown() -> Shown:
+    said = request.form
+    code = "".join(said.get("code", "")[:_LONGEST].split())
+    return Shown(said.get("login", "")[:_LONGEST], said.get("password", ""), code, network(), agent())
+
+
+def _attempts() -> Attempts:
+    return cast("Attempts", current_app.extensions["attempts"])
