@@ -55,9 +55,12 @@ def find_recall(connection: Connection, recall_id: str) -> Status:
     return found
 
 
-def list_recalls(connection: Connection, limit: int = LISTED) -> Sequence[Status]:
+def list_recalls(
+    connection: Connection, limit: int = LISTED, states: Collection[State] = tuple(State)
+) -> Sequence[Status]:
     """The recalls whose state changed last, newest first."""
-    query = _statuses().order_by(Row.since_ms.desc(), Row.id.desc()).limit(limit)
+    query = _statuses().where(Row.state.in_([state.value for state in states]))
+    query = query.order_by(Row.since_ms.desc(), Row.id.desc()).limit(limit)
     return [_status(row) for row in connection.execute(query)]
 
 
