@@ -1,6 +1,6 @@
 """The key data elements of 21 CFR 1.1325 to 1.1350, by critical tracking event, and their columns.
 
-Source: 87 FR 70910 (21 November 2022), 21 CFR part 1 subpart S.
+Source: 87 FR 70910 (21 November 2022), 21 CFR part 1 subpart S; compared with the eCFR of 11 June 2026.
 """
 
 from __future__ import annotations
@@ -208,6 +208,8 @@ ELEMENTS: Final[Mapping[tuple[Cte, bool], tuple[Element, ...]]] = {
     ),
 }
 """By event, and whether the food came from somebody to whom the rule does not apply."""
+_MADE: Final = frozenset({"tlc", "product", "quantity", "assigned_at", "date", "documents"})
+"""What packing and transforming say of what came out of them."""
 SEEDS: Final[Mapping[int, tuple[str, str]]] = {
     1: ("grower", "grower of the seeds and date of harvest"),
     2: ("conditioner", "seed conditioner or processor, lot code, date"),
@@ -220,6 +222,16 @@ SEEDS: Final[Mapping[int, tuple[str, str]]] = {
 """Paragraphs of 1.1330(b): the member of ``ft:sprouts`` that holds it, and what it is."""
 
 
-def elements_of(cte: Cte, *, exempt: bool) -> tuple[Element, ...]:
-    """What the record of an event must hold; ``exempt``: from a person to whom the rule does not apply."""
-    return ELEMENTS.get((cte, exempt)) or ELEMENTS[cte, False]
+def elements_of(cte: Cte, *, exempt: bool, unpacked: bool = False) -> tuple[Element, ...]:
+    """What the record of an event must hold.
+
+    Args:
+        exempt: from a person to whom the rule does not apply.
+        unpacked: a raw commodity that was never packed went into it, so that what is asked of packing is
+            asked of transforming as well (1.1350(b)).
+    """
+    own = ELEMENTS.get((cte, exempt)) or ELEMENTS[cte, False]
+    if cte is not Cte.TRANSFORMATION or not unpacked:
+        return own
+    asked = {element.key for element in own}
+    return (*own, *(element for element in ELEMENTS[Cte.PACKING, exempt] if element.key not in asked | _MADE))

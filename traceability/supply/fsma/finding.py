@@ -163,7 +163,7 @@ def _received_quantity(case: Case) -> Found:
     return _quantity(case, case.used or case.amount, case.told)
 
 
-def _receivedfrom_event(case: Case) -> Found:
+def _source_received(case: Case) -> Found:
     each = _received(case)
     return _previous(case, each.told if each else None)
 
@@ -225,7 +225,7 @@ _FINDERS: Final[Mapping[str, Callable[[Case], Found]]] = {
     "date": _date,
     "documents": _documents,
     "recipient": _recipient,
-    "previous": lambda case: _receivedfrom_event(case) if case.cte is Cte.PACKING else _previous(case),
+    "previous": lambda case: _previous(case) if case.cte is Cte.RECEIVING else _source_received(case),
     "farm": _farm,
     "field": _field,
     "container": _container,

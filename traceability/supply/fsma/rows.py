@@ -116,7 +116,9 @@ def _order(row: Row) -> tuple[str, int, str, str]:
 
 def _row(case: Case) -> Row:
     exempt = case.told.event.get(EXEMPT) is True
-    values = tuple((element, find(case, element)) for element in elements_of(case.cte, exempt=exempt))
+    unpacked = case.used is not None and case.raw.raw(case.told.at_ms)
+    asked = elements_of(case.cte, exempt=exempt, unpacked=unpacked)
+    values = tuple((element, find(case, element)) for element in asked)
     told = case.told
     return Row(case.cte, case.life.uri, told.at_ms, told.date, told.name, told.party, values)
 

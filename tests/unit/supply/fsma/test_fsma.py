@@ -144,6 +144,25 @@ def test_food_from_the_exempt_and_sprouts_have_elements_of_their_own():
     assert len([lack for lack in packed.lacks if lack.element.paragraph.startswith("1.1330(b)")]) == 6
 
 
+def test_transforming_what_was_never_packed_is_asked_for_what_packing_is_asked_for():
+    """1.1350(b): whoever cuts a raw commodity that nobody packed keeps the packer's records as well."""
+    said: dict[str, Any] = {"ft:cte": "transformation"}
+    lists: dict[str, Any] = {"inputQuantityList": some(LOT), "outputQuantityList": some(CASE)}
+    cut = told("TransformationEvent", 5, **lists, **MAKES, **said)
+    (row,) = [each for each in found(harvest(), cut) if isinstance(each, Row) and each.lot == CASE]
+    asked = [element.paragraph for element, _ in row.values]
+    assert row.cte is Cte.TRANSFORMATION
+    assert asked[:3] == ["1.1350(a)(1)(i)", "1.1350(a)(1)(ii)", "1.1350(a)(1)(iii)"]
+    assert {"1.1330(a)(1)", "1.1330(a)(4)", "1.1330(a)(7)", "1.1330(a)(8)"} <= set(asked)
+    assert row.cells()["harvest_date"] == "1970-01-01"
+    packed = step("packing", 2)
+    (row,) = [each for each in found(harvest(), packed, cut) if isinstance(each, Row) and each.lot == CASE]
+    assert not any(element.paragraph.startswith("1.1330") for element, _ in row.values)
+    exempt = told("TransformationEvent", 5, **lists, **MAKES, **said, **EXEMPT)
+    (row,) = [each for each in found(harvest(), exempt) if isinstance(each, Row) and each.lot == CASE]
+    assert {"1.1330(c)(1)", "1.1330(c)(4)"} <= {element.paragraph for element, _ in row.values}
+
+
 def test_the_neighbours_laws_know_every_movement_and_who_makes_and_who_trades():
     taken = step("receiving", 3, lot=CASE, party=SHOP)
     history = History([harvest(), step("shipping", 1), make(2), step("shipping", 2, lot=CASE), taken])
