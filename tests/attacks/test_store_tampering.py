@@ -35,9 +35,11 @@ from traceability.ledger.state import StateTree
 from traceability.operations.alarms import look
 from traceability.operations.audit import Report, audit, audit_connection
 from traceability.operations.disclosures import SEPARATOR, split_texts
+from traceability.operations.inspecting import Writer, plan
 from traceability.operations.keptstate import grown_heads
 from traceability.operations.project import OPAQUE
 from traceability.operations.publish import publish
+from traceability.operations.sharing import View, new_link
 from traceability.operations.watching import Watch
 from traceability.signing.sdjwt import digest_of
 from traceability.store import access, models
@@ -103,6 +105,20 @@ CLASSIFICATION: dict[str, dict[str, str]] = {
     "device_configs": dict.fromkeys(
         ("device", "version", "body", "frame_s", "made_ms", "sent_ms", "in_force_ms", "pending"),
         "not evidence: what a device is asked to do, under a MAC; what it does stands in its frames",
+    ),
+    "papers": dict.fromkeys(
+        (
+            *("id", "kind", "party", "by", "about", "inspection", "sample", "laboratory", "asked_ms"),
+            *("says", "state", "document", "statement", "created_ms", "signed_ms"),
+        ),
+        "not evidence: drafts of inspections; what was signed is a document with its notice",
+    ),
+    "shared_links": dict.fromkeys(
+        (
+            *("id", "party", "by", "regulator", "view", "subject", "options", "created_ms", "expires_ms"),
+            *("revoked_ms", "used_ms", "mac"),
+        ),
+        "not evidence: who may read for a while, under a MAC",
     ),
     "cosignatures": dict.fromkeys(
         ("size", "witness", "time_s", "line"),
@@ -289,8 +305,11 @@ class Attacked:
 
 
 def alarmed(world: World) -> Story:
-    """A whole story, whose last device falls silent, and word that is left of it."""
+    """A whole story, whose last device falls silent; the word left of it, an inspection, and a link."""
     story = tell_story(world)
+    bureau = Writer(story.farm, "an inspector")
+    plan(world.store, world.node, bureau, story.closed, {"reason": "a complaint"})
+    new_link(world.store, world.node, bureau, View.BATCH, story.closed, 7, regulator=True)
     world.wait(minutes=31)
     assert look(world.store, Watch(since_ms=0), ("webhook",))
     return story

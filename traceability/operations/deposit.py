@@ -95,23 +95,28 @@ def deposit(store: Store, node: Node, party: str, data: bytes, notice: Notice) -
         UnknownSignerError: the party has no key in force in this node's custody.
         OversizeError, StatementError, FileError: as their names say.
     """
+    with store.transaction() as tx:
+        return deposit_in(tx, node, party, data, notice)
+
+
+def deposit_in(tx: Transaction, node: Node, party: str, data: bytes, notice: Notice) -> Deposited:
+    """The same in a transaction in which something else happens with it; raises as ``deposit``."""
     if (notice.sha256, notice.size) != (hashlib.sha256(data).hexdigest(), len(data)):
         raise ConflictError("the notice is of another file")
-    with store.transaction() as tx:
-        key = signing_key(tx.connection, node, party)
-        _require_subject(tx.connection, node, party, notice.subject)
-        own = [each for each in notices_on(tx.connection, notice.subject) if each.party == party]
-        keep_document(node.folder, data)
-        for each in own:
-            if each.notice.sha256 == notice.sha256:
-                return each
-        if len(own) >= (MAX_OWN if parse_stream(notice.subject).kind is Kind.DEPOSITS else MAX_ON_STREAM):
-            raise QuotaError(
-                f"{party} has deposited {len(own)} documents about {notice.subject}, more are not taken",
-                remedy="Put several into one file, or deposit them about another batch.",
-            )
-        issued = issue_notice(key, party, notice, tx.now_ms // 1000)
-        return _record(tx, node, party, notice, issued)
+    key = signing_key(tx.connection, node, party)
+    _require_subject(tx.connection, node, party, notice.subject)
+    own = [each for each in notices_on(tx.connection, notice.subject) if each.party == party]
+    keep_document(node.folder, data)
+    for each in own:
+        if each.notice.sha256 == notice.sha256:
+            return each
+    if len(own) >= (MAX_OWN if parse_stream(notice.subject).kind is Kind.DEPOSITS else MAX_ON_STREAM):
+        raise QuotaError(
+            f"{party} has deposited {len(own)} documents about {notice.subject}, more are not taken",
+            remedy="Put several into one file, or deposit them about another batch.",
+        )
+    issued = issue_notice(key, party, notice, tx.now_ms // 1000)
+    return _record(tx, node, party, notice, issued)
 
 
 def notices_on(connection: Connection, subject: str) -> Iterator[Deposited]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from alembic import context
 
-from traceability.store import access, accounts, alarms, configs, models, projections, readings
+from traceability.store import access, accounts, alarms, configs, inspecting, models, projections, readings
 
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=[
-        module.Base.metadata for module in (models, projections, access, accounts, readings, alarms, configs)
+        module.Base.metadata
+        for module in (models, projections, access, accounts, readings, alarms, configs, inspecting)
     ],
     transaction_per_migration=True,
 )
