@@ -32,10 +32,11 @@ from sqlalchemy.exc import DBAPIError
 
 from tests.support.world import Story, World, make_world, tell_story
 from traceability.ledger.state import StateTree
+from traceability.operations.accounts.trail import Actor
 from traceability.operations.alarms import look
 from traceability.operations.audit import Report, audit, audit_connection
 from traceability.operations.disclosures import SEPARATOR, split_texts
-from traceability.operations.inspecting import Writer, plan
+from traceability.operations.inspecting import plan
 from traceability.operations.keptstate import grown_heads
 from traceability.operations.project import OPAQUE
 from traceability.operations.publish import publish
@@ -307,7 +308,7 @@ class Attacked:
 def alarmed(world: World) -> Story:
     """A whole story, whose last device falls silent; the word left of it, an inspection, and a link."""
     story = tell_story(world)
-    bureau = Writer(story.farm, "an inspector")
+    bureau = Actor("an inspector", story.farm, "web")
     plan(world.store, world.node, bureau, story.closed, {"reason": "a complaint"})
     new_link(world.store, world.node, bureau, View.BATCH, story.closed, 7, regulator=True)
     world.wait(minutes=31)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import pytest
+from sqlalchemy import select
 
 from tests.support.world import World
 from tests.unit.supply.test_inspection import REPORT, RESULT, SAMPLE
@@ -17,13 +18,14 @@ from traceability.errors import (
 )
 from traceability.identifiers import party_deposits, place_uri
 from traceability.operations import inspecting
+from traceability.operations.accounts.trail import Actor
 from traceability.operations.audit import audit
 from traceability.operations.deposit import notices_on
 from traceability.operations.documents import read_document
 from traceability.operations.inspecting import (
-    Writer,
     add_result,
     ask_laboratory,
+    party_of,
     plan,
     sign,
     take_sample,
@@ -37,6 +39,7 @@ from traceability.operations.inspections import (
     list_inspections,
     show_case,
 )
+from traceability.store.accounts import TrailEntry
 from traceability.supply.inspection import MEDIA_TYPES, Kind, parse_paper
 from traceability.supply.notice import Purpose
 
@@ -49,13 +52,13 @@ SAMPLED, FOUND = without(SAMPLE, "inspection"), without(RESULT, "sample", "sampl
 
 
 @pytest.fixture
-def bureau(world: World) -> Writer:
-    return Writer(world.party("Bureau"), "Wang Fang")
+def bureau(world: World) -> Actor:
+    return Actor("Wang Fang", world.party("Bureau"), "web")
 
 
 @pytest.fixture
-def lab(world: World) -> Writer:
-    return Writer(world.party("Laboratory"), "Li Na")
+def lab(world: World) -> Actor:
+    return Actor("Li Na", world.party("Laboratory"), "web")
 
 
 @pytest.fixture
@@ -64,7 +67,7 @@ def batch(world: World) -> str:
 
 
 def test_every_finished_paper_is_a_signed_document_on_the_batch(
-    world: World, bureau: Writer, lab: Writer, batch: str
+    world: World, bureau: Actor, lab: Actor, batch: str
 ):
     store, node = world.store, world.node
     inspection = plan(store, node, bureau, batch, {"reason": "A complaint"})
@@ -73,7 +76,7 @@ def test_every_finished_paper_is_a_signed_document_on_the_batch(
     write(store, bureau, inspection.id, REPORT)
     sample = take_sample(store, node, bureau, inspection.id, SAMPLED)
     signed = sign(store, node, bureau, sample.id)
-    ask_laboratory(store, node, bureau, sample.id, lab.party)
+    ask_laboratory(store, node, bureau, sample.id, party_of(lab))
     result = add_result(store, node, lab, sample.id, FOUND)
     sign(store, node, lab, result.id)
     sign(store, node, bureau, inspection.id)
@@ -82,10 +85,11 @@ def test_every_finished_paper_is_a_signed_document_on_the_batch(
         notices = list(notices_on(connection, batch))
         case = show_case(connection, node, inspection.id)
         papers = [parse_paper(read_document(node.folder, each.notice.sha256)) for each in notices]
+        actions = connection.execute(select(TrailEntry.action).order_by(TrailEntry.id)).scalars().all()
     assert [(each.party, each.notice.purpose) for each in notices] == [
-        (bureau.party, Purpose.INSPECTION),
-        (lab.party, Purpose.ANALYSIS),
-        (bureau.party, Purpose.INSPECTION),
+        (party_of(bureau), Purpose.INSPECTION),
+        (party_of(lab), Purpose.ANALYSIS),
+        (party_of(bureau), Purpose.INSPECTION),
     ]
     assert [each.kind for each in papers] == [Kind.SAMPLE, Kind.RESULT, Kind.REPORT]
     assert [each.notice.media_type for each in notices] == [MEDIA_TYPES[each.kind] for each in papers]
@@ -93,11 +97,15 @@ def test_every_finished_paper_is_a_signed_document_on_the_batch(
     assert {each.about for each in papers} == {batch}
     ((shown, results),) = case.samples
     assert (shown.id, [each.id for each in results]) == (sample.id, [result.id])
+    assert actions == [
+        *("report-begun", "paper-written", "sample-begun", "paper-signed", "laboratory-asked"),
+        *("result-begun", "paper-signed", "paper-signed"),
+    ]
     assert audit(store, node).ok
 
 
 def test_a_correction_is_a_new_document_that_names_the_old_one(lone: World):
-    bureau = Writer(lone.party("Bureau"), "Wang Fang")
+    bureau = Actor("Wang Fang", lone.party("Bureau"), "web")
     batch = lone.harvest(lone.party("Farm"), "L1")
     number = plan(lone.store, lone.node, bureau, batch, REPORT).id
     first = sign(lone.store, lone.node, bureau, number)
@@ -113,37 +121,37 @@ def test_a_correction_is_a_new_document_that_names_the_old_one(lone: World):
 
 
 def test_a_laboratory_sees_what_it_was_asked_about_and_nothing_else(lone: World):
-    bureau, lab, other = (Writer(lone.party(name), name) for name in ("Bureau", "Lab", "Other lab"))
+    bureau, lab, other = (Actor(name, lone.party(name), "web") for name in ("Bureau", "Lab", "Other lab"))
     batch = lone.harvest(lone.party("Farm"), "L1")
     inspection = plan(lone.store, lone.node, bureau, batch, REPORT).id
     asked, mine = (take_sample(lone.store, lone.node, bureau, inspection, SAMPLED).id for _ in range(2))
     with pytest.raises(ConflictError, match="not signed"):
-        ask_laboratory(lone.store, lone.node, bureau, asked, lab.party)
+        ask_laboratory(lone.store, lone.node, bureau, asked, party_of(lab))
     sign(lone.store, lone.node, bureau, asked)
     sign(lone.store, lone.node, bureau, mine)
-    ask_laboratory(lone.store, lone.node, bureau, asked, lab.party)
+    ask_laboratory(lone.store, lone.node, bureau, asked, party_of(lab))
     with lone.store.reading() as connection:
-        assert [each.id for each, _ in asked_samples(connection, lone.node, lab.party)] == [asked]
-        assert asked_samples(connection, lone.node, other.party) == []
-        for party, sample in ((lab.party, mine), (other.party, asked), (bureau.party, asked)):
+        assert [each.id for each, _ in asked_samples(connection, lone.node, party_of(lab))] == [asked]
+        assert asked_samples(connection, lone.node, party_of(other)) == []
+        for party, sample in ((party_of(lab), mine), (party_of(other), asked), (party_of(bureau), asked)):
             with pytest.raises(UnknownSubjectError):
                 asked_of(connection, party, sample)
     for writer, sample in ((lab, mine), (other, asked)):
         with pytest.raises(UnknownSubjectError):
             add_result(lone.store, lone.node, writer, sample, FOUND)
     with pytest.raises(ConflictError, match="was asked"):
-        ask_laboratory(lone.store, lone.node, bureau, asked, other.party)
+        ask_laboratory(lone.store, lone.node, bureau, asked, party_of(other))
     with pytest.raises(UnknownSubjectError):
         write(lone.store, lab, inspection, {"findings": "All is well."})
 
 
 def test_what_a_laboratory_is_still_writing_is_its_own(lone: World):
-    bureau, lab = Writer(lone.party("Bureau"), "B"), Writer(lone.party("Lab"), "L")
+    bureau, lab = Actor("B", lone.party("Bureau"), "web"), Actor("L", lone.party("Lab"), "web")
     batch = lone.harvest(lone.party("Farm"), "L1")
     inspection = plan(lone.store, lone.node, bureau, batch, REPORT).id
     sample = take_sample(lone.store, lone.node, bureau, inspection, SAMPLED).id
     sign(lone.store, lone.node, bureau, sample)
-    ask_laboratory(lone.store, lone.node, bureau, sample, lab.party)
+    ask_laboratory(lone.store, lone.node, bureau, sample, party_of(lab))
     result = add_result(lone.store, lone.node, lab, sample, FOUND).id
 
     def seen() -> list[tuple[str, str]]:
@@ -157,29 +165,29 @@ def test_what_a_laboratory_is_still_writing_is_its_own(lone: World):
     assert seen() == [(RESULT["value"], "signed")]
     write(lone.store, bureau, sample, {"what": "Something else"})
     with lone.store.reading() as connection:
-        ((shown, _),) = asked_samples(connection, lone.node, lab.party)
+        ((shown, _),) = asked_samples(connection, lone.node, party_of(lab))
     assert shown.says["what"] == SAMPLE["what"]
 
 
 def test_a_place_has_no_stream_so_its_papers_are_among_the_deposits_of_who_signs(lone: World):
-    bureau = Writer(lone.party("Bureau"), "Wang Fang")
+    bureau = Actor("Wang Fang", lone.party("Bureau"), "web")
     place = place_uri("9520000000004", lone.node.name)
     number = plan(lone.store, lone.node, bureau, place, REPORT).id
     sign(lone.store, lone.node, bureau, number)
     with lone.store.reading() as connection:
-        (notice,) = notices_on(connection, party_deposits(lone.node.name, bureau.party))
+        (notice,) = notices_on(connection, party_deposits(lone.node.name, party_of(bureau)))
         assert [each.id for each in inspections_of(connection, place)] == [number]
-        assert [each.id for each in list_inspections(connection, bureau.party)] == [number]
+        assert [each.id for each in list_inspections(connection, party_of(bureau))] == [number]
     assert parse_paper(read_document(lone.node.folder, notice.notice.sha256)).about == place
 
 
 def test_what_cannot_be_opened_leaves_nothing(lone: World, monkeypatch: pytest.MonkeyPatch):
-    bureau = Writer(lone.party("Bureau"), "Wang Fang")
+    bureau = Actor("Wang Fang", lone.party("Bureau"), "web")
     for about, error in (
         (lone.batch("NONE"), UnknownSubjectError),
         ("https://id.gs1.org/00/095200000000000011", StatementError),
         ("nonsense", IdentifierError),
-        (party_deposits(lone.node.name, bureau.party), StatementError),
+        (party_deposits(lone.node.name, party_of(bureau)), StatementError),
     ):
         with pytest.raises(error):
             plan(lone.store, lone.node, bureau, about, {})

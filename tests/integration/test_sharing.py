@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from tests.support.world import World
 from traceability.errors import ForbiddenError, StatementError, UnknownSubjectError
-from traceability.operations.inspecting import Writer
+from traceability.operations.accounts.trail import Actor
+from traceability.operations.inspecting import party_of
 from traceability.operations.sharing import (
     MAX_DAYS,
     Shared,
@@ -19,14 +20,15 @@ from traceability.operations.sharing import (
     open_link,
     revoke_link,
 )
+from traceability.store.accounts import TrailEntry
 from traceability.store.inspecting import SharedLink
 
 DAY_MS = 86_400_000
 
 
 @pytest.fixture
-def bureau(world: World) -> Writer:
-    return Writer(world.party("Bureau"), "Wang Fang")
+def bureau(world: World) -> Actor:
+    return Actor("Wang Fang", world.party("Bureau"), "web")
 
 
 @pytest.fixture
@@ -34,7 +36,7 @@ def batch(world: World) -> str:
     return world.harvest(world.party("Farm"), "L1")
 
 
-def share(world: World, writer: Writer, subject: str, days: int = 7, **how: Any) -> tuple[str, Shared]:
+def share(world: World, writer: Actor, subject: str, days: int = 7, **how: Any) -> tuple[str, Shared]:
     how = {"regulator": True, **how}
     return new_link(world.store, world.node, writer, View(how.pop("view", "batch")), subject, days, **how)
 
@@ -44,7 +46,7 @@ def refused(world: World, text: str) -> None:
         open_link(world.store, world.node, text)
 
 
-def test_a_link_opens_what_it_was_made_for_until_its_day(world: World, bureau: Writer, batch: str):
+def test_a_link_opens_what_it_was_made_for_until_its_day(world: World, bureau: Actor, batch: str):
     text, made = share(world, bureau, batch, view="trace", options={"direction": "backward"})
     opened = open_link(world.store, world.node, text)
     assert (opened.view, opened.subject, opened.options) == (View.TRACE, batch, {"direction": "backward"})
@@ -55,19 +57,19 @@ def test_a_link_opens_what_it_was_made_for_until_its_day(world: World, bureau: W
     refused(world, text)
 
 
-def test_guessed_and_revoked_links_are_answered_alike(world: World, bureau: Writer, batch: str):
+def test_guessed_and_revoked_links_are_answered_alike(world: World, bureau: Actor, batch: str):
     text, made = share(world, bureau, batch)
     for guess in ("", "x", text[:-1], text[::-1], f"{text}A", made.id):
         refused(world, guess)
-    assert revoke_link(world.store, world.node, bureau.party, made.id).state(world.now_ms) == "revoked"
+    assert revoke_link(world.store, world.node, bureau, made.id).state(world.now_ms) == "revoked"
     refused(world, text)
-    assert revoke_link(world.store, world.node, bureau.party, made.id).revoked_ms is not None
+    assert revoke_link(world.store, world.node, bureau, made.id).revoked_ms is not None
     with pytest.raises(UnknownSubjectError):
-        revoke_link(world.store, world.node, world.party("Other"), made.id)
+        revoke_link(world.store, world.node, Actor("o", world.party("Other"), "web"), made.id)
 
 
 def test_nothing_in_the_database_opens_it_and_who_writes_there_makes_none(
-    world: World, bureau: Writer, batch: str
+    world: World, bureau: Actor, batch: str
 ):
     text, made = share(world, bureau, batch, days=1)
     with world.store.reading() as connection:
@@ -95,22 +97,22 @@ def _write(world: World, values: dict[str, Any]) -> None:
 
 
 def test_a_firm_lends_the_view_of_a_batch_of_its_own_and_nothing_else(lone: World):
-    farm, shop = Writer(lone.party("Farm"), "F"), Writer(lone.party("Shop"), "S")
-    batch = lone.harvest(farm.party, "L1")
+    farm, shop = Actor("F", lone.party("Farm"), "web"), Actor("S", lone.party("Shop"), "web")
+    batch = lone.harvest(party_of(farm), "L1")
     text, made = share(lone, farm, batch, regulator=False)
     assert not open_link(lone.store, lone.node, text).reader.regulator
-    assert open_link(lone.store, lone.node, text).reader.party == farm.party
+    assert open_link(lone.store, lone.node, text).reader.party == party_of(farm)
     with pytest.raises(ForbiddenError):
         share(lone, shop, batch, regulator=False)
     with pytest.raises(ForbiddenError):
         share(lone, farm, batch, regulator=False, view="trace")
     with lone.store.reading() as connection:
-        assert [each.id for each in list_links(connection, farm.party)] == [made.id]
-        assert list_links(connection, shop.party) == []
+        assert [each.id for each in list_links(connection, party_of(farm))] == [made.id]
+        assert list_links(connection, party_of(shop)) == []
 
 
 def test_how_long_and_of_what(lone: World):
-    bureau = Writer(lone.party("Bureau"), "B")
+    bureau = Actor("B", lone.party("Bureau"), "web")
     batch = lone.harvest(lone.party("Farm"), "L1")
     for days in (0, MAX_DAYS + 1):
         with pytest.raises(StatementError):
@@ -121,11 +123,27 @@ def test_how_long_and_of_what(lone: World):
 
 
 def test_when_it_was_last_used_is_told(lone: World):
-    bureau = Writer(lone.party("Bureau"), "B")
+    bureau = Actor("B", lone.party("Bureau"), "web")
     text, made = share(lone, bureau, lone.harvest(lone.party("Farm"), "L1"))
     assert made.used_ms is None
     lone.wait(minutes=5)
     open_link(lone.store, lone.node, text)
     with lone.store.reading() as connection:
-        (listed,) = list_links(connection, bureau.party)
+        (listed,) = list_links(connection, party_of(bureau))
     assert listed.used_ms == lone.now_ms
+
+
+def test_what_is_lent_opened_and_taken_back_stands_in_the_trail(lone: World):
+    bureau = Actor("B", lone.party("Bureau"), "web")
+    text, made = share(lone, bureau, lone.harvest(lone.party("Farm"), "L1"))
+    for _ in range(3):
+        open_link(lone.store, lone.node, text, "192.0.2.7")
+    revoke_link(lone.store, lone.node, bureau, made.id)
+    with lone.store.reading() as connection:
+        rows = connection.execute(select(TrailEntry).where(TrailEntry.subject == made.id)).all()
+    assert [(row.action, row.user, row.network) for row in rows] == [
+        ("link-made", "B", None),
+        ("link-opened", None, "192.0.2.7"),
+        ("link-revoked", "B", None),
+    ]
+    assert not any(text in str(row) for row in rows)

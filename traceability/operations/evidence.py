@@ -12,7 +12,8 @@
     records/            the records of the traceability rule, as XLSX and CSV
 
 The same request at the same checkpoint gives the same bytes: files stand in one order and bear the time
-of the checkpoint, at which the bundles are checked too. A bundle that does not verify is in it all the same, and ``case.json`` says so.
+of the checkpoint, at which the bundles are checked too. A bundle that does not verify is in it all the
+same, and ``case.json`` says so.
 """
 
 from __future__ import annotations

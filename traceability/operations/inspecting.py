@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -22,6 +22,7 @@ from sqlalchemy import func, insert, select, update
 
 from traceability.errors import (
     ConflictError,
+    ForbiddenError,
     IdentifierError,
     QuotaError,
     StatementError,
@@ -30,6 +31,7 @@ from traceability.errors import (
 from traceability.identifiers import Kind as Streams
 from traceability.identifiers import canonical, parse_stream, party_deposits
 from traceability.ledger.state import stream_hash
+from traceability.operations.accounts.trail import Actor, note
 from traceability.operations.deposit import deposit_in, describe
 from traceability.operations.enrol import find_party
 from traceability.operations.inspections import (
@@ -61,15 +63,23 @@ MAX_OPEN: Final = 1_000
 """Samples of one inspection, and results of one sample."""
 
 
-@dataclass(frozen=True, slots=True)
-class Writer:
-    """Who works on a paper: the party that signs it, and the person, by whatever name is to be kept."""
+def party_of(actor: Actor) -> str:
+    """The party in whose name somebody writes.
 
-    party: str
-    by: str
+    Raises:
+        ForbiddenError: the node's own people write for none.
+    """
+    if actor.party is None:
+        raise ForbiddenError("only somebody of an authority or a laboratory writes papers of inspections")
+    return actor.party
 
 
-def plan(store: Store, node: Node, writer: Writer, about: str, says: Mapping[str, str]) -> Shown:
+def person_of(actor: Actor) -> str:
+    """The person, or else the way in."""
+    return actor.user or actor.via
+
+
+def plan(store: Store, node: Node, actor: Actor, about: str, says: Mapping[str, str]) -> Shown:
     """Open an inspection of a batch, an asset or a place.
 
     Args:
@@ -83,10 +93,10 @@ def plan(store: Store, node: Node, writer: Writer, about: str, says: Mapping[str
     uri = canonical(about, node.name)
     with store.transaction() as tx:
         _require_known(tx, uri)
-        return _open(tx, writer, Kind.REPORT, uri, says)
+        return _open(tx, actor, Kind.REPORT, uri, says)
 
 
-def take_sample(store: Store, node: Node, writer: Writer, inspection: str, says: Mapping[str, str]) -> Shown:
+def take_sample(store: Store, node: Node, actor: Actor, inspection: str, says: Mapping[str, str]) -> Shown:
     """Note a sample that was taken in an inspection.
 
     Raises:
@@ -94,13 +104,13 @@ def take_sample(store: Store, node: Node, writer: Writer, inspection: str, says:
         StatementError: members that no sample has.
     """
     with store.transaction() as tx:
-        report = _own(tx, writer, inspection, Kind.REPORT)
+        report = _own(tx, actor, inspection, Kind.REPORT)
         return _open(
-            tx, writer, Kind.SAMPLE, report.about, {**says, "inspection": report.id}, inspection=report.id
+            tx, actor, Kind.SAMPLE, report.about, {**says, "inspection": report.id}, inspection=report.id
         )
 
 
-def ask_laboratory(store: Store, node: Node, writer: Writer, sample: str, laboratory: str) -> Shown:
+def ask_laboratory(store: Store, node: Node, actor: Actor, sample: str, laboratory: str) -> Shown:
     """Ask a laboratory to analyse a signed sample; from now on it sees it.
 
     Args:
@@ -111,7 +121,7 @@ def ask_laboratory(store: Store, node: Node, writer: Writer, sample: str, labora
         ConflictError: it is not signed yet, or another laboratory was asked.
     """
     with store.transaction() as tx:
-        found = _own(tx, writer, sample, Kind.SAMPLE)
+        found = _own(tx, actor, sample, Kind.SAMPLE)
         party = find_party(tx.connection, node, laboratory)
         if found.document is None:
             raise ConflictError(f"{sample} is not signed yet", remedy="Sign the sample, then ask.")
@@ -119,10 +129,11 @@ def ask_laboratory(store: Store, node: Node, writer: Writer, sample: str, labora
             raise ConflictError(f"{found.laboratory} was asked about {sample} already")
         values: dict[str, Any] = {"laboratory": party, "asked_ms": found.asked_ms or tx.now_ms}
         _change(tx, found, **values)
+        note(tx, actor, "laboratory-asked", found.id, laboratory=party)
         return replace(found, **values)
 
 
-def add_result(store: Store, node: Node, writer: Writer, sample: str, says: Mapping[str, str]) -> Shown:
+def add_result(store: Store, node: Node, actor: Actor, sample: str, says: Mapping[str, str]) -> Shown:
     """Begin a result of a sample about which the writer's laboratory was asked.
 
     Raises:
@@ -130,14 +141,14 @@ def add_result(store: Store, node: Node, writer: Writer, sample: str, says: Mapp
         StatementError: members that no result has.
     """
     with store.transaction() as tx:
-        found = as_signed(node, asked_of(tx.connection, writer.party, sample))
+        found = as_signed(node, asked_of(tx.connection, party_of(actor), sample))
         document = (found.document or b"").hex()
         own = {**says, "sample": found.id, "sampleDocument": document}
         ids = {"inspection": found.inspection, "sample": found.id}
-        return _open(tx, writer, Kind.RESULT, found.about, own, **ids)
+        return _open(tx, actor, Kind.RESULT, found.about, own, **ids)
 
 
-def write(store: Store, writer: Writer, number: str, says: Mapping[str, str]) -> Shown:
+def write(store: Store, actor: Actor, number: str, says: Mapping[str, str]) -> Shown:
     """Change a draft, or begin the correction of what was signed: members that are empty go.
 
     Raises:
@@ -146,15 +157,16 @@ def write(store: Store, writer: Writer, number: str, says: Mapping[str, str]) ->
         ConflictError: it was withdrawn.
     """
     with store.transaction() as tx:
-        found = _own(tx, writer, number)
+        found = _own(tx, actor, number)
         if found.state == WITHDRAWN:
             raise ConflictError(f"{number} was withdrawn")
         told = _clean(found.kind, {**found.says, **says})
-        _change(tx, found, says=json.dumps(told), state=DRAFT, by=writer.by)
-        return replace(found, says=told, state=DRAFT, by=writer.by)
+        _change(tx, found, says=json.dumps(told), state=DRAFT, by=person_of(actor))
+        note(tx, actor, "paper-written", found.id)
+        return replace(found, says=told, state=DRAFT, by=person_of(actor))
 
 
-def withdraw(store: Store, writer: Writer, number: str) -> Shown:
+def withdraw(store: Store, actor: Actor, number: str) -> Shown:
     """Give up a paper that was never signed.
 
     Raises:
@@ -162,14 +174,15 @@ def withdraw(store: Store, writer: Writer, number: str) -> Shown:
         ConflictError: it is signed: what is signed stays.
     """
     with store.transaction() as tx:
-        found = _own(tx, writer, number)
+        found = _own(tx, actor, number)
         if found.document is not None:
             raise ConflictError(f"{number} is signed", remedy="What is signed stays: correct it instead.")
         _change(tx, found, state=WITHDRAWN)
+        note(tx, actor, "paper-withdrawn", found.id)
         return replace(found, state=WITHDRAWN)
 
 
-def sign(store: Store, node: Node, writer: Writer, number: str) -> Shown:
+def sign(store: Store, node: Node, actor: Actor, number: str) -> Shown:
     """Sign a paper as it stands: a document of the writer's party, on what it is about.
 
     A paper about a place, which has no stream, is among the party's own deposits. To sign again what has
@@ -182,7 +195,7 @@ def sign(store: Store, node: Node, writer: Writer, number: str) -> Shown:
         UnknownSignerError, QuotaError, FileError: as ``operations.deposit``.
     """
     with store.transaction() as tx:
-        found = _own(tx, writer, number)
+        found = _own(tx, actor, number)
         if found.state == WITHDRAWN:
             raise ConflictError(f"{number} was withdrawn")
         if found.state == SIGNED:
@@ -192,10 +205,11 @@ def sign(store: Store, node: Node, writer: Writer, number: str) -> Shown:
         name = f"{found.kind}-{found.id}.json"
         notice = describe(data, name, _subject(node, found), _PURPOSE[found.kind])
         notice = replace(notice, media_type=MEDIA_TYPES[found.kind])
-        kept = deposit_in(tx, node, writer.party, data, notice)
+        kept = deposit_in(tx, node, party_of(actor), data, notice)
         values: dict[str, Any] = {"document": bytes.fromhex(notice.sha256), "statement": kept.statement}
-        values |= {"state": SIGNED, "signed_ms": tx.now_ms, "by": writer.by}
+        values |= {"state": SIGNED, "signed_ms": tx.now_ms, "by": person_of(actor)}
         _change(tx, found, **values)
+        note(tx, actor, "paper-signed", found.id, document=notice.sha256, corrects=corrects)
         return replace(found, **values)
 
 
@@ -208,16 +222,16 @@ def _subject(node: Node, found: Shown) -> str:
     return found.about if own else party_deposits(node.name, found.party)
 
 
-def _own(tx: Transaction, writer: Writer, number: str, kind: Kind | None = None) -> Shown:
+def _own(tx: Transaction, actor: Actor, number: str, kind: Kind | None = None) -> Shown:
     tx.connection.execute(select(Row.id).where(Row.id == number[:32]).with_for_update())
     found = find_paper(tx.connection, number)
-    if found.party != writer.party or kind not in {None, found.kind}:
-        raise UnknownSubjectError(f"{writer.party} has no {kind or 'paper'} {number[:32]!r}")
+    if found.party != party_of(actor) or kind not in {None, found.kind}:
+        raise UnknownSubjectError(f"{party_of(actor)} has no {kind or 'paper'} {number[:32]!r}")
     return found
 
 
 def _open(
-    tx: Transaction, writer: Writer, kind: Kind, about: str, says: Mapping[str, str], **belongs: str | None
+    tx: Transaction, actor: Actor, kind: Kind, about: str, says: Mapping[str, str], **belongs: str | None
 ) -> Shown:
     day = datetime.fromtimestamp(tx.now_ms / 1000, UTC)
     number = f"{_LETTER[kind]}-{day:%Y%m%d}-{''.join(secrets.choice(DIGITS) for _ in range(6))}"
@@ -226,12 +240,13 @@ def _open(
     row: dict[str, Any] = {
         "id": number,
         "kind": kind.value,
-        "party": writer.party,
-        "by": writer.by,
+        "party": party_of(actor),
+        "by": person_of(actor),
         "about": about,
     }
     row |= {"says": json.dumps(told), "state": DRAFT, **belongs}
     tx.connection.execute(insert(Row).values(**row, created_ms=tx.now_ms))
+    note(tx, actor, f"{kind}-begun", number, about=about)
     return find_paper(tx.connection, number)
 
 

@@ -8,8 +8,6 @@ revoked and unsealed links are answered alike.
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import json
 import re
 import secrets
@@ -21,15 +19,15 @@ from typing import Any, Final
 from sqlalchemy import Connection, insert, select, update
 
 from traceability.errors import ForbiddenError, StatementError, UnknownSubjectError
+from traceability.operations.accounts.trail import Actor, note
 from traceability.operations.events import Reader
-from traceability.operations.inspecting import Writer
+from traceability.operations.inspecting import party_of, person_of
 from traceability.operations.node import Node
 from traceability.operations.recall import Issuer, require_own
 from traceability.operations.recallstatus import find_recall
+from traceability.operations.sealing import is_sealed, row_mac, secret_mac
 from traceability.operations.trace import named_things
 from traceability.operations.tracerequest import read_thing
-from traceability.signing import cbor
-from traceability.signing.keys import table_key
 from traceability.signing.strictjson import b64url
 from traceability.store.engine import AnyRow, Store
 from traceability.store.inspecting import SharedLink as Row
@@ -41,7 +39,7 @@ USED_MS: Final = 60_000
 """When a link was last used is written at most once a minute."""
 _DAY_MS: Final = 86_400_000
 _SECRET: Final = re.compile(r"[A-Za-z0-9_-]{43}")
-_PURPOSE: Final = "shared-links"
+PURPOSE: Final = "shared-links"
 _SEALED: Final = (
     *("id", "party", "by", "regulator", "view", "subject", "options"),
     *("created_ms", "expires_ms", "revoked_ms"),
@@ -90,7 +88,7 @@ class Shared:
 def new_link(
     store: Store,
     node: Node,
-    writer: Writer,
+    actor: Actor,
     view: View,
     subject: str,
     days: int,
@@ -103,7 +101,7 @@ def new_link(
     Args:
         subject: of a batch or trace ``GTIN/LOT``, a URI or the like; of a recall its id.
         days: how long it opens, 1 to 90.
-        regulator: the writer's party is an authority. A firm lends the view of a batch of its own.
+        regulator: the actor's party is an authority. A firm lends the view of a batch of its own.
 
     Raises:
         StatementError: a number of days that is none of these.
@@ -114,18 +112,25 @@ def new_link(
         raise StatementError(f"a link opens for 1 to {MAX_DAYS} days, not {days}")
     text = b64url(secrets.token_bytes(SECRET_BYTES))
     with store.transaction() as tx:
-        uri = _require_subject(tx.connection, node, Reader(writer.party, regulator=regulator), view, subject)
-        row: dict[str, Any] = {"id": _mac(node, text.encode()), "party": writer.party, "by": writer.by}
+        uri = _require_subject(
+            tx.connection, node, Reader(party_of(actor), regulator=regulator), view, subject
+        )
+        row: dict[str, Any] = {
+            "id": secret_mac(node, "shared-link-secrets", text),
+            "party": party_of(actor),
+            "by": person_of(actor),
+        }
         row |= {"regulator": regulator, "view": view.value, "subject": uri}
         row |= {"options": json.dumps(dict(options or {}), sort_keys=True), "created_ms": tx.now_ms}
         row |= {"expires_ms": tx.now_ms + days * _DAY_MS, "revoked_ms": None}
-        tx.connection.execute(insert(Row).values(**row, mac=_seal(node, row)))
+        tx.connection.execute(insert(Row).values(**row, mac=row_mac(node, PURPOSE, _SEALED, row)))
         made = tx.connection.execute(select(Row).where(Row.id == row["id"])).one()
+        note(tx, actor, "link-made", row["id"].hex(), view=view, of=uri, days=days)
     return text, _shown(made)
 
 
-def open_link(store: Store, node: Node, text: str) -> Shared:
-    """What a link shows, noting that it was used.
+def open_link(store: Store, node: Node, text: str, network: str | None = None) -> Shared:
+    """What a link shows, noting that it was used, and from which network.
 
     Raises:
         UnknownSubjectError: it is none of this node's, or not any more.
@@ -133,9 +138,15 @@ def open_link(store: Store, node: Node, text: str) -> Shared:
     with store.reading() as connection:
         row = None
         if _SECRET.fullmatch(text):
-            row = connection.execute(select(Row).where(Row.id == _mac(node, text.encode()))).one_or_none()
+            row = connection.execute(
+                select(Row).where(Row.id == secret_mac(node, "shared-link-secrets", text))
+            ).one_or_none()
     now_ms = store.clock()
-    if row is None or not _is_sealed(node, row) or _shown(row).state(now_ms) != "valid":
+    if (
+        row is None
+        or not is_sealed(node, PURPOSE, _SEALED, row._asdict())
+        or _shown(row).state(now_ms) != "valid"
+    ):
         raise UnknownSubjectError(
             "this link opens nothing: it is unknown, has expired or was taken back",
             remedy="Ask whoever gave it to you for a new one.",
@@ -143,6 +154,7 @@ def open_link(store: Store, node: Node, text: str) -> Shared:
     if row.used_ms is None or now_ms - row.used_ms >= USED_MS:
         with store.transaction() as tx:
             tx.connection.execute(update(Row).where(Row.id == row.id).values(used_ms=tx.now_ms))
+            note(tx, Actor(None, row.party, "link", network), "link-opened", row.id.hex())
     return _shown(row)
 
 
@@ -152,7 +164,7 @@ def list_links(connection: Connection, party: str) -> Sequence[Shared]:
     return [_shown(row) for row in connection.execute(query)]
 
 
-def revoke_link(store: Store, node: Node, party: str, number: str) -> Shared:
+def revoke_link(store: Store, node: Node, actor: Actor, number: str) -> Shared:
     """Take a link back; one that was taken back stays as it is.
 
     Args:
@@ -161,17 +173,19 @@ def revoke_link(store: Store, node: Node, party: str, number: str) -> Shared:
     Raises:
         UnknownSubjectError: the party gave out no such link.
     """
+    party = party_of(actor)
     with store.transaction() as tx:
         key = bytes.fromhex(number) if re.fullmatch(r"[0-9a-f]{64}", number) else b""
         mine = (Row.id == key, Row.party == party)
         row = tx.connection.execute(select(Row).where(*mine).with_for_update()).one_or_none()
         if row is None:
             raise UnknownSubjectError(f"{party} gave out no link {number[:64]!r}")
-        if row.revoked_ms is None and _is_sealed(node, row):
+        if row.revoked_ms is None and is_sealed(node, PURPOSE, _SEALED, row._asdict()):
             ended = row._asdict() | {"revoked_ms": tx.now_ms}
-            values = {"revoked_ms": tx.now_ms, "mac": _seal(node, ended)}
+            values = {"revoked_ms": tx.now_ms, "mac": row_mac(node, PURPOSE, _SEALED, ended)}
             tx.connection.execute(update(Row).where(*mine).values(values))
             row = tx.connection.execute(select(Row).where(*mine)).one()
+            note(tx, actor, "link-revoked", number)
     return _shown(row)
 
 
@@ -188,19 +202,6 @@ def _require_subject(connection: Connection, node: Node, reader: Reader, view: V
     if not reader.regulator:
         require_own(connection, Issuer(str(reader.party), regulator=False), [uri])
     return uri
-
-
-def _mac(node: Node, data: bytes) -> bytes:
-    return hmac.digest(table_key(node.secret, _PURPOSE), data, hashlib.sha256)
-
-
-def _seal(node: Node, row: Mapping[str, Any]) -> bytes:
-    said = [[name, int(row[name]) if isinstance(row[name], bool) else row[name]] for name in _SEALED]
-    return _mac(node, cbor.encode(said))
-
-
-def _is_sealed(node: Node, row: AnyRow) -> bool:
-    return hmac.compare_digest(row.mac, _seal(node, row._asdict()))
 
 
 def _shown(row: AnyRow) -> Shared:
