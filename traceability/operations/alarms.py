@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -118,6 +118,13 @@ def list_alarms(connection: Connection, *, ended: bool = False) -> list[Shown]:
     if not ended:
         query = query.where(Alarm.ended_ms.is_(None))
     return [_show(row) for row in connection.execute(query.limit(LISTED))]
+
+
+def alarms_on(connection: Connection, streams: Collection[bytes]) -> list[Shown]:
+    """Every alarm that there was on these streams (their hashes), the newest first, at most ``LISTED``."""
+    query = select(Alarm, models.Stream.uri).join(models.Stream).where(Alarm.stream.in_(list(streams)))
+    rows = connection.execute(query.order_by(Alarm.raised_ms.desc(), Alarm.id).limit(LISTED))
+    return [_show(row) for row in rows]
 
 
 def show_alarm(connection: Connection, number: str) -> Shown:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 from flask import Blueprint, Response, current_app, jsonify
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from traceability.errors import BrokerUnavailableError
-from traceability.operations.heartbeat import Beat, newest_beats
+from traceability.operations.heartbeat import Beat, how_it_works, newest_beats
 from traceability.operations.log import latest_checkpoint
 from traceability.operations.tally import WORDS
 from traceability.store import models
@@ -22,8 +22,6 @@ from webapp.database import snapshot
 from webapp.signedin import public
 
 health = Blueprint("health", __name__)
-STALE_MS: Final = 15_000
-"""A program that has not said for this long that it works is taken to be down."""
 
 
 @health.get("/healthz")
@@ -111,16 +109,9 @@ def _gauges(up: GaugeMetricFamily) -> list[Metric]:
 
 
 def _program(name: str, beats: Mapping[str, Beat], now_ms: int) -> dict[str, Any]:
-    """Whether a program said lately, by this machine's clock, that it works and that nothing hinders it."""
-    if name not in beats:
-        return {"ok": False, "error": f"the {name} has never run: start it with `traceability run`"}
-    found = beats[name]
-    age_ms = now_ms - found.at_ms
-    if abs(age_ms) > STALE_MS:
-        return {"ok": False, "error": f"the {name} has said nothing for {age_ms // 1000} s"}
-    if found.detail.get("error"):
-        return {"ok": False, "error": str(found.detail["error"]), "detail": found.detail}
-    return {"ok": True, "detail": found.detail}
+    found = how_it_works(name, beats, now_ms)
+    told = {} if found.error is None else {"error": found.error}
+    return {"ok": found.error is None, **told, **({} if found.detail is None else {"detail": found.detail})}
 
 
 def _broker() -> dict[str, Any]:
