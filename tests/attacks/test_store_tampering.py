@@ -103,6 +103,20 @@ CLASSIFICATION: dict[str, dict[str, str]] = {
         ("alarm", "event", "channel", "due_ms", "tries", "done_ms", "error"),
         "not evidence: whether somebody was told",
     ),
+    **{
+        name: dict.fromkeys(columns, "not evidence: what a firm keeps by heart; events have their own copy")
+        for name, columns in {
+            "products": (
+                *("party", "gtin", "name_en", "name_zh", "low_milli_c", "high_milli_c", "max_gap_s"),
+                *("profile", "shelf_life_days", "uom", "picture", "changed_ms"),
+            ),
+            "places": (
+                *("party", "gln", "name_en", "name_zh", "latitude_udeg", "longitude_udeg"),
+                *("region_en", "region_zh", "changed_ms"),
+            ),
+            "assets": ("party", "uri", "name_en", "name_zh", "changed_ms"),
+        }.items()
+    },
     "device_configs": dict.fromkeys(
         ("device", "version", "body", "frame_s", "made_ms", "sent_ms", "in_force_ms", "pending"),
         "not evidence: what a device is asked to do, under a MAC; what it does stands in its frames",

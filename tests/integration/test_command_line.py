@@ -19,18 +19,19 @@ import pytest
 
 from traceability.__main__ import build_parser, main
 from traceability.commands import doctor
-from traceability.commands.batches import BATCH_STEPS, next_lot, next_own_gtin
+from traceability.commands.batches import BATCH_STEPS
 from traceability.commands.publisher import Publisher
 from traceability.commands.verb import opened
 from traceability.commands.words import parse_moment, read_party
 from traceability.errors import ConflictError
-from traceability.identifiers import Batch, parse_gtin
+from traceability.identifiers import Batch, parse_gln, parse_gtin
 from traceability.ledger.state import stream_hash
 from traceability.ledger.tracecode import trace_code
 from traceability.operations.codes import apply
 from traceability.operations.events import batch_event
 from traceability.operations.heartbeat import newest_beats
 from traceability.operations.lock import Lock
+from traceability.operations.numbers import next_lot, next_own_gln, next_own_gtin
 from traceability.running.address import keep_address
 from traceability.signing.application import encode_application, open_application, read_code
 from traceability.signing.keys import PrivateKey, receipt_key
@@ -276,7 +277,8 @@ def test_a_product_with_a_real_number_stands_under_gs1(node):
 def test_numbers_of_its_own_run_out_with_a_message():
     assert next_own_gtin(["09520001000102", "02000000000022"]) == "02000000000039"
     assert parse_gtin(next_own_gtin([])) == "02000000000015"
-    with pytest.raises(ConflictError, match="--gtin"):
+    assert parse_gln(next_own_gln(["9520000000004", "2000000000022"])) == "2000000000039"
+    with pytest.raises(ConflictError, match="used up: give one"):
         next_own_gtin(["02999999999999"])
 
 

@@ -40,6 +40,7 @@ from traceability.operations.heartbeat import beat
 from traceability.operations.ingest import Ingest, Ingested, Message
 from traceability.operations.keyring import revoke_key, rotate_party_key
 from traceability.operations.log import newest_beacon
+from traceability.operations.masterdata import Asset, Place, Product, save
 from traceability.operations.node import Node, init_node, load_node
 from traceability.operations.publish import Published, publish
 from traceability.operations.record import make_event, record_event
@@ -273,6 +274,7 @@ def tell_story(world: World) -> Story:
     new_code(world.store, world.node, party=farm, model="FT-1")
     set_config(world.store, world.node, Config(other.device, 1, 60, 600))
     let_in(world.store, world.node, farm)
+    _keep_by_heart(world, farm, room)
     world.event("receive", carrier, batch)
     world.event("store", farm, batch, second, asset=room)
     for value in (3.0, 3.5, 4.0):
@@ -288,6 +290,14 @@ def tell_story(world: World) -> Story:
 def identifiers_gln() -> str:
     """A GLN with a company prefix."""
     return "952000000002" + identifiers.check_digit("952000000002")
+
+
+def _keep_by_heart(world: World, farm: str, room: str) -> None:
+    """A product, a place and an asset."""
+    names = {"en": "Strawberries", "zh": "草莓"}
+    save(world.store, farm, Product(world.gtin, names, 0, 5000, shelf_life_days=7, uom="KGM"))
+    save(world.store, farm, Place(identifiers_gln(), {"en": "Packing shed", "zh": "包装间"}))
+    save(world.store, farm, Asset(room, {"en": "Cold room", "zh": "冷库"}))
 
 
 def _drive(world: World, carrier: str, probe: Probe, batch: str, truck: str) -> None:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import argparse
 import os
 import re
-from collections.abc import Iterable
-from datetime import date
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Final
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from traceability.commands.verb import Answer, Opened, Verbs, add_group, add_verb, opened
 from traceability.commands.words import (
@@ -19,34 +18,31 @@ from traceability.commands.words import (
     parse_milli,
     parse_moment,
     read_asset,
-    read_batch,
     read_party,
 )
 from traceability.errors import ConflictError, StatementError
-from traceability.identifiers import Batch, Kind, check_digit, parse_gtin, parse_lot, parse_stream
-from traceability.ledger.state import stream_hash
-from traceability.operations.record import make_event, record_event
+from traceability.identifiers import Batch, Kind, parse_gtin, parse_lot, parse_stream
+from traceability.operations.lotdata import lot_data, temperature_data
+from traceability.operations.numbers import known_batches, next_lot, next_own_gtin
+from traceability.operations.record import record_event
+from traceability.operations.steps import Asset, Entered, Where, check_uom, event_of
+from traceability.operations.stock import inside_of
 from traceability.operations.tracecode import read_trace_code
 from traceability.running.address import with_address
 from traceability.sensing.profiles import PROFILES
 from traceability.settings import WebSettings, load
-from traceability.store import models
-from traceability.supply.epcis import units
 from traceability.supply.epcis.events import STEPS
+from traceability.supply.lineage import Amount
+from traceability.supply.scanned import read_batch
 
 BATCH_STEPS: Final = tuple(
     name
     for name, step in STEPS.items()
-    if (step.type, step.action) == ("ObjectEvent", "OBSERVE") or step.type == "AggregationEvent"
+    if (step.type == "ObjectEvent" and step.action != "ADD") or step.type == "AggregationEvent"
 )
 """The steps of a batch that exists; ``batch new``, ``install`` and ``remove`` record the others."""
 
 _PARENT: Final = re.compile(r"(.+)=([0-9]{1,12}(?:\.[0-9]{1,6})?)([A-Za-z0-9]*)")
-
-_UOM_REMEDY: Final = "Codes have capitals: KGM kilogram, GRM gram, TNE tonne, LTR litre; none means pieces."
-
-OWN_GTINS: Final = range(20, 30)
-"""GS1 prefixes of restricted circulation that a node numbers products from, without asking GS1."""
 
 
 def add(verbs: Verbs) -> None:
@@ -134,34 +130,25 @@ def _add_who_when_where(verb: argparse.ArgumentParser) -> None:
 
 
 def _new(args: argparse.Namespace) -> Answer:
-    ilmd = {
-        "ft:product": {"en": args.product_en, "zh": args.product_zh},
-        "ft:temperature": _limits(args),
-        "cbvmda:harvestStartDate": args.harvested,
-        "cbvmda:bestBeforeDate": args.best_before,
-    }
+    ilmd = lot_data(
+        {"en": args.product_en, "zh": args.product_zh},
+        temperature=_limits(args),
+        harvested=args.harvested,
+        best_before=args.best_before,
+    )
     with opened() as here:
         with here.store.reading() as connection:
             party = read_party(connection, here.node, args.party)
-            batch = _name_batch(connection, here.node.name, args)
+            batch = _name_batch(connection, args)
         uri = batch.uri(here.node.name)
-        made = [_amount(uri, args.quantity, args.uom)]
-        parents = [_parent(text, here.node.name) for text in args.parents]
-        lists = {"quantityList": made}
-        if parents:
-            lists = {"inputQuantityList": parents, "outputQuantityList": made}
-        event = make_event(
-            "make" if parents else "harvest",
-            args.at.ms,
-            offset=args.at.offset,
-            ilmd=_present(ilmd),
-            **lists,
-            **_region(args),
-        )
-        recorded = record_event(here.store, here.node, party, event)
+        parents = tuple(_parent(text, here.node.name) for text in args.parents)
+        made = Amount(uri, args.quantity, check_uom(args.uom))
+        step = "make" if parents else "harvest"
+        entered = Entered(step, made, args.at.ms, inputs=parents, ilmd=ilmd)
+        _, sha256 = _recorded(here, party, args, entered)
     page = load(WebSettings, with_address(os.environ)).base_url + batch.path
     return Answer(
-        {"gtin": batch.gtin, "lot": batch.lot, "uri": uri, "page": page, "sha256": recorded.sha256.hex()},
+        {"gtin": batch.gtin, "lot": batch.lot, "uri": uri, "page": page, "sha256": sha256.hex()},
         (f"batch {batch.gtin}/{batch.lot} of {args.product_en}", f"its page: {page}"),
     )
 
@@ -174,56 +161,30 @@ def _code(args: argparse.Namespace) -> Answer:
 
 
 def _record(args: argparse.Namespace) -> Answer:
-    kind = STEPS[args.step]
-    moves = kind.type == "AggregationEvent"
-    if args.asset is not None and not moves:
-        raise StatementError(f"{args.step} does not name an asset: load and store do, unload and retrieve")
+    moves = STEPS[args.step].type == "AggregationEvent"
     with opened() as here:
         uri = read_batch(args.batch).uri(here.node.name)
         with here.store.reading() as connection:
             party = read_party(connection, here.node, args.party)
-        named: dict[str, Any] = {"quantityList": [{"epcClass": uri}]}
-        if moves:
-            asset = _asset(here, args, uri)
-            named = {"parentID": asset, "childQuantityList": [{"epcClass": uri}]}
-        event = make_event(args.step, args.at.ms, offset=args.at.offset, **named, **_region(args))
-        recorded = record_event(here.store, here.node, party, event)
-    where = f" ({named['parentID']})" if moves else ""
+        asset = _asset(here, args, uri) if moves or args.asset is not None else None
+        entered = Entered(args.step, Amount(uri), args.at.ms, asset=None if asset is None else Asset(asset))
+        at, sha256 = _recorded(here, party, args, entered)
+    where = f" ({asset})" if moves else ""
     return Answer(
-        {
-            "step": args.step,
-            "batch": uri,
-            "asset": named.get("parentID"),
-            "at": event["eventTime"],
-            "sha256": recorded.sha256.hex(),
-        },
-        (f"recorded: {args.step} of {uri}{where} at {event['eventTime']}",),
+        {"step": args.step, "batch": uri, "asset": asset, "at": at, "sha256": sha256.hex()},
+        (f"recorded: {args.step} of {uri}{where} at {at}",),
     )
 
 
-def next_own_gtin(taken: Iterable[str]) -> str:
-    """The next free restricted-circulation GTIN-14 behind those in use.
-
-    Source: GS1 General Specifications 1.4.5: prefixes 20 to 29 are for numbers that are
-    unique inside one organisation only.
-    """
-    own = [int(gtin[1:13]) for gtin in taken if gtin[0] == "0" and int(gtin[1:3]) in OWN_GTINS]
-    number = max(own, default=OWN_GTINS.start * 10**10) + 1
-    if number >= OWN_GTINS.stop * 10**10:
-        raise ConflictError("all numbers of this node's own are used up: give one with --gtin")
-    return f"0{number}{check_digit(f'0{number}')}"
+def _recorded(here: Opened, party: str, args: argparse.Namespace, entered: Entered) -> tuple[str, bytes]:
+    """Record an entry at the place and in the zone of the arguments: its time, and SHA-256."""
+    placed = replace(entered, offset=args.at.offset, where=Where(region=_region(args)))
+    event = event_of(placed, party)
+    return event["eventTime"], record_event(here.store, here.node, party, event).sha256
 
 
-def next_lot(day: date, taken: Iterable[str]) -> str:
-    """The date and the next running number of that day: ``20260501-1``."""
-    prefix = f"{day:%Y%m%d}-"
-    tails = (lot.removeprefix(prefix) for lot in taken if lot.startswith(prefix))
-    return f"{prefix}{max((int(t) for t in tails if t.isdecimal() and t.isascii()), default=0) + 1}"
-
-
-def _name_batch(connection: Connection, node: str, args: argparse.Namespace) -> Batch:
-    query = select(models.Stream.uri).join(models.Batch, models.Batch.stream == models.Stream.hash)
-    known = [parse_stream(uri).batch for uri in connection.execute(query).scalars()]
+def _name_batch(connection: Connection, args: argparse.Namespace) -> Batch:
+    known = known_batches(connection)
     gtin = parse_gtin(args.gtin) if args.gtin else next_own_gtin(b.gtin for b in known)
     lot = (
         parse_lot(args.lot) if args.lot else next_lot(args.at.date, (b.lot for b in known if b.gtin == gtin))
@@ -240,13 +201,8 @@ def _asset(here: Opened, args: argparse.Namespace, batch: str) -> str:
         return asset
     if STEPS[args.step].action == "ADD":
         raise StatementError(f"{args.step} needs --asset: what the batch goes into")
-    query = (
-        select(models.Stream.uri)
-        .join(models.Stay, models.Stay.asset == models.Stream.hash)
-        .where(models.Stay.batch == stream_hash(batch), models.Stay.left_ms.is_(None))
-    )
     with here.store.reading() as connection:
-        inside = connection.execute(query).scalar_one_or_none()
+        inside = inside_of(connection, batch)
     if inside is None:
         raise ConflictError(f"{batch} is in no asset")
     return inside
@@ -255,45 +211,23 @@ def _asset(here: Opened, args: argparse.Namespace, batch: str) -> str:
 def _limits(args: argparse.Namespace) -> dict[str, Any] | None:
     if (args.low is None) != (args.high is None):
         raise StatementError("--low and --high go together")
-    profile = PROFILES.get(args.profile)
-    if args.low is None and profile is None:
-        return None
-    low, high = args.low, args.high
-    if low is None and profile is not None:
-        low, high = profile.low_milli_c, profile.high_milli_c
-    limits = {"lowMilliCelsius": low, "highMilliCelsius": high, "maxGapSeconds": args.max_gap * 60}
-    return limits if profile is None else limits | {"profile": args.profile}
+    return temperature_data(args.low, args.high, args.max_gap * 60, args.profile)
 
 
-def _region(args: argparse.Namespace) -> dict[str, Any]:
+def _region(args: argparse.Namespace) -> dict[str, str] | None:
     if (args.region_en is None) != (args.region_zh is None):
         raise StatementError("--region-en and --region-zh go together")
-    return {} if args.region_en is None else {"ft:region": {"en": args.region_en, "zh": args.region_zh}}
+    return None if args.region_en is None else {"en": args.region_en, "zh": args.region_zh}
 
 
-def _parent(text: str, node: str) -> dict[str, Any]:
+def _parent(text: str, node: str) -> Amount:
     """A batch and how much of it went in, as one word: ``09520001000102/L-1=12.5KGM``."""
     if "=" not in text:
-        return _amount(read_batch(text).uri(node), None, None)
+        return Amount(read_batch(text).uri(node))
     found = _PARENT.fullmatch(text)
     if found is None:
         raise StatementError(
             f"--from {text[:128]!r}: behind = stands how much of it, such as 12.5KGM",
             remedy="If = belongs to the lot, give its path: /01/GTIN/10/LOT, with %3D for =.",
         )
-    return _amount(read_batch(found[1]).uri(node), Decimal(found[2]), found[3] or None)
-
-
-def _amount(uri: str, quantity: Decimal | None, uom: str | None) -> dict[str, Any]:
-    if uom is not None and not units.known(uom):
-        raise StatementError(f"{uom[:16]!r} is not {units.wanted(uom)}", remedy=_UOM_REMEDY)
-    return _present({"epcClass": uri, "quantity": _plain(quantity), "uom": uom})
-
-
-def _plain(number: Any) -> Any:
-    """A whole number as int: 120 and 120.0 are written alike."""
-    return int(number) if number is not None and number == int(number) else number
-
-
-def _present(members: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in members.items() if value is not None}
+    return Amount(read_batch(found[1]).uri(node), Decimal(found[2]), check_uom(found[3] or None))

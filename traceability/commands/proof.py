@@ -9,7 +9,6 @@ from typing import Final
 
 from traceability.commands.files import read_file, write_file
 from traceability.commands.verb import Answer, Verbs, add_verb, opened, progress, show_share
-from traceability.commands.words import read_batch
 from traceability.errors import SettingsError
 from traceability.identifiers import encode_value
 from traceability.ledger.tracecode import parse_trace_code
@@ -19,6 +18,7 @@ from traceability.operations.cosign import shown_checkpoint
 from traceability.operations.export import export_bundle
 from traceability.signing.disclosure import Audience
 from traceability.store.engine import system_clock
+from traceability.supply.scanned import read_batch
 from traceability.verification.bundle import encode_bundle
 from traceability.verification.freshness import FreshnessCode
 from traceability.verification.policy import parse_policy

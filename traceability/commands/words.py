@@ -11,16 +11,16 @@ from typing import Final
 
 from sqlalchemy import Connection, select
 
-from traceability.errors import IdentifierError, UnknownSignerError
-from traceability.identifiers import Batch, Kind, asset_uri, decode_value, parse_gtin, parse_stream
+from traceability.errors import UnknownSignerError
+from traceability.identifiers import Kind, asset_uri, parse_stream
 from traceability.operations.enrol import find_party
 from traceability.operations.node import Node
 from traceability.operations.verifierfile import operator_of
 from traceability.store import models
+from traceability.supply.scanned import read_batch
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _BATCH: Final = re.compile(r"([0-9]{8,14})/(.+)", re.DOTALL)
-_BATCH_PATH: Final = re.compile(r"/01/([0-9]{8,14})/10/([^/?#]+)")
 _GIAI: Final = re.compile(r"(?:\(8004\)|8004/)(.+)", re.DOTALL)
 
 
@@ -75,20 +75,6 @@ def parse_date(text: str) -> str:
         return date.fromisoformat(text).isoformat()
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"{text!r} is not a date: write 2026-05-01") from error
-
-
-def read_batch(text: str) -> Batch:
-    """A batch from ``GTIN/LOT``, or the Digital Link path of its page, under any host.
-
-    Raises:
-        IdentifierError: not one of these, or a digit is wrong.
-    """
-    if found := _BATCH.fullmatch(text):
-        return Batch(parse_gtin(found[1]), found[2])
-    path = re.sub(r"\Ahttps?://[^/]+|[?#].*", "", text)
-    if found := _BATCH_PATH.fullmatch(path):
-        return Batch(parse_gtin(found[1]), decode_value(found[2]))
-    raise IdentifierError(f"{text[:128]!r} is not a batch: write GTIN/LOT, or the address of its page")
 
 
 def read_asset(node: Node, text: str) -> str:

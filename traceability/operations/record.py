@@ -1,19 +1,27 @@
-"""Recording what a person enters: one EPCIS event, by the step of the journey that it is."""
+"""Recording what a person enters: EPCIS events, by the step of the journey that each is."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
 
 from traceability.errors import EventError
-from traceability.operations.capture import Captured, capture
-from traceability.operations.draft import Given
+from traceability.operations.capture import Captured, record_drafts
+from traceability.operations.draft import Given, draft_event
+from traceability.operations.enrol import signing_key
 from traceability.operations.node import Node
-from traceability.store.engine import Store
+from traceability.store.engine import Store, Transaction
 from traceability.supply.epcis.context import read_context
 from traceability.supply.epcis.events import CONTEXT, STEPS, format_event_time
 from traceability.supply.epcis.model import check_event
 from traceability.supply.epcis.vocabulary import check_vocabulary
+
+Beside: TypeAlias = Callable[[Transaction, Sequence[Captured]], None]
+"""What else is written in the transaction in which events are recorded."""
+
+
+class _RehearsedError(Exception):
+    """Leaves a transaction of which nothing is to stay."""
 
 
 def make_event(step: str, at_ms: int, *, offset: str = "+00:00", **members: Any) -> dict[str, Any]:
@@ -25,13 +33,16 @@ def make_event(step: str, at_ms: int, *, offset: str = "+00:00", **members: Any)
         "action": kind.action,
         "bizStep": kind.biz_step,
         "disposition": kind.disposition,
+        "ft:cte": kind.cte,
         "eventTime": format_event_time(at_ms, offset),
         "eventTimeZoneOffset": offset,
     }
     return {name: value for name, value in (fixed | members).items() if value is not None}
 
 
-def record_event(store: Store, node: Node, party: str, event: Mapping[str, Any]) -> Captured:
+def record_event(
+    store: Store, node: Node, party: str, event: Mapping[str, Any], beside: Beside | None = None
+) -> Captured:
     """Record one event for a party; open, leave and install as it says.
 
     Raises:
@@ -41,10 +52,56 @@ def record_event(store: Store, node: Node, party: str, event: Mapping[str, Any])
         ConflictError: it contradicts what is recorded; the message says how.
         ClockAheadError: it lies in the future.
     """
-    (captured,) = capture(store, node, party, [check_made(event)], typed=True)
-    if captured.refused is not None:
-        raise captured.refused
+    (captured,) = record_all(store, node, party, [check_made(event)], typed=True, beside=beside)
     return captured
+
+
+def rehearse_event(store: Store, node: Node, party: str, event: Mapping[str, Any]) -> None:
+    """Raise what ``record_event`` would raise now, and record nothing."""
+    rehearse_all(store, node, party, [check_made(event)], typed=True)
+
+
+def record_all(
+    store: Store,
+    node: Node,
+    party: str,
+    given: Sequence[Given],
+    *,
+    typed: bool,
+    beside: Beside | None = None,
+) -> tuple[Captured, ...]:
+    """Record events for a party in one transaction, all or none.
+
+    Args:
+        typed: as of ``capture``.
+        beside: writes what belongs to them into the same transaction.
+
+    Raises:
+        as ``record_event``, for the first that is refused.
+    """
+    with store.reading() as connection:
+        key = signing_key(connection, node, party)
+    drafts = [draft_event(node.name, party, key, each, store.clock()) for each in given]
+    with store.transaction() as tx:
+        answers = tuple(record_drafts(tx, node, party, drafts, typed=typed))
+        for answer in answers:
+            if answer.refused is not None:
+                raise answer.refused
+        if beside is not None:
+            beside(tx, answers)
+    return answers
+
+
+def rehearse_all(store: Store, node: Node, party: str, given: Sequence[Given], *, typed: bool) -> None:
+    """Raise what ``record_all`` would raise now, and record nothing."""
+
+    def leave(_tx: Transaction, _answers: Sequence[Captured]) -> None:
+        raise _RehearsedError
+
+    try:
+        record_all(store, node, party, given, typed=typed, beside=leave)
+    except _RehearsedError:
+        return
 
 
 def check_made(event: Mapping[str, Any]) -> Given:

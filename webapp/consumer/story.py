@@ -37,6 +37,8 @@ STEP_WORDS: Mapping[tuple[str, str | None], str] = {
     ("shipping", "OBSERVE"): noted("Shipped"),
     ("receiving", "OBSERVE"): noted("Received"),
     ("stocking", "OBSERVE"): noted("On sale"),
+    ("storing", "OBSERVE"): noted("Cooled"),
+    ("destroying", "DELETE"): noted("Destroyed"),
     ("storing", "ADD"): noted("Put into cold storage"),
     ("staging_outbound", "DELETE"): noted("Taken out of cold storage"),
     ("loading", "ADD"): noted("Loaded"),

@@ -32,22 +32,28 @@ _EPC_LISTS: Final = ("epcList", "childEPCs", "inputEPCList", "outputEPCList")
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What a step of a journey is in EPCIS: event type, action (a transformation has none) and CBV words."""
+    """What a step of a journey is in EPCIS: event type, action (a transformation has none) and CBV words.
+
+    ``cte`` is the critical tracking event that it is, where no word of the CBV says so (docs/fsma.md).
+    """
 
     type: str
     action: str | None
     biz_step: str
     disposition: str
+    cte: str | None = None
 
 
 STEPS: Final[Mapping[str, Step]] = {
     "harvest": Step("ObjectEvent", "ADD", "creating_class_instance", "active"),
     "make": Step("TransformationEvent", None, "creating_class_instance", "active"),
+    "cool": Step("ObjectEvent", "OBSERVE", "storing", "in_progress", "cooling"),
     "pack": Step("ObjectEvent", "OBSERVE", "packing", "in_progress"),
     "inspect": Step("ObjectEvent", "OBSERVE", "inspecting", "in_progress"),
     "ship": Step("ObjectEvent", "OBSERVE", "shipping", "in_transit"),
     "receive": Step("ObjectEvent", "OBSERVE", "receiving", "in_progress"),
     "sell": Step("ObjectEvent", "OBSERVE", "stocking", "sellable_accessible"),
+    "destroy": Step("ObjectEvent", "DELETE", "destroying", "destroyed"),
     "store": Step("AggregationEvent", "ADD", "storing", "in_progress"),
     "retrieve": Step("AggregationEvent", "DELETE", "staging_outbound", "in_progress"),
     "load": Step("AggregationEvent", "ADD", "loading", "in_transit"),
