@@ -11,6 +11,7 @@
     │   ├── QueryError            a parameter or value that no query has
     │   ├── BundleError           a bundle or policy file of the wrong shape
     │   ├── TraceCodeError        a label's trace code with a slip of the pen
+    │   ├── LabelError            a label for which the paper has no room, or no such paper
     │   ├── ConfigError           how a device is to work, outside of what it can do
     │   └── ScenarioError         a simulator's scenario or profile of the wrong shape
     ├── TamperError               does not match what was signed, hashed or logged
@@ -161,6 +162,11 @@ class BundleError(MalformedError):
 class TraceCodeError(MalformedError):
     code = "bad-trace-code"
     advice = "Compare it with the label: a number, and eight groups of four letters and digits."
+
+
+class LabelError(MalformedError):
+    code = "bad-label"
+    advice = "Choose a larger label, or another place or number: traceability label --help lists the papers."
 
 
 class ConfigError(MalformedError):
