@@ -17,7 +17,8 @@ from traceability.errors import (
     TraceabilityError,
 )
 from traceability.ledger.state import parse_state_leaf
-from traceability.ledger.stay import DELIVERED, Series, StayClose, StayOpen, parse_stay_close
+from traceability.ledger.stay import Series, StayClose, StayOpen, parse_stay_close
+from traceability.ledger.staydevice import DELIVERED
 from traceability.sensing.frame import parse_statement
 from traceability.verification.bundle import Bundle, encode_bundle, parse_bundle
 from traceability.verification.policy import Policy

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -150,9 +150,18 @@ class World:
         request = device_request(key, node=self.node.name, owner=owner, model=model, iat=self.now_ms // 1000)
         return Probe(key, enrol_device(self.store, self.node, request).uri)
 
-    def install(self, party: str, probe: Probe, target: str, at_ms: int | None = None) -> Captured:
+    def install(
+        self,
+        party: str,
+        probe: Probe,
+        target: str,
+        at_ms: int | None = None,
+        roles: Mapping[str, str] | None = None,
+    ) -> Captured:
+        """Install a device; ``roles`` say what its channels measure."""
         probe.stream = target
-        return self._record(party, "install", at_ms, parentID=target, childEPCs=[probe.uri])
+        said = {"ft:channels": roles}
+        return self._record(party, "install", at_ms, parentID=target, childEPCs=[probe.uri], **said)
 
     def remove(self, party: str, probe: Probe, at_ms: int | None = None) -> Captured:
         return self._record(party, "remove", at_ms, parentID=probe.stream, childEPCs=[probe.uri])

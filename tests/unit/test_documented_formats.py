@@ -28,7 +28,7 @@ KEY = PrivateKey.from_seed(bytes([1]) * 32)
 def test_every_vector_of_the_document_is_read_by_a_test():
     source = Path(__file__).read_text("utf-8")
     unread = [name for name in VECTORS if f'VECTORS["{name}"]' not in source]
-    assert len(VECTORS) == 21
+    assert len(VECTORS) == 22
     assert unread == []
 
 
@@ -110,6 +110,8 @@ def test_trace_code_of_that_record_in_its_one_form_and_as_somebody_types_it():
 
 def test_stays():
     opened = stay.parse_stay_open(VECTORS["stay-open"].encode("ascii"))
+    named = stay.parse_stay_open(VECTORS["stay-open-channels"].encode("ascii"))
+    assert [dict(device.channels).get("supply") for device in named.devices] == ["air-supply", None]
     closed = stay.parse_stay_close(VECTORS["stay-close"].encode("ascii"))
     assert (opened.entered_seq, closed.open_seq, closed.left_seq) == (3, 4, 5)
     assert opened.batch == closed.batch

@@ -127,7 +127,7 @@ def _parted(world: World, farm: str) -> str:
 def _replaced(world: World, carrier: str) -> str:
     """A stay in which one sensor dies and another takes its place an hour later."""
     van, old, new = world.asset("VAN1"), world.device(carrier), world.device(carrier)
-    world.install(carrier, old, van)
+    world.install(carrier, old, van, roles={"air": "air-return", "door": "ambient"})
     batch = world.harvest(carrier, "REPLACED")
     world.event("load", carrier, batch, asset=van)
     world.wait(minutes=10)

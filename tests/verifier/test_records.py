@@ -174,7 +174,7 @@ def test_state_leaves_and_places_in_the_state(javascript: JavaScript):
 
 
 def test_stays(javascript: JavaScript):
-    opened, closed = VECTORS["stay-open"], VECTORS["stay-close"]
+    opened, closed, named = VECTORS["stay-open"], VECTORS["stay-close"], VECTORS["stay-open-channels"]
     amended = closed.replace("stay-close", "stay-amend")
     for question, parse in (
         ("stayOpen", stay.parse_stay_open),
@@ -184,6 +184,7 @@ def test_stays(javascript: JavaScript):
         texts = [text.encode() for text in (opened, closed, amended)]
         good = {"stayOpen": opened, "stayClose": closed, "stayAmend": amended}[question]
         copies = texts + damaged([good.encode()], 150) + fields_replaced(good)
+        copies += [named.encode(), *damaged([named.encode()], 300), *fields_replaced(named)]
         assert accepted(agree(javascript, question, parse, [[copy] for copy in copies])) > 10
 
 
@@ -200,6 +201,17 @@ def fields_replaced(text: str) -> list[bytes]:
         "1000001",
         "delivered",
         "silent",
+        "a=product",
+        "a=product,b=other",
+        "b=product,a=other",
+        "a=product,a=other",
+        "a=product,",
+        "a=b=product",
+        "a",
+        f"{'a' * 32}=ambient",
+        f"{'a' * 33}=ambient",
+        ",".join(f"c{n:02}=other" for n in range(16)),
+        ",".join(f"c{n:02}=other" for n in range(17)),
         "x",
         "",
     ]

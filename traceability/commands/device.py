@@ -1,4 +1,4 @@
-"""``device replace | list``: another sensor takes the place of a dead one; which devices there are."""
+"""``device install | replace | list``: where a device is, which takes whose place, and which there are."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 from dataclasses import asdict
 from typing import Any
 
+from traceability.commands.installing import add_install
 from traceability.commands.verb import Answer, Verbs, add_group, add_verb, opened
 from traceability.commands.words import parse_moment
 from traceability.identifiers import parse_device_id
@@ -21,7 +22,7 @@ def add(verbs: Verbs) -> None:
     group = add_group(
         verbs,
         "device",
-        does="List devices and their calibration, or put one in the place of a dead one",
+        does="List devices and their calibration, install one, or put one in the place of a dead one",
         example="traceability device list",
     ).add_subparsers(metavar="WHAT", required=True)
     add_verb(
@@ -31,6 +32,7 @@ def add(verbs: Verbs) -> None:
         does="Show every device, where it is installed, and how its calibration stands",
         example="traceability device list",
     )
+    add_install(group)
     verb = add_verb(
         group,
         "replace",

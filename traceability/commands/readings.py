@@ -8,10 +8,13 @@ from dataclasses import asdict
 from datetime import date
 from typing import Any, Final
 
+from sqlalchemy import Connection
+
 from traceability.commands.verb import Answer, Verbs, add_verb, opened
 from traceability.commands.words import parse_milli, read_target
 from traceability.errors import StatementError
 from traceability.ledger.record import format_time
+from traceability.ledger.state import stream_hash
 from traceability.operations.calibrations import Certificates, day_of
 from traceability.operations.measured import (
     DAY_MS,
@@ -22,7 +25,9 @@ from traceability.operations.measured import (
     exposure_of,
     summaries,
 )
+from traceability.operations.roles import channels_at
 from traceability.sensing.calibration import UNITS, Uncertified, uncertified
+from traceability.sensing.channels import Role, judging
 from traceability.sensing.coldchain import Exposure, Limits
 from traceability.sensing.profiles import PROFILES
 from traceability.sensing.rollup import CELL_MS
@@ -61,13 +66,18 @@ def _readings(args: argparse.Namespace) -> Answer:
         found: list[dict[str, Any]] = []
         lines: list[str] = []
         days: dict[str, set[date]] = defaultdict(set)
-        for channel in channels_on(connection, read_target(here.node, args.place)):
+        target = read_target(here.node, args.place)
+        channels = channels_on(connection, target)
+        roles = _roles(connection, stream_hash(target), channels, now_ms)
+        judged = judging(roles)
+        for channel in channels:
             rows = summaries(connection, channel, every, *span, DEFAULT_GAP_MS)
             against = None
             if limits is not None and channel.unit == "Cel":
                 against = exposure_of(connection, channel, limits, span[0], now_ms)
-            found.append(_shown(channel, rows, against))
-            lines += _lines(channel, rows, against)
+            counts = channel in judged if channel.unit == "Cel" else None
+            found.append(_shown(channel, rows, against) | {"role": roles.get(channel), "counts": counts})
+            lines += [_title(channel, roles.get(channel), counts), *_lines(rows, against)]
             if channel.unit in UNITS and rows:
                 days[channel.device] |= {day_of(row.from_ms) for row in rows}
         kept = Certificates(here.node).of(connection, days)
@@ -98,8 +108,22 @@ def _lack(device: str, lack: Uncertified) -> str:
     return f"{device} measured without a valid calibration certificate on {days}: {lack.lack}"
 
 
-def _lines(channel: Channel, rows: list[Summary], against: Exposure | None) -> list[str]:
-    lines = [f"{channel.device} {channel.name} ({channel.unit})"]
+def _roles(
+    connection: Connection, stream: bytes, channels: list[Channel], now_ms: int
+) -> dict[Channel, Role | None]:
+    """What each temperature channel measures, by the newest installation of its device here."""
+    said = {c.device: dict(channels_at(connection, stream, c.device, now_ms)) for c in channels}
+    words = {c: said[c.device].get(c.name) for c in channels if c.unit == "Cel"}
+    return {c: None if word is None else Role(word) for c, word in words.items()}
+
+
+def _title(channel: Channel, role: Role | None, counts: bool | None) -> str:
+    what = channel.unit if role is None else f"{channel.unit}, {role}"
+    return f"{channel.device} {channel.name} ({what}){' not counted for goods' if counts is False else ''}"
+
+
+def _lines(rows: list[Summary], against: Exposure | None) -> list[str]:
+    lines = []
     for row in rows:
         low, mean, high = (f"{n / 1000:8.2f}" for n in (row.low_milli, row.mean_milli, row.high_milli))
         covered = f"{row.covered_ms // 60_000} min covered"

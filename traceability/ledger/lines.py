@@ -99,11 +99,12 @@ class LineReader:
         """The next line, base64."""
         return decode_base64(self.text())
 
-    def fields(self, count: int) -> list[str]:
-        """The next line, ``count`` fields with one space between them."""
+    def fields(self, *counts: int) -> list[str]:
+        """The next line, as many fields as one of ``counts`` says, with one space between them."""
         parts = self.text().split(" ")
-        if len(parts) != count:
-            raise MalformedError(f"line {self._position} must have {count} fields, not {len(parts)}")
+        if len(parts) not in counts:
+            wanted = " or ".join(map(str, counts))
+            raise MalformedError(f"line {self._position} must have {wanted} fields, not {len(parts)}")
         return parts
 
     def end(self, again: bytes) -> None:

@@ -26,45 +26,14 @@ from traceability.ledger.lines import (
 )
 from traceability.ledger.merkle import HASH_SIZE
 from traceability.ledger.record import GENESIS, MAX_TIME_MS, format_time, parse_time, require_stream
+from traceability.ledger.staydevice import ENDS, StayDevice, parse_device, require_device
 
 MAX_STAY: Final = 262_144
 """Bytes of a stay's text, at most."""
-MAX_COUNTER: Final = 2**64
-"""One past the highest counter of a device: what comes next after it."""
 MAX_MILLI_C: Final = 1_000_000
 """Thousandths of a degree Celsius: no reading and no limit is further from zero."""
 
-DELIVERED: Final = "delivered"
-UNINSTALLED: Final = "uninstalled"
-SILENT: Final = "silent"
-ENDS: Final = frozenset({DELIVERED, UNINSTALLED, SILENT})
-"""Why a device has nothing more to say about a stay."""
-
-_DEVICE: Final = re.compile(r"[0-9a-f]{32}")
 _SERIES: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9:./_-]{0,127}")
-
-
-@dataclass(frozen=True, slots=True)
-class StayDevice:
-    """A device that was installed on the asset.
-
-    Attributes:
-        device: its id, 32 hex digits.
-        next_counter: the first counter not recorded before the asset's count.
-        end: one of ``ENDS`` on leaving, None on entering.
-    """
-
-    device: str
-    next_counter: int
-    end: str | None = None
-
-    def __post_init__(self) -> None:
-        _require_device(self.device)
-        require_range("a device's next counter", self.next_counter, high=MAX_COUNTER)
-
-    def line(self) -> str:
-        """``{device} {next counter}``, and on leaving its end."""
-        return " ".join((self.device, str(self.next_counter), *filter(None, [self.end])))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +58,7 @@ class Series:
     unknown_ms: int
 
     def __post_init__(self) -> None:
-        _require_device(self.device)
+        require_device(self.device)
         if not _SERIES.fullmatch(self.name):
             raise MalformedError(f"not the name of a series: {self.name[:100]!r}")
         require_range("the number of readings", self.readings)
@@ -224,7 +193,7 @@ def parse_stay_open(data: bytes) -> StayOpen:
     lines = LineReader(data, StayOpen.TITLE, MAX_STAY)
     place = (lines.text(), lines.text(), lines.integer(), parse_time(lines.text()))
     asset = (lines.integer(), lines.data())
-    stay = StayOpen(*place, *asset, tuple(_parse_device(lines, 2) for _ in range(lines.integer())))
+    stay = StayOpen(*place, *asset, tuple(parse_device(lines, ends=False) for _ in range(lines.integer())))
     lines.end(stay.encode())
     return stay
 
@@ -247,7 +216,7 @@ def _parse_summary(kind: type[_Summary], data: bytes) -> _Summary:
     place = (lines.text(), lines.text(), lines.integer(), lines.integer(), parse_time(lines.text()))
     asset = (lines.integer(), lines.data())
     low, high, gap = map(decode_integer, lines.fields(3))
-    devices = tuple(_parse_device(lines, 3) for _ in range(lines.integer()))
+    devices = tuple(parse_device(lines, ends=True) for _ in range(lines.integer()))
     series = tuple(_parse_series(lines) for _ in range(lines.integer()))
     stay = kind(*place, *asset, low, high, gap, devices, series)
     lines.end(stay.encode())
@@ -258,20 +227,10 @@ def _counted(items: Sequence[StayDevice | Series]) -> list[str]:
     return [str(len(items)), *(item.line() for item in items)]
 
 
-def _parse_device(lines: LineReader, fields: int) -> StayDevice:
-    device, counter, *end = lines.fields(fields)
-    return StayDevice(device, decode_integer(counter), *end)
-
-
 def _parse_series(lines: LineReader) -> Series:
     device, name, readings, low, high, *durations = lines.fields(8)
     least, most = (None if value == "-" else decode_integer(value) for value in (low, high))
     return Series(device, name, decode_integer(readings), least, most, *map(decode_integer, durations))
-
-
-def _require_device(device: str) -> None:
-    if not _DEVICE.fullmatch(device):
-        raise MalformedError(f"a device's id has 32 lower-case hex digits: {device[:100]!r}")
 
 
 def _require_devices(devices: Sequence[StayDevice], ends: Collection[str | None]) -> None:

@@ -17,7 +17,8 @@ from sqlalchemy import Connection, select, update
 
 from traceability.errors import ConflictError, StatementError, UnknownSubjectError
 from traceability.ledger.record import format_time
-from traceability.operations.watching import Key, Trouble, Watch
+from traceability.operations.places import Key, Trouble
+from traceability.operations.watching import Watch
 from traceability.store import models
 from traceability.store.alarms import Alarm, Delivery
 from traceability.store.engine import AnyRow, Store, Transaction

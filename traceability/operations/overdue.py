@@ -25,7 +25,7 @@ from traceability.operations.calibrations import (
     standing_of,
 )
 from traceability.operations.node import Node
-from traceability.operations.watching import Key, Trouble
+from traceability.operations.places import Key, Trouble
 
 DUE: Final = "calibration-due"
 OVER: Final = "calibration-over"

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any, TypeAlias
 
-from traceability.errors import EventError
+from traceability.errors import ConflictError, EventError
 from traceability.operations.capture import Captured, record_drafts
 from traceability.operations.draft import Given, draft_event
 from traceability.operations.enrol import signing_key
+from traceability.operations.keyring import alone
 from traceability.operations.node import Node
 from traceability.store.engine import Store, Transaction
 from traceability.supply.epcis.context import read_context
@@ -18,10 +20,6 @@ from traceability.supply.epcis.vocabulary import check_vocabulary
 
 Beside: TypeAlias = Callable[[Transaction, Sequence[Captured]], None]
 """What else is written in the transaction in which events are recorded."""
-
-
-class _RehearsedError(Exception):
-    """Leaves a transaction of which nothing is to stay."""
 
 
 def make_event(step: str, at_ms: int, *, offset: str = "+00:00", **members: Any) -> dict[str, Any]:
@@ -95,13 +93,43 @@ def record_all(
 def rehearse_all(store: Store, node: Node, party: str, given: Sequence[Given], *, typed: bool) -> None:
     """Raise what ``record_all`` would raise now, and record nothing."""
 
-    def leave(_tx: Transaction, _answers: Sequence[Captured]) -> None:
-        raise _RehearsedError
+    def take_back(_tx: Transaction, _answers: Sequence[Captured]) -> None:
+        raise _PreviewedError
 
-    try:
-        record_all(store, node, party, given, typed=typed, beside=leave)
-    except _RehearsedError:
-        return
+    with suppress(_PreviewedError):
+        record_all(store, node, party, given, typed=typed, beside=take_back)
+
+
+@contextmanager
+def acting(store: Store, *, preview: bool) -> Iterator[Transaction]:
+    """A transaction for an act that can be looked at first: a preview is the act itself, taken back."""
+    with suppress(_PreviewedError), alone(store) as tx:
+        yield tx
+        if preview:
+            raise _PreviewedError
+
+
+class _PreviewedError(Exception):
+    """Leaves the transaction of a preview, so that nothing of it stays."""
+
+
+def record_made(tx: Transaction, node: Node, party: str, events: Iterable[Mapping[str, Any]]) -> None:
+    """Record events as ``make_event`` makes them, all or none.
+
+    Raises:
+        What ``record_event`` does.
+        ConflictError: also if one of these very events is recorded already.
+    """
+    key = signing_key(tx.connection, node, party)
+    drafts = [draft_event(node.name, party, key, check_made(event), tx.now_ms) for event in events]
+    for answer in record_drafts(tx, node, party, drafts, typed=True):
+        if answer.refused is not None:
+            raise answer.refused
+        if answer.known:
+            raise ConflictError(
+                "this very event is recorded already, and may have been taken back since",
+                remedy="Give another time: --at, a second later.",
+            )
 
 
 def check_made(event: Mapping[str, Any]) -> Given:

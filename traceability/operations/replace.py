@@ -1,30 +1,31 @@
 """A device takes the place of another one that is dead: one removal, one installation, in one transaction.
 
-The two events are those of ``remove`` and ``install``. A preview is the act itself, taken back before it
+The two events are those of ``remove`` and ``install``; what the channels of the old one were said to
+measure is said of the new one. A preview is the act itself, taken back before it
 is committed: so it refuses whatever the act would refuse.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass, replace
+from typing import Any
 
 from sqlalchemy import Connection, func, select
 
 from traceability.errors import ConflictError, KeyNotInForceError
 from traceability.identifiers import Kind, device_uri, parse_stream
-from traceability.operations.capture import record_drafts
-from traceability.operations.draft import draft_event
-from traceability.operations.enrol import device_owner, signing_key
+from traceability.ledger.state import stream_hash
+from traceability.operations.enrol import device_owner
 from traceability.operations.farewell import Parting, device_signers, part
-from traceability.operations.keyring import alone
 from traceability.operations.node import Node
-from traceability.operations.record import check_made, make_event
+from traceability.operations.record import acting, make_event, record_made
+from traceability.operations.roles import channels_since
 from traceability.operations.stays import batch_limits
 from traceability.operations.tally import ACCEPTED
 from traceability.store import models
 from traceability.store.engine import Store, Transaction
+from traceability.supply.epcis.channels import MEMBER
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +74,6 @@ class Replacement:
         return self.at_ms - self.silent_from_ms
 
 
-class _PreviewedError(Exception):
-    """Leaves the transaction of a preview, so that nothing of it stays."""
-
-
 def replace_device(
     store: Store,
     node: Node,
@@ -103,13 +100,11 @@ def replace_device(
         ClockAheadError: it lies in the future.
         UnknownSignerError: their owner has no key in force in this node's custody.
     """
-    with suppress(_PreviewedError), alone(store) as tx:
+    with acting(store, preview=preview) as tx:
         made = _plan(tx.connection, node, old, new, at_ms)
         _record(tx, node, made, offset)
         if farewell:
             made = replace(made, parting=part(tx, node, old))
-        if preview:
-            raise _PreviewedError
     return made
 
 
@@ -156,22 +151,11 @@ def _record(tx: Transaction, node: Node, made: Replacement, offset: str) -> None
     Raises:
         ConflictError: among others, if exactly this was recorded before and taken back since.
     """
-    key = signing_key(tx.connection, node, made.party)
-    drafts = [
-        draft_event(node.name, made.party, key, check_made(event), tx.now_ms)
-        for event in (
-            make_event(step, made.at_ms, offset=offset, parentID=made.target, childEPCs=[uri])
-            for step, uri in (
-                ("remove", device_uri(node.name, made.old)),
-                ("install", device_uri(node.name, made.new)),
-            )
-        )
-    ]
-    for answer in record_drafts(tx, node, made.party, drafts, typed=True):
-        if answer.refused is not None:
-            raise answer.refused
-        if answer.known:
-            raise ConflictError(
-                "these very events are recorded already, and were taken back since",
-                remedy="Give another time: --at, a second later.",
-            )
+    roles = dict(channels_since(tx.connection, stream_hash(made.target), made.old, made.since_ms)) or None
+    place: dict[str, Any] = {"offset": offset, "parentID": made.target}
+    old, new = ([device_uri(node.name, device)] for device in (made.old, made.new))
+    changes = (
+        ("remove", place | {"childEPCs": old}),
+        ("install", place | {"childEPCs": new, MEMBER: roles}),
+    )
+    record_made(tx, node, made.party, (make_event(step, made.at_ms, **members) for step, members in changes))

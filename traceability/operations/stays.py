@@ -15,18 +15,12 @@ from sqlalchemy import Connection, and_, bindparam, false, func, insert, or_, se
 from traceability import media
 from traceability.ledger.record import GENESIS
 from traceability.ledger.state import stream_hash
-from traceability.ledger.stay import (
-    DELIVERED,
-    SILENT,
-    UNINSTALLED,
-    StayAmend,
-    StayClose,
-    StayDevice,
-    StayOpen,
-)
+from traceability.ledger.stay import StayAmend, StayClose, StayOpen
+from traceability.ledger.staydevice import DELIVERED, SILENT, UNINSTALLED, StayDevice
 from traceability.operations.chain import Entry, append
 from traceability.operations.events import batch_event, load_event
 from traceability.operations.node import Node
+from traceability.operations.roles import channels_at
 from traceability.sensing.coldchain import Limits
 from traceability.sensing.frame import DeviceStatement, parse_statement
 from traceability.store import models
@@ -50,7 +44,7 @@ def open_stay(tx: Transaction, node: Node, batch: str, asset: str, entered_seq: 
         entered_ms=entered_ms,
         asset_count=first,
         asset_head=_head_at(connection, key, first),
-        devices=tuple(StayDevice(d, _next_counter(connection, key, d, first)) for d in devices),
+        devices=tuple(_entered(connection, key, d, first, entered_ms) for d in devices),
     )
     (record,) = append(tx, node, [Entry(batch, media.STAY_OPEN, text.encode())])
     row = {
@@ -230,6 +224,11 @@ def _head_at(connection: Connection, stream: bytes, count: int) -> bytes:
         return GENESIS
     query = select(models.Record.hash).where(models.Record.stream == stream, models.Record.seq == count - 1)
     return connection.execute(query).scalar_one()
+
+
+def _entered(connection: Connection, asset: bytes, device: str, count: int, at_ms: int) -> StayDevice:
+    counter = _next_counter(connection, asset, device, count)
+    return StayDevice(device, counter, channels=channels_at(connection, asset, device, at_ms))
 
 
 def _next_counter(connection: Connection, asset: bytes, device: str, count: int) -> int:

@@ -17,7 +17,8 @@ means what its writer says it means.
 never erased: which batch, and what happened when, including that the event was later
 declared an error and why a lot is recalled. They hold no personal data. With nothing but them
 a verifier still sees that the statement speaks about the batch. *Lasting* parts are not for
-everybody, but are not erased either: recalls go by what a batch was made of.
+everybody, but are not erased either: recalls go by what a batch was made of, and stays by what the
+channels of a device measure.
 
 Sensor readings inside events are for partners, as a path does not tell a temperature from a
 position; consumers see what the batch's stays and its own frames say.
@@ -182,6 +183,7 @@ _EVENT: Final = Rule(
         "bizTransactionList": _REGULATOR,
         "certificationInfo": _REGULATOR,
         "ft:asset": _PUBLIC,
+        "ft:channels": Rule(Audience.PUBLIC, lasting=True),
         "ft:region": _PUBLIC,
         "ft:recall": _KEPT,
     },
@@ -241,7 +243,7 @@ def require_erasable(part: Part) -> None:
     """
     rule = rule_of(part)
     if rule.kept or rule.lasting:
-        why = "says which batch and what happened when" if rule.kept else "says what a batch was made of"
+        why = "says which batch and what happened when" if rule.kept else "is what recalls or stays go by"
         raise ConflictError(f"{format_part(part)} {why}: it is never erased")
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from traceability.ledger.stay import StayClose, StayOpen
+from traceability.sensing.channels import Role, judging
 from traceability.sensing.coldchain import Limits
 from traceability.supply.epcis.events import begins
 from traceability.supply.notice import Notice
@@ -76,6 +77,7 @@ class StayView:
         declared: counters that a device declared lost, by device.
         frames: how many frames of the stay's devices stand in the asset's stretch.
         suspected: how many of their statements came while misuse of the key was suspected; they stay valid.
+        roles: what channels measure, by device and name, as far as the installing events say.
     """
 
     opened: StayOpen | None
@@ -88,6 +90,18 @@ class StayView:
     declared: Mapping[str, int]
     frames: int
     suspected: int
+    roles: Mapping[tuple[str, str], Role] = field(default_factory=dict)
+
+    def role(self, curve: Curve) -> Role | None:
+        """What a curve's channel was said to measure."""
+        return self.roles.get((curve.device, curve.name))
+
+    @property
+    def judging(self) -> tuple[Curve, ...]:
+        """The curves by which the goods are judged."""
+        named = {(c.device, c.name): self.role(c) for c in self.curves if c.samples}
+        counted = judging(named)
+        return tuple(c for c in self.curves if (c.device, c.name) in counted)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,14 @@ from itertools import pairwise
 
 from traceability import media
 from traceability.errors import BundleError, ChainMismatchError, TamperError
-from traceability.ledger.stay import DELIVERED, StayAmend, StayClose, StayDevice, StayOpen
+from traceability.ledger.stay import StayAmend, StayClose, StayOpen
+from traceability.ledger.staydevice import DELIVERED, StayDevice
 from traceability.sensing.coldchain import Limits
 from traceability.sensing.frame import Clock, DeviceStatement
 from traceability.supply.epcis.events import devices_of, entered_asset
 from traceability.verification.beginning import limits_before
 from traceability.verification.journey import Happening, StayView
+from traceability.verification.roles import roles_in, roles_of
 from traceability.verification.statements import Checked
 from traceability.verification.stays import Curve, curves, series_of
 
@@ -94,6 +96,7 @@ def _packed(
         declared=declared,
         frames=sum(s.media_type == media.FRAME for s in statements),
         suspected=_suspected(batch, {device}),
+        roles=roles_of(device, from_ms, batch.contents),
     )
 
 
@@ -147,6 +150,7 @@ def _check_stay(batch: Checked, seq: int, opened: StayOpen, asset: Checked, as_o
         declared=declared,
         frames=sum(s.media_type == media.FRAME and s.device in devices for s in statements),
         suspected=_suspected(asset, devices),
+        roles=roles_in(opened, asset.between(asset.stretch.first, asset.end)),
     )
 
 

@@ -1,4 +1,6 @@
-"""The drawn line: temperatures over the limit band, hours without data hatched, never joined."""
+"""The drawn line: temperatures over the limit band, hours without data hatched, never joined.
+
+What goods are not judged by, a unit's supply air, is a thin line behind it."""
 
 from __future__ import annotations
 
@@ -10,7 +12,7 @@ from typing import Final
 from traceability.sensing.coldchain import Limits, Sample
 from traceability.verification.journey import Journey
 from traceability.verification.stays import NO_LIMITS, Curve
-from webapp.consumer.cold import gaps, relays
+from webapp.consumer.cold import beside, gaps, relays
 from webapp.i18n import show_time
 
 WIDTH: Final = 600
@@ -47,6 +49,7 @@ class Chart:
     """Everything that the template draws."""
 
     lines: tuple[str, ...]
+    beside: tuple[str, ...]
     hot: tuple[Box, ...]
     band: Box | None
     unknown: tuple[Box, ...]
@@ -89,9 +92,10 @@ def draw(journey: Journey, offset: str) -> Chart | None:
     """The chart of a journey's stays; None when nothing was measured."""
     spans = _spans(journey)
     curves = [s.curve for s in spans if s.curve is not None]
-    if not curves:
+    quiet = [(curve, s.from_ms, s.to_ms) for s in journey.stays for _, curve in beside(s)]
+    if not curves and not quiet:
         return None
-    scale = _scale(journey, spans)
+    scale = _scale(journey, spans, quiet)
     limits = journey.limits if journey.limits != NO_LIMITS else None
     return Chart(
         lines=tuple(
@@ -99,6 +103,11 @@ def draw(journey: Journey, offset: str) -> Chart | None:
             for s in spans
             if s.curve is not None
             for line in _lines(scale, s.curve, s.from_ms, s.to_ms, journey.limits)
+        ),
+        beside=tuple(
+            line
+            for curve, from_ms, to_ms in quiet
+            for line in _lines(scale, curve, from_ms, to_ms, journey.limits)
         ),
         hot=tuple(
             scale.box(e.from_ms, e.to_ms, scale.low, scale.high)
@@ -126,14 +135,14 @@ def _spans(journey: Journey) -> list[_Span]:
     return found
 
 
-def _scale(journey: Journey, spans: Sequence[_Span]) -> _Scale:
+def _scale(journey: Journey, spans: Sequence[_Span], quiet: Sequence[tuple[Curve, int, int]]) -> _Scale:
     """Time from the first stay to the end of the last; temperature over what was measured in them."""
+    drawn = [(s.curve, s.from_ms, s.to_ms) for s in spans if s.curve is not None]
     values = [
         sample.milli_c
-        for s in spans
-        if s.curve is not None
-        for sample in s.curve.samples
-        if s.from_ms <= sample.at_ms <= s.to_ms
+        for curve, from_ms, to_ms in (*drawn, *quiet)
+        for sample in curve.samples
+        if from_ms <= sample.at_ms <= to_ms
     ]
     if journey.limits != NO_LIMITS:
         values += [journey.limits.low_milli_c, journey.limits.high_milli_c]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from traceability.sensing.channels import Role
 from traceability.sensing.coldchain import Excursion, Limits, exposure
 from traceability.verification.journey import Journey, StayView
 from traceability.verification.stays import Curve
@@ -42,6 +43,17 @@ class StayRow:
     missing: int
     declared: int
     suspected: int
+    judged: str
+    beside: tuple[Beside, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What was measured in a place and does not count: the supply air, the surroundings."""
+
+    role: str
+    min_milli_c: int
+    max_milli_c: int
 
 
 def stay_rows(journey: Journey) -> list[StayRow]:
@@ -57,9 +69,40 @@ def stay_rows(journey: Journey) -> list[StayRow]:
             missing=sum(stay.missing.values()),
             declared=sum(stay.declared.values()),
             suspected=stay.suspected,
+            judged=", ".join(dict.fromkeys(role_name(r) for c in stay.judging if (r := stay.role(c)))),
+            beside=tuple(_beside(stay)),
         )
         for stay in journey.stays
     ]
+
+
+def role_name(role: Role) -> str:
+    """What a channel measures, for people."""
+    words = {
+        Role.AIR_RETURN: translate("return air"),
+        Role.AIR_SUPPLY: translate("supply air"),
+        Role.PRODUCT: translate("probe in the goods"),
+        Role.AMBIENT: translate("surroundings"),
+    }
+    return words.get(role, translate("something else"))
+
+
+def beside(stay: StayView) -> Iterator[tuple[Role, Curve]]:
+    """The curves of a stay by which goods are not judged, with what they measure."""
+    judging = {(c.device, c.name) for c in stay.judging}
+    for curve in stay.curves:
+        role = stay.role(curve)
+        if role is not None and (curve.device, curve.name) not in judging:
+            yield role, curve
+
+
+def _beside(stay: StayView) -> Iterator[Beside]:
+    """By role, what such curves say of the time of the stay."""
+    found: dict[Role, list[int]] = {}
+    for role, curve in beside(stay):
+        ends = curve.exposure.min_milli_c, curve.exposure.max_milli_c
+        found.setdefault(role, []).extend(end for end in ends if end is not None)
+    return (Beside(role_name(role), min(ends), max(ends)) for role, ends in found.items() if ends)
 
 
 def _worst(colds: Sequence[Cold]) -> Cold | None:
@@ -127,13 +170,13 @@ class Turn:
 
 
 def relays(stay: StayView, limits: Limits) -> list[list[Turn]]:
-    """The sensors of a stay; those that took over from one another are one, turn by turn.
+    """The sensors of a stay by which goods are judged; those that took over from one another are one.
 
     A sensor took over if the other one had measured for the last time before it measured for the first.
     What lies between the two is without data, however short: no line joins two instruments.
     """
     lines: list[list[Curve]] = []
-    for curve in sorted((c for c in stay.curves if c.samples), key=lambda c: c.samples[0].at_ms):
+    for curve in sorted((c for c in stay.judging if c.samples), key=lambda c: c.samples[0].at_ms):
         line = next((found for found in lines if _takes_over(curve, found[-1])), None)
         if line is None:
             lines.append([curve])

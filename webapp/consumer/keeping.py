@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Final
 
-from traceability.sensing.channels import Channel, channel_of
+from traceability.sensing.channels import is_product
 from traceability.sensing.episodes import Span, joined
 from traceability.sensing.kinetics import held, mean_kinetic_milli_c, spent_ms
 from traceability.sensing.profiles import PROFILES, Life, Profile
@@ -92,7 +92,7 @@ def profile_of(journey: Journey) -> Profile | None:
 def _worst(stay: StayView, windows: Sequence[Span], journey: Journey, life: Life | None) -> Counter[int]:
     """What the goods went through by the least favourable sensor: of those in the goods, if there are any."""
     sensors = relays(stay, journey.limits)
-    inside = [turns for turns in sensors if channel_of(turns[0].curve.name) is Channel.PRODUCT]
+    inside = [turns for turns in sensors if is_product(turns[0].curve.name, stay.role(turns[0].curve))]
     each = [_held(turns, windows, journey.limits.max_gap_ms) for turns in inside or sensors]
     known = [temperatures for temperatures in each if temperatures]
     if not known:

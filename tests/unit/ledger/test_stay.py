@@ -10,24 +10,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.vectors import VECTORS
 from traceability import media
 from traceability.errors import IdentifierError, MalformedError, OversizeError
 from traceability.ledger.record import GENESIS, MAX_TIME_MS
 from traceability.ledger.stay import (
-    DELIVERED,
-    ENDS,
-    MAX_COUNTER,
     MAX_MILLI_C,
-    SILENT,
     Series,
     StayAmend,
     StayClose,
-    StayDevice,
     StayOpen,
     parse_stay_amend,
     parse_stay_close,
     parse_stay_open,
 )
+from traceability.ledger.staydevice import DELIVERED, ENDS, MAX_CHANNELS, MAX_COUNTER, SILENT, StayDevice
 
 BATCH = "https://id.gs1.org/01/09506000134352/10/LOT-7"
 ASSET = "https://id.gs1.org/8004/9506000ROOM1"
@@ -307,6 +304,48 @@ def test_stay_of_what_is_no_stream_cannot_be_made(uri: str) -> None:
 def test_series_outside_its_bounds_cannot_be_made(change: dict[str, Any]) -> None:
     with pytest.raises(MalformedError):
         replace(CLOSE.series[0], **change)
+
+
+def test_roles_have_the_documented_text() -> None:
+    text = VECTORS["stay-open-channels"].encode()
+    opened = parse_stay_open(text)
+    assert opened.devices[0].channels[2] == ("supply", "air-supply")
+    assert opened.devices[1].channels == ()
+    assert opened.encode() == text
+
+
+def test_roles_of_channels_stand_behind_the_counter_and_come_back() -> None:
+    said = StayDevice(A, 17, channels=(("return", "air-return"), ("supply", "air-supply")))
+    assert said.line() == f"{A} 17 return=air-return,supply=air-supply"
+    opened = replace(OPEN, devices=(said, StayDevice(B, 0)))
+    assert parse_stay_open(opened.encode()) == opened
+
+
+@pytest.mark.parametrize(
+    "channels",
+    [
+        "",
+        "supply",
+        "supply=",
+        "=product",
+        "supply=cold",
+        "supply=product,",
+        "supply=product,return=air-return",
+        "supply=product,supply=other",
+        "Supply=product",
+        f"{'s' * 33}=product",
+        ",".join(f"c{n:02}=other" for n in range(MAX_CHANNELS + 1)),
+    ],
+)
+def test_roles_in_another_form_are_refused(channels: str) -> None:
+    text = OPEN.encode().replace(f"{A} 0\n".encode(), f"{A} 0 {channels}\n".encode(), 1)
+    with pytest.raises(MalformedError):
+        parse_stay_open(text)
+
+
+def test_a_device_that_ends_says_no_roles() -> None:
+    with pytest.raises(MalformedError):
+        StayDevice(A, 1, DELIVERED, (("supply", "air-supply"),))
 
 
 def test_counter_goes_one_past_the_highest_of_64_bits() -> None:

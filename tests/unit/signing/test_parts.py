@@ -81,9 +81,9 @@ def test_which_batch_and_what_happened_when_is_never_erased(part):
         require_erasable(parse_part(part))
 
 
-@pytest.mark.parametrize("part", ["ilmd/ft:parents", "transformationID"])
-def test_what_a_batch_was_made_of_is_never_erased(part):
-    with pytest.raises(ConflictError, match="made of"):
+@pytest.mark.parametrize("part", ["ilmd/ft:parents", "transformationID", "ft:channels"])
+def test_what_recalls_and_stays_go_by_is_never_erased(part):
+    with pytest.raises(ConflictError, match="recalls or stays go by"):
         require_erasable(parse_part(part))
 
 

@@ -8,13 +8,15 @@ from typing import Final
 from sqlalchemy import func, select
 
 from traceability import media
-from traceability.errors import LostStatementError, TraceabilityError
+from traceability.errors import LostStatementError, TamperError, TraceabilityError
 from traceability.ledger.record import GENESIS, Record, commit
+from traceability.ledger.state import stream_hash
 from traceability.ledger.stay import StayClose, StayOpen
 from traceability.operations.audit.report import Run
 from traceability.operations.audit.tasks import Task
 from traceability.operations.disclosures import disclosures_of
 from traceability.operations.log import require_statement
+from traceability.operations.roles import channels_since, installations
 from traceability.sensing.frame import parse_statement
 from traceability.store import models
 from traceability.store.engine import AnyRow
@@ -59,7 +61,24 @@ def _audit_batch(run: Run, uri: str, name: bytes, as_of_ms: int) -> None:
         if isinstance(c, StayOpen)
     ]
     check_stays(batch, assets, as_of_ms)
+    for content in batch.contents:
+        if isinstance(content, StayOpen):
+            _check_roles(run, content)
     run.counts["stays"] += len(assets)
+
+
+def _check_roles(run: Run, opened: StayOpen) -> None:
+    """A stay-open says of channels what an installing event says: no verifier of a bundle sees those.
+
+    Which event that is is not asked where there are several: a later one may have come after the stay-open.
+    """
+    asset = stream_hash(opened.asset)
+    for device in opened.devices:
+        begun = installations(run.connection, asset, device.device, opened.entered_ms)
+        found = [channels_since(run.connection, asset, device.device, ms) for ms in begun]
+        if device.channels not in found:
+            what = f"roles of the channels of {device.device} in {opened.asset}"
+            raise TamperError(what, expected=found, got=device.channels)
 
 
 def _read(run: Run, uri: str, name: bytes | None, first: int, end: int | None) -> Checked:

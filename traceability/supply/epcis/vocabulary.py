@@ -1,7 +1,9 @@
 """This project's own words in events: the members with the prefix ``ft``.
 
 ``ft:region`` says where, as coarse as the party publishes it; ``ft:asset`` what an asset is
-called; ``ft:recall`` that a lot is held or recalled, and why (:mod:`traceability.supply.recall`).
+called; ``ft:channels`` what the channels of an installed device measure
+(:mod:`traceability.supply.epcis.channels`); ``ft:recall`` that a lot is held or recalled, and why
+(:mod:`traceability.supply.recall`).
 ``ft:cte``, ``ft:fromExempt`` and ``ft:lotCodeSourceReference`` say what the US traceability rule
 asks and an event does not show, ``ft:masterData`` describes the place, party or product that the
 event names (:mod:`traceability.supply.fsma`).
@@ -19,6 +21,7 @@ from typing import Any, Final
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate, validates_schema
 
 from traceability.errors import Problem
+from traceability.supply.epcis import channels
 
 MAX_PARENTS: Final = 1000
 MAX_ATTRIBUTES: Final = 100
@@ -30,6 +33,7 @@ CTES: Final = (
 _MEMBERS: Final = frozenset(
     {
         *("ft:region", "ft:asset", "ft:recall", "ilmd"),
+        channels.MEMBER,
         *("ft:cte", "ft:fromExempt", "ft:lotCodeSourceReference", "ft:masterData"),
     }
 )
@@ -97,6 +101,7 @@ class _Own(Schema):
 
     region = fields.Nested(Names, data_key="ft:region")
     asset = fields.Nested(Names, data_key="ft:asset")
+    channels = channels.FIELD
     recall = fields.Nested(_Recall, data_key="ft:recall")
     ilmd = fields.Nested(_Ilmd)
 

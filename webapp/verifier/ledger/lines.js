@@ -89,11 +89,12 @@ export class LineReader {
     return decodeBase64(this.text());
   }
 
-  /** The next line, `count` fields with one space between them. */
-  fields(count) {
+  /** The next line, as many fields as one of `counts` says, with one space between them. */
+  fields(...counts) {
     const parts = this.text().split(" ");
-    if (parts.length !== count) {
-      throw new MalformedError(`line ${this.#position} must have ${count} fields, not ${parts.length}`);
+    if (!counts.includes(parts.length)) {
+      const wanted = counts.join(" or ");
+      throw new MalformedError(`line ${this.#position} must have ${wanted} fields, not ${parts.length}`);
     }
     return parts;
   }

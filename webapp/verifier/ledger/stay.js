@@ -22,21 +22,30 @@ export const SILENT = "silent";
 /** Why a device has nothing more to say about a stay. */
 export const ENDS = new Set([DELIVERED, UNINSTALLED, SILENT]);
 
+/** Channels of one device of which a role is said, at most. */
+const MAX_CHANNELS = 16;
+
 const DEVICE = /^[0-9a-f]{32}$/;
+const CHANNEL = /^[a-z0-9][a-z0-9_-]{0,31}=(air-return|air-supply|product|ambient|other)$/;
 const SERIES = /^[A-Za-z0-9][A-Za-z0-9:./_-]{0,127}$/;
 
-/** A device that was installed on the asset; `end` is one of `ENDS` on leaving, null on entering. */
+/**
+ * A device that was installed on the asset; `end` is one of `ENDS` on leaving, null on entering, when
+ * `channels` are the roles that its installation says, `[name, role]` each.
+ */
 export class StayDevice {
-  constructor(device, nextCounter, end = null) {
+  constructor(device, nextCounter, end = null, channels = []) {
     requireDevice(device);
     requireRange("a device's next counter", nextCounter, 0, MAX_COUNTER);
-    Object.assign(this, { device, nextCounter: BigInt(nextCounter), end });
+    if (channels.length > 0) requireChannels(end, channels);
+    Object.assign(this, { device, nextCounter: BigInt(nextCounter), end, channels: Object.freeze([...channels]) });
     Object.freeze(this);
   }
 
-  /** `{device} {next counter}`, and on leaving its end. */
+  /** `{device} {next counter}`, then on entering its channels if any, and on leaving its end. */
   line() {
-    return [this.device, this.nextCounter, ...(this.end ? [this.end] : [])].join(" ");
+    const said = [this.end, pairsOf(this.channels).join(",")].filter(Boolean);
+    return [this.device, this.nextCounter, ...said].join(" ");
   }
 }
 
@@ -136,7 +145,7 @@ export function parseStayOpen(data) {
   const lines = new LineReader(data, StayOpen.TITLE, MAX_STAY);
   const place = [lines.text(), lines.text(), lines.integer(), parseTime(lines.text())];
   const asset = [lines.integer(), lines.data()];
-  const stay = new StayOpen(...place, ...asset, Object.freeze(lines.counted(() => parseDevice(lines, 2))));
+  const stay = new StayOpen(...place, ...asset, Object.freeze(lines.counted(() => parseEntered(lines))));
   lines.end(stay.encode());
   return stay;
 }
@@ -156,7 +165,7 @@ function parseSummary(SummaryKind, data) {
   const place = [lines.text(), lines.text(), lines.integer(), lines.integer(), parseTime(lines.text())];
   const asset = [lines.integer(), lines.data()];
   const limits = lines.fields(3).map(decodeInteger);
-  const devices = Object.freeze(lines.counted(() => parseDevice(lines, 3)));
+  const devices = Object.freeze(lines.counted(() => parseLeft(lines)));
   const series = Object.freeze(lines.counted(() => parseSeries(lines)));
   const stay = new SummaryKind(...place, ...asset, ...limits, devices, series);
   lines.end(stay.encode());
@@ -167,8 +176,23 @@ function counted(items) {
   return [items.length, ...items.map((item) => item.line())];
 }
 
-function parseDevice(lines, fields) {
-  const [device, counter, end = null] = lines.fields(fields);
+function parseEntered(lines) {
+  const [device, counter, channels] = lines.fields(2, 3);
+  const pairs = channels === undefined ? [] : channels.split(",").map(parsePair);
+  return new StayDevice(device, decodeInteger(counter), null, pairs);
+}
+
+function parsePair(pair) {
+  const [name, ...role] = pair.split("=");
+  return Object.freeze([name, role.join("=")]);
+}
+
+function pairsOf(channels) {
+  return channels.map(([name, role]) => `${name}=${role}`);
+}
+
+function parseLeft(lines) {
+  const [device, counter, end] = lines.fields(3);
   return new StayDevice(device, decodeInteger(counter), end);
 }
 
@@ -189,6 +213,16 @@ function requireDevice(device) {
   if (!DEVICE.test(device)) {
     throw new MalformedError(`a device's id has 32 lower-case hex digits: ${quoted(device)}`);
   }
+}
+
+function requireChannels(end, channels) {
+  if (end !== null || channels.length > MAX_CHANNELS) {
+    throw new MalformedError(`roles of at most ${MAX_CHANNELS} channels are said, and on entering`);
+  }
+  for (const pair of pairsOf(channels)) {
+    if (!CHANNEL.test(pair)) throw new MalformedError(`not a channel and its role: ${quoted(pair)}`);
+  }
+  requireAscending("channels", channels.map(([name]) => name));
 }
 
 function requireDevices(devices, ends) {
