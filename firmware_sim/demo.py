@@ -18,10 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from firmware_sim.chamber import KINDS
 from firmware_sim.enrolment import Enrolment, read_enrolment
 from firmware_sim.flash import Flash, write_file
 from firmware_sim.journey import plan, start_of
-from firmware_sim.physics.chamber import KINDS
 from firmware_sim.plan import Plan
 from traceability.errors import IdentifierError, SettingsError
 from traceability.identifiers import parse_node_name

@@ -39,7 +39,7 @@ class Party:
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """A monitored asset; ``kind`` is one of ``physics.chamber.KINDS``, ``uri`` follows from ``giai``."""
+    """A monitored asset; ``kind`` is one of ``chamber.KINDS``, ``uri`` follows from ``giai``."""
 
     key: str
     names: Text

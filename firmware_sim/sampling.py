@@ -11,15 +11,24 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
+from firmware_sim.chamber import (
+    COOLED_C,
+    KINDS,
+    PICKED_C,
+    Chamber,
+    Goods,
+    humidity_reading,
+    temperature_reading,
+)
 from firmware_sim.device import Pack, following, sign_frame
 from firmware_sim.flash import Memory
-from firmware_sim.physics.chamber import KINDS, Chamber, humidity_reading, temperature_reading
 from firmware_sim.plan import Plan
 from traceability.identifiers import device_uri
 from traceability.sensing.senml import Reading
 from traceability.signing.keys import PrivateKey
 
 AIR: Final = "air"
+FOR_EVER_MS: Final = 2**62
 HUMIDITY: Final = "humidity"
 
 
@@ -42,12 +51,10 @@ class Sensor:
         planned = plan.device(device)
         self._plan, self._device, self._kind = plan, device, KINDS[plan.asset(planned.asset).kind]
         doors = [(f.from_ms, f.to_ms) for f in plan.faults if f.kind == "door" and f.key == planned.asset]
-        picked = {s.batch for s in plan.steps if s.step == "harvest"}
-        stored = [s for s in plan.steps if s.step == "store" and s.asset == planned.asset]
         self._dead = [(f.from_ms, f.to_ms) for f in plan.faults if f.kind == "dead" and f.key == device]
-        fresh = [s.at_ms for s in stored if s.batch in picked]
-        warm = fresh if plan.asset(planned.asset).kind == "precooling" else []
-        self._chamber = Chamber(self._kind, plan.seed, planned.from_ms, doors, warm)
+        self._chamber = Chamber(
+            self._kind, plan.seed, planned.from_ms, doors, list(_goods(plan, planned.asset))
+        )
 
     def measure(self, from_ms: int, pace: Pace) -> Pack:
         """The interval that begins at ``from_ms``, never before one asked for earlier."""
@@ -64,6 +71,17 @@ class Sensor:
 
     def _is_dead(self, at_ms: int) -> bool:
         return any(from_ms <= at_ms < to_ms for from_ms, to_ms in self._dead)
+
+
+def _goods(plan: Plan, asset: str) -> Iterator[Goods]:
+    """What comes into an asset and leaves it; to a packer's cold room fruit comes warm from the field."""
+    fresh = plan.asset(asset).kind == "precooling"
+    picked = {s.batch for s in plan.steps if s.step == "harvest"} if fresh else set()
+    for batch in plan.batches:
+        moves = [s.at_ms for s in plan.steps if s.batch == batch.key and s.asset == asset]
+        for from_ms, to_ms in zip(moves[::2], [*moves[1::2], FOR_EVER_MS], strict=False):
+            comes_c = PICKED_C if batch.key in picked else COOLED_C
+            yield Goods(from_ms, to_ms, batch.quantity, comes_c)
 
 
 def frames(plan: Plan, device: str, from_ms: int, to_ms: int) -> Iterator[Pack]:

@@ -5,7 +5,6 @@ in one way), no other library function, and noise from SHA-256: so every platfor
 version of Python gives the same readings. Constants are sourced, or said to be assumed.
 
     noise     numbers that look random and follow from their arguments
-    chamber   the air of the demonstration's journey: heat flows along differences, a thermostat switches
     outdoors  day and night, sun, rain, and the soil that lags behind
     food      how warm a product is by the heat in it, freezing included
     cooling   a refrigeration unit: its control and its defrosts
