@@ -16,6 +16,9 @@ COMPILE := CUSTOM_COMPILE_COMMAND="make lock" $(VENV)/bin/pip-compile --quiet --
 	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --strip-extras --allow-unsafe \
 	$(if $(UPGRADE),--upgrade)
 
+# Where this is set, each program that a node or a test starts would compile the project again: a second each.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help setup run verifier test coverage lint bench soak lock clean
 
 help: ## list these commands

@@ -9,69 +9,49 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from typing import Final
 
-from traceability.commands import (
-    alarm,
-    batches,
-    broker,
-    calibration,
-    config,
-    deposit,
-    device,
-    disclosure,
-    doctor,
-    evidence,
-    fsma,
-    keys,
-    label,
-    node,
-    prefix,
-    proof,
-    publisher,
-    readings,
-    recall,
-    recover,
-    running,
-    token,
-    trace,
-    witness,
-)
 from traceability.commands.verb import Answer
 from traceability.errors import TraceabilityError
 
-MODULES = (
-    running,
-    node,
-    device,
-    calibration,
-    broker,
-    keys,
-    prefix,
-    token,
-    batches,
-    label,
-    deposit,
-    readings,
-    alarm,
-    config,
-    trace,
-    fsma,
-    recall,
-    evidence,
-    disclosure,
-    publisher,
-    proof,
-    recover,
-    witness,
-    doctor,
-)
-"""In the order in which ``--help`` lists their verbs."""
+VERBS: Final[Mapping[str, tuple[str, ...]]] = {
+    "running": ("run", "demo"),
+    "node": ("init", "enrol", "install", "remove"),
+    "device": ("device",),
+    "calibration": ("calibration",),
+    "broker": ("broker",),
+    "keys": ("key",),
+    "prefix": ("prefix",),
+    "token": ("token",),
+    "batches": ("batch", "record"),
+    "label": ("label",),
+    "deposit": ("deposit",),
+    "readings": ("readings",),
+    "alarm": ("alarm",),
+    "config": ("config",),
+    "trace": ("trace",),
+    "fsma": ("fsma",),
+    "recall": ("recall",),
+    "evidence": ("evidence",),
+    "disclosure": ("policy", "erase"),
+    "publisher": ("publish",),
+    "proof": ("verify", "export", "audit"),
+    "recover": ("backup", "recover"),
+    "witness": ("witness",),
+    "doctor": ("doctor",),
+}
+"""The modules of ``commands`` with their verbs, in the order in which ``--help`` lists them.
+
+Only that of the verb that was typed is imported: what one of them needs would make all others wait.
+"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Do one verb and say what came of it."""
-    args = build_parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else list(argv)
+    args = build_parser(words[0] if words else None).parse_args(words)
     try:
         answer: Answer = args.handler(args)
     except TraceabilityError as error:
@@ -89,16 +69,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     return answer.exit_code
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """All verbs; also what the documentation is compared with."""
+def build_parser(verb: str | None = None) -> argparse.ArgumentParser:
+    """The verbs of one module, if this is a verb of it; else all, as the documentation is compared with."""
     parser = argparse.ArgumentParser(
         prog="traceability",
         description="Run a traceability node, record what happens to batches, verify what others recorded.",
         epilog="`traceability VERB --help` shows an example of each. Settings come from FT_... variables.",
     )
     verbs = parser.add_subparsers(metavar="VERB", required=True, title="verbs")
-    for module in MODULES:
-        module.add(verbs)
+    named = [module for module, its in VERBS.items() if verb in its]
+    for module in named or VERBS:
+        import_module(f"traceability.commands.{module}").add(verbs)
     return parser
 
 

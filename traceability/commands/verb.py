@@ -8,12 +8,14 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from traceability.errors import SettingsError
-from traceability.operations.node import Node, load_node
-from traceability.settings import NodeSettings, load
-from traceability.store.engine import Store
+
+if TYPE_CHECKING:
+    from traceability.operations.node import Node
+    from traceability.settings import NodeSettings
+    from traceability.store.engine import Store
 
 
 class Verbs(Protocol):
@@ -81,6 +83,11 @@ def opened(*, checkpoints: bool = False) -> Iterator[Opened]:
         SettingsError: there is none, or its tables are those of another version.
         StoreUnavailableError: its database does not answer.
     """
+    # Imported here, for the sake of verbs that open no node: a witness starts in a third of the time.
+    from traceability.operations.node import load_node
+    from traceability.settings import NodeSettings, load
+    from traceability.store.engine import Store
+
     settings = load(NodeSettings, os.environ)
     node = load_node(settings.data)
     store = Store(settings.database_url, checkpoints=checkpoints)
