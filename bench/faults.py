@@ -39,6 +39,7 @@ class Came:
         doubled: of these, there more than once.
         forks: places at which two histories were shown.
         unit: what ``sent`` counts.
+        resident_mb: of the process, after each tenth of the rounds; empty if nobody looked.
     """
 
     what: str
@@ -48,6 +49,7 @@ class Came:
     doubled: int = 0
     forks: int = 0
     unit: str = "frames"
+    resident_mb: tuple[float, ...] = ()
 
     @property
     def harm(self) -> int:
@@ -69,7 +71,11 @@ def surroundings(seed: int, took_s: float) -> Row:
 
 def row_of(came: Came, control: Came, around: Row) -> Row:
     """One fault's row of the result file."""
-    return {**asdict(came), "control": asdict(control), **around}
+    return {**_told(came), "control": _told(control), **around}
+
+
+def _told(came: Came) -> Row:
+    return {name: value for name, value in asdict(came).items() if value != ()}
 
 
 def read(path: Path = RESULTS) -> Rows:

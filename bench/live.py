@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from paho.mqtt import client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
-from bench.measure import Table
+from bench.measure import Table, resident_mb
 from bench.systems import DEADLINE_S, Gateway, running_broker, send, wait_for
 from bench.world import Fleet
 from tests.support.gateway import Publisher, publishing, wait_until
@@ -175,14 +175,9 @@ def _memory(gateway: Gateway, frames: int) -> Table:
         wait_for(gateway, before + done)
         gateway.scrub()
         if done in marks:
-            columns.append([_resident_mb(gateway.process.process.pid, kind) for kind in KINDS])
+            pid = gateway.process.process.pid
+            columns.append([f"{resident_mb(pid, kind):,.1f}" for kind in KINDS])
     rows = [[label, *cells] for label, *cells in zip(KINDS.values(), *columns, strict=True)]
     head = ["resident memory of the gateway, MB", *(f"after {mark:,} frames" for mark in marks)]
     note = f"{CROWD} devices, SQLite, sent {CHUNK:,} at a time."
     return Table("Ingest, memory", head, rows, note)
-
-
-def _resident_mb(pid: int, kind: str) -> str:
-    """Resident memory of one kind of a running process (proc_pid_status(5))."""
-    lines = Path(f"/proc/{pid}/status").read_text("utf-8").splitlines()
-    return f"{sum(int(line.split()[1]) for line in lines if line.startswith(kind)) / 1024:,.1f}"

@@ -77,6 +77,12 @@ def ratio(above: Sequence[float], below: Sequence[float]) -> str:
     return median([a / b for a, b in zip(above, below, strict=True)], 2)
 
 
+def resident_mb(pid: int | str = "self", kind: str = "VmRSS") -> float:
+    """Resident memory of one kind of a running process (proc_pid_status(5))."""
+    lines = Path(f"/proc/{pid}/status").read_text("utf-8").splitlines()
+    return sum(int(line.split()[1]) for line in lines if line.startswith(kind)) / 1024
+
+
 def machine() -> list[str]:
     """What the figures depend on: processor, system, versions, and how busy it is."""
     cpu = next(

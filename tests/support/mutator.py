@@ -1,6 +1,6 @@
-"""Malformed statements without end: genuine ones, changed where their structure has joints.
+"""Malformed statements without end: genuine ones, changed where their structure has joints, or grown anew.
 
-Some are signed again by their device after the change, so that they come past the signature.
+Many are signed by their device after the change, so that they come past the signature.
 """
 
 from __future__ import annotations
@@ -11,21 +11,16 @@ from typing import Any, Final
 
 import cbor2
 
+from tests.support.grown import HOSTILE, grown_payload
 from traceability.errors import TraceabilityError
 from traceability.sensing.frame import COUNTER
-from traceability.signing import cbor
+from traceability.signing import cbor, cose
 from traceability.signing.keys import PrivateKey
 
 HEADS: Final = tuple(
     map(bytes.fromhex, ("9f", "5f", "bf", "ff", "f97e00", "c249ff", "fb7ff0", "1bffffffffffffffff"))
 ) + tuple(map(bytes.fromhex, ("5b7fffffffffffffff", "9b00000000ffffffff", "3bffffffffffffffff")))
 """Beginnings of CBOR items: of no end, too long, of no or another shortest form."""
-HOSTILE: Final[tuple[Any, ...]] = (
-    *(None, True, -1, 0, 2**31, 2**32, 2**62 + 1, 2**63, 2**64 - 1, -(2**64), 2**80),
-    *(0.0, float("nan"), float("inf"), 1e308, -0.0),
-    *("", "\0", "é" * 600, "https://", b"", bytes(32), bytes(4096)),
-    *([], [[]], {}, {1: {2: {3: []}}}, cbor2.CBORTag(18, []), cbor2.undefined),
-)
 
 
 class Mutator:
@@ -42,6 +37,7 @@ class Mutator:
         self._ways: tuple[Callable[[bytes], bytes], ...] = (
             *(self._flip, self._cut, self._insert, self._splice, self._oversize, self._nest, self._noise),
             *(self._envelope, self._header, self._header, self._payload, self._payload),
+            *(self._grown, self._grown),
         )
 
     def make(self) -> bytes:
@@ -103,6 +99,12 @@ class Mutator:
         header, payload = self._opened(body)
         raw = _encoded(self._changed(cbor2.loads(payload)))
         return self._signed(header, self._flip(raw) if self._dice.random() < 0.2 else raw)
+
+    def _grown(self, body: bytes) -> bytes:
+        """Its own header, over a payload that nobody wrote."""
+        header, _ = self._opened(body)
+        claims = header[cose.CLAIMS]
+        return self._signed(header, _encoded(grown_payload(self._dice, claims[1], claims[6])))
 
     def _opened(self, body: bytes) -> tuple[dict[Any, Any], bytes]:
         """Header and payload; mostly under a number that nobody used, or there would be one refusal alone."""
