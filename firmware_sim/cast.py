@@ -24,6 +24,8 @@ MADE_MS: Final = 34 * HOUR_MS
 
 _DALI: Final = Text("Dali, Yunnan", "云南大理")
 _CHONGQING: Final = Text("Chongqing", "重庆")
+_WULONG: Final = Text("Wulong, Chongqing", "重庆武隆")
+_MEISHAN: Final = Text("Meishan, Sichuan", "四川眉山")
 _STRAWBERRIES: Final = Text("Strawberries", "草莓")
 _PACKED: Final = Text("Packed strawberries", "盒装草莓")
 _YOGHURT: Final = Text("Strawberry yoghurt", "草莓酸奶")
@@ -41,8 +43,8 @@ _PARTIES: Final = (
     ("farm-3", Text("Three Springs Farm", "三泉农场"), _DALI),
     ("packer", Text("Cloud Ridge Packing", "云岭鲜果包装"), _DALI),
     ("haulier", Text("Southwest Fresh Haulage", "西南鲜运物流"), _DALI),
-    ("dairy-1", Text("Mist Valley Dairy", "雾谷牧场"), Text("Wulong, Chongqing", "重庆武隆")),
-    ("dairy-2", Text("Bamboo Plain Dairy", "竹原牧场"), Text("Meishan, Sichuan", "四川眉山")),
+    ("dairy-1", Text("Mist Valley Dairy", "雾谷牧场"), _WULONG),
+    ("dairy-2", Text("Bamboo Plain Dairy", "竹原牧场"), _MEISHAN),
     ("creamery", Text("Two Rivers Creamery", "两江乳品坊"), _CHONGQING),
     ("courier", Text("Hill City Cold Delivery", "山城冷链配送"), _CHONGQING),
     ("shop", Text("Jialing Fresh Market", "嘉陵鲜果超市"), _CHONGQING),
@@ -91,6 +93,13 @@ RECIPES: Final[Mapping[str, tuple[Input, ...]]] = {
 """A little less comes out: bruised fruit, what stays in the tank (assumed: one to three percent)."""
 
 REGIONS: Final[Mapping[str, Text]] = {key: region for key, _, region in _PARTIES}
+POSITIONS: Final[Mapping[Text, str]] = {
+    _DALI: "geo:25.6,100.2",
+    _CHONGQING: "geo:29.6,106.5",
+    _WULONG: "geo:29.3,107.8",
+    _MEISHAN: "geo:30.1,103.8",
+}
+"""Where the regions are, to a tenth of a degree."""
 
 
 def parties(node: str) -> tuple[Party, ...]:

@@ -15,6 +15,7 @@ from firmware_sim.cast import (
     MADE_MS,
     MILKED_MS,
     PACKED_MS,
+    POSITIONS,
     RECIPES,
     REGIONS,
     assets,
@@ -202,22 +203,31 @@ def _device(asset: Asset, steps: list[StepPlan], start_ms: int, end_ms: int) -> 
 
 def _install(device: DevicePlan) -> StepPlan:
     region = REGIONS[device.party]
-    return StepPlan(device.from_ms, device.party, "install", region, asset=device.asset, device=device.key)
+    return StepPlan(
+        device.from_ms,
+        device.party,
+        "install",
+        region,
+        asset=device.asset,
+        device=device.key,
+        position=POSITIONS[region],
+    )
 
 
 def _step(batch: BatchPlan, picked_ms: int, row: _Row) -> StepPlan:
-    source, destination = row.hands or (None, None)
+    (source, destination), region = row.hands or (None, None), REGIONS[row.at]
     return StepPlan(
         picked_ms + row.minute * MINUTE_MS,
         row.party,
         row.step,
-        REGIONS[row.at],
+        region,
         batch=batch.key,
         asset=row.asset,
         quantity=batch.quantity,
         inputs=RECIPES[batch.key] if row.step == "make" else (),
         source=source,
         destination=destination,
+        position=POSITIONS[region],
     )
 
 

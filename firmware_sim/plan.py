@@ -99,7 +99,8 @@ class StepPlan:
     ``batch`` for what happens to a batch, with ``asset`` where it enters or leaves one, and
     ``inputs`` where it is made of others; ``device`` and ``asset`` for an installation.
     ``quantity`` in the batch's unit. ``source`` and ``destination`` are the parties between which
-    goods change hands: for a load their holder changes, for a shipment their owner.
+    goods change hands: for a load their holder changes, for a shipment their owner. ``position`` is a
+    ``geo`` URI of the middle of the region.
     """
 
     at_ms: int
@@ -113,6 +114,7 @@ class StepPlan:
     inputs: tuple[Input, ...] = ()
     source: str | None = None
     destination: str | None = None
+    position: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

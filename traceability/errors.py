@@ -12,6 +12,7 @@
     │   ├── BundleError           a bundle or policy file of the wrong shape
     │   ├── TraceCodeError        a label's trace code with a slip of the pen
     │   ├── LabelError            a label for which the paper has no room, or no such paper
+    │   ├── PictureError          a file that is no picture of the kinds that are opened
     │   ├── ConfigError           how a device is to work, outside of what it can do
     │   └── ScenarioError         a simulator's scenario or profile of the wrong shape
     ├── TamperError               does not match what was signed, hashed or logged
@@ -152,6 +153,11 @@ class QueryError(MalformedError):
     advice = (
         "Correct it: docs/epcis.md says what a query takes, traceability trace --help what a trace takes."
     )
+
+
+class PictureError(MalformedError):
+    code = "bad-picture"
+    advice = "Send a JPEG, PNG or WebP of at most 16 million pixels; a JPEG may have 50 million."
 
 
 class BundleError(MalformedError):

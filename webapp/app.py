@@ -40,6 +40,7 @@ from webapp.api.log import log
 from webapp.consumer.checking import checking
 from webapp.consumer.documents import documents
 from webapp.consumer.journeys import KEPT_TOO_LARGE_S, Journeys
+from webapp.consumer.pictures import pictures
 from webapp.consumer.views import LotConverter, pages
 from webapp.regulator.views import regulator
 
@@ -88,7 +89,7 @@ def create_app(settings: WebSettings | None = None) -> Flask:
     for part in (i18n, crosssite, signedin, called):
         part.install(app)
     app.extensions["store"] = Store(database.existing(chosen.database_url))
-    for blueprint in (pages, checking, documents, regulator, log, health, enrol, accounts):
+    for blueprint in (pages, checking, documents, pictures, regulator, log, health, enrol, accounts):
         app.register_blueprint(blueprint)
     epcis.install(app)
     _install_errors(app)

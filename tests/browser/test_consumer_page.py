@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from PIL import Image
 from sqlalchemy import update
 
 from tests.support.browser import broken_rules
@@ -27,13 +29,14 @@ pytestmark = pytest.mark.browser
 
 CLOSED = Batch(GTIN, "L1").path
 PENDING, BROKEN = Batch(GTIN, "PENDING").path, Batch(GTIN, "BROKEN").path
-MADE, HELD, RECALLED = (Batch(GTIN, lot).path for lot in ("MADE", "HELD", "RECALLED"))
+MADE, HELD, RECALLED, MAPPED = (Batch(GTIN, lot).path for lot in ("MADE", "HELD", "RECALLED", "MAPPED"))
 OTHER_LABEL = trace_code(1, bytes(32)).text
 PAGES = {
     "batch": (CLOSED, 200),
     "a label that does not fit": (f"{CLOSED}?code={OTHER_LABEL}", 200),
     "a label typed wrongly": (f"{CLOSED}?code=1-2345", 200),
     "made of others": (MADE, 200),
+    "with a map and a picture": (MAPPED, 200),
     "held": (HELD, 200),
     "recalled": (RECALLED, 200),
     "start": ("/", 200),
@@ -73,6 +76,7 @@ def _make(world, story):
         made = [{"epcClass": world.batch(lot)}]
         lists: dict[str, Any] = {"inputQuantityList": inputs, "outputQuantityList": made, "ilmd": ilmd}
         record_event(world.store, world.node, story.farm, make_event("make", world.now_ms, **lists))
+    _map(world, story)
     papers = (("检验报告.pdf", b"report"), ("a-very-long-" * 9 + "name.jpg", b"picture"))
     notices = [describe(data, name, story.closed, Purpose.ANALYSIS) for name, data in papers]
     for notice, (_, data) in zip(notices, papers, strict=True):
@@ -86,6 +90,28 @@ def _make(world, story):
         for event in recall_events(recall, [world.batch(lot), story.closed], world.now_ms):
             given = Given(event, read_context(event["@context"]))
             capture(world.store, world.node, story.farm, [given])
+
+
+def _map(world, story):
+    """A lot made of the story's first, at three places of which two have a position, with a picture."""
+    uri, (farm, carrier) = world.batch("MAPPED"), (story.farm, story.carrier)
+    ilmd = {"ft:product": {"en": "Strawberry jam", "zh": "草莓酱"}, "ft:temperature": dict(LIMITS)}
+    made = {"inputQuantityList": [{"epcClass": story.closed}], "outputQuantityList": [{"epcClass": uri}]}
+    for step, party, place, members in (
+        ("make", farm, ("Dali, Yunnan", "云南大理", "geo:25.6,100.2"), made | {"ilmd": ilmd}),
+        ("ship", farm, ("Roadside", "路边", None), {"quantityList": [{"epcClass": uri}]}),
+        ("receive", carrier, ("Shanghai", "上海", "geo:31.2,121.5"), {"quantityList": [{"epcClass": uri}]}),
+    ):
+        en, zh, centre = place
+        where: dict[str, Any] = {"ft:region": {"en": en, "zh": zh}} | (
+            {"ft:regionCentre": centre} if centre else {}
+        )
+        record_event(world.store, world.node, party, make_event(step, world.now_ms, **members, **where))
+        world.wait(minutes=60)
+    picture = io.BytesIO()
+    Image.effect_noise((900, 600), 80).convert("RGB").save(picture, "JPEG")
+    notice = describe(picture.getvalue(), "jam.jpg", uri, Purpose.PICTURE)
+    deposit(world.store, world.node, farm, picture.getvalue(), notice)
 
 
 @pytest.fixture(scope="module")
@@ -153,7 +179,7 @@ def test_the_page_of_an_empty_node_is_accessible(opened, empty, scheme):
 
 
 @pytest.mark.parametrize("lang", ["en", "zh"])
-@pytest.mark.parametrize("path", [CLOSED, "/", PENDING, RECALLED])
+@pytest.mark.parametrize("path", [CLOSED, "/", PENDING, RECALLED, MAPPED])
 def test_nothing_scrolls_sideways_at_320_pixels_even_with_text_twice_as_large(opened, address, path, lang):
     page = opened(f"{address}{path}?lang={lang}", width=320)
     assert overflow(page) == 0
@@ -162,7 +188,7 @@ def test_nothing_scrolls_sideways_at_320_pixels_even_with_text_twice_as_large(op
     assert overflow(page) == 0
 
 
-@pytest.mark.parametrize("path", [CLOSED, MADE])
+@pytest.mark.parametrize("path", [CLOSED, MADE, MAPPED])
 def test_the_page_is_small_and_asks_nobody_else(opened, address, path):
     requests = []
     page = opened("about:blank")
@@ -183,6 +209,30 @@ def test_without_a_script_the_page_says_the_same(opened, address):
     assert plain.locator("main svg.plot polyline").count() > 0
     plain.get_by_text("Check it yourself").click()
     assert plain.get_by_text("Download the proof").is_visible()
+
+
+def test_the_map_is_a_drawing_with_the_same_places_as_a_list(opened, address):
+    page = opened(f"{address}{MAPPED}?lang=en", java_script_enabled=False)
+    assert page.locator("svg.map .number").all_text_contents() == ["1", "3"]
+    names = page.locator("#places li strong").all_text_contents()
+    assert names == ["Dali, Yunnan", "Roadside", "Shanghai"]
+    assert "no position is published" in page.locator("#places li").nth(1).inner_text()
+    assert "About 2150 km from place to place" in page.locator("p.lead").first.inner_text()
+    assert page.locator("img.product").evaluate("i => i.complete && i.naturalWidth") > 100
+    shared = page.locator("[data-share]")
+    assert shared.locator("a").get_attribute("href") == f"{address}{MAPPED}"
+    assert not shared.locator("button").is_visible()
+
+
+def test_the_address_is_copied_and_on_paper_there_is_nothing_to_press(opened, address):
+    page = opened(f"{address}{MAPPED}?lang=en")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=address)
+    page.locator("[data-share] button").click()
+    page.get_by_text("Copied.").wait_for()
+    assert page.evaluate("navigator.clipboard.readText()") == f"{address}{MAPPED}"
+    page.emulate_media(media="print")
+    assert page.locator("button:visible, a.button:visible, form:visible").count() == 0
+    assert page.locator("svg.map").is_visible()
 
 
 def test_without_a_script_a_label_s_code_is_typed_in_and_answered_where_it_was_typed(opened, address):

@@ -12,6 +12,7 @@ from typing import Any, Final
 from sqlalchemy import Connection
 
 from traceability.commands.verb import Answer, Opened, Verbs, add_group, add_verb, opened
+from traceability.commands.where import add_where, where
 from traceability.commands.words import (
     parse_date,
     parse_decimal,
@@ -25,7 +26,7 @@ from traceability.identifiers import Batch, Kind, parse_gtin, parse_lot, parse_s
 from traceability.operations.lotdata import lot_data, temperature_data
 from traceability.operations.numbers import known_batches, next_lot, next_own_gtin
 from traceability.operations.record import record_event
-from traceability.operations.steps import Asset, Entered, Where, check_uom, event_of
+from traceability.operations.steps import Asset, Entered, check_uom, event_of
 from traceability.operations.stock import inside_of
 from traceability.operations.tracecode import read_trace_code
 from traceability.running.address import with_address
@@ -125,8 +126,7 @@ def _add_who_when_where(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "--at", type=parse_moment, default="now", metavar="TIME", help="ISO 8601 with zone, or now"
     )
-    verb.add_argument("--region-en", metavar="TEXT", help="where, as coarse as the public may know")
-    verb.add_argument("--region-zh", metavar="TEXT", help="the same in Chinese")
+    add_where(verb)
 
 
 def _new(args: argparse.Namespace) -> Answer:
@@ -178,7 +178,7 @@ def _record(args: argparse.Namespace) -> Answer:
 
 def _recorded(here: Opened, party: str, args: argparse.Namespace, entered: Entered) -> tuple[str, bytes]:
     """Record an entry at the place and in the zone of the arguments: its time, and SHA-256."""
-    placed = replace(entered, offset=args.at.offset, where=Where(region=_region(args)))
+    placed = replace(entered, offset=args.at.offset, where=where(args))
     event = event_of(placed, party)
     return event["eventTime"], record_event(here.store, here.node, party, event).sha256
 
@@ -212,12 +212,6 @@ def _limits(args: argparse.Namespace) -> dict[str, Any] | None:
     if (args.low is None) != (args.high is None):
         raise StatementError("--low and --high go together")
     return temperature_data(args.low, args.high, args.max_gap * 60, args.profile)
-
-
-def _region(args: argparse.Namespace) -> dict[str, str] | None:
-    if (args.region_en is None) != (args.region_zh is None):
-        raise StatementError("--region-en and --region-zh go together")
-    return None if args.region_en is None else {"en": args.region_en, "zh": args.region_zh}
 
 
 def _parent(text: str, node: str) -> Amount:

@@ -9,13 +9,13 @@ from typing import Final
 
 from traceability.commands.files import write_file
 from traceability.commands.verb import Answer, Verbs, add_verb, opened
-from traceability.commands.words import read_batch
 from traceability.labels.pdf import draw_labels, render_pdf
 from traceability.labels.stock import STOCKS
 from traceability.labels.text import LANGUAGES
 from traceability.operations.labels import Serials, numbered, read_label
 from traceability.running.address import with_address
 from traceability.settings import WebSettings, load
+from traceability.supply.scanned import read_batch
 
 PAPERS: Final = "\n".join(
     f"  {stock.name:<13} {stock.size}, "

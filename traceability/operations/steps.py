@@ -20,6 +20,7 @@ from traceability.operations.stock import Stock, stock_of
 from traceability.supply.epcis import units
 from traceability.supply.epcis.events import STEPS
 from traceability.supply.lineage import Amount
+from traceability.supply.position import MEMBER as CENTRE
 from traceability.supply.recall import Answer
 
 UOM_REMEDY: Final = "Codes have capitals: KGM kilogram, GRM gram, TNE tonne, LTR litre; none means pieces."
@@ -45,10 +46,14 @@ class Caution(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """Where it happened: the URI of a place, for partners, and as coarse as the public may know."""
+    """Where it happened: the URI of a place, for partners, and as coarse as the public may know.
+
+    ``centre`` is the region's middle, as ``ft:regionCentre`` has it.
+    """
 
     place: str | None = None
     region: Mapping[str, str] | None = None
+    centre: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,11 +165,12 @@ def _amount(amount: Amount) -> dict[str, Any]:
 def _where(entered: Entered) -> dict[str, Any]:
     where = entered.where
     region = None if where.region is None else dict(where.region)
+    coarse = {"ft:region": region, CENTRE: where.centre}
     if where.place is None:
-        return {"ft:region": region}
+        return coarse
     there = {"id": where.place}
     stays = entered.step not in _ENDS_THERE
-    return {"readPoint": there, "bizLocation": there if stays else None, "ft:region": region}
+    return {"readPoint": there, "bizLocation": there if stays else None, **coarse}
 
 
 def _owners(entered: Entered, party: str) -> dict[str, Any]:

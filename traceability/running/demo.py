@@ -175,6 +175,8 @@ class Journey:
 
     def _event(self, step: Entry) -> dict[str, Any]:
         members: dict[str, Any] = {"ft:region": step["region"]}
+        if "position" in step:
+            members["ft:regionCentre"] = step["position"]
         if "asset" in step:
             asset = self._plan["assets"][step["asset"]]
             members |= {"parentID": asset["uri"], "ft:asset": asset["names"]}

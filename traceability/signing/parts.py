@@ -185,6 +185,7 @@ _EVENT: Final = Rule(
         "ft:asset": _PUBLIC,
         "ft:channels": Rule(Audience.PUBLIC, lasting=True),
         "ft:region": _PUBLIC,
+        "ft:regionCentre": _PUBLIC,
         "ft:recall": _KEPT,
     },
 )

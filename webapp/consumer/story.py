@@ -119,10 +119,13 @@ def offset_of(journey: Journey) -> str:
 
 def producer(journey: Journey) -> str:
     """The name of the party by whose event the batch came to be."""
-    if not begins_here(journey):
-        return translate("not recorded here")
-    first = _creation(journey)
-    return named(journey.names.get(first.party), first.party)
+    maker = producer_of(journey)
+    return translate("not recorded here") if maker is None else named(journey.names.get(maker), maker)
+
+
+def producer_of(journey: Journey) -> str | None:
+    """URI of that party; None where it is not recorded here how the batch came to be."""
+    return _creation(journey).party if begins_here(journey) else None
 
 
 def rivals(journey: Journey) -> str:
@@ -180,7 +183,7 @@ def chart_description(journey: Journey) -> str:
 def _step(happening: Happening, journey: Journey) -> Step:
     event = happening.event
     return Step(
-        word=translate(_word(happening, journey)),
+        word=translate(word_of(happening, journey)),
         region=named(event.get("ft:region")),
         asset=named(event.get("ft:asset")) if event.get("type") == "AggregationEvent" else "",
         party=named(journey.names.get(happening.party), happening.party),
@@ -193,7 +196,7 @@ def _step(happening: Happening, journey: Journey) -> Step:
     )
 
 
-def _word(happening: Happening, journey: Journey) -> str:
+def word_of(happening: Happening, journey: Journey) -> str:
     """What happened, in English."""
     event = happening.event
     if happening.recall is not None:

@@ -10,8 +10,6 @@ from typing import Any, NoReturn
 import qrcode
 import qrcode.image.svg
 from flask import Blueprint, Response, current_app, redirect, render_template, request, url_for
-from markupsafe import Markup
-from qrcode.constants import ERROR_CORRECT_Q
 from sqlalchemy import select
 from werkzeug.routing import BaseConverter
 from werkzeug.wrappers import Response as BaseResponse
@@ -23,13 +21,12 @@ from traceability.operations.events import load_event
 from traceability.operations.log import latest_checkpoint
 from traceability.operations.recallstatus import answers_of
 from traceability.store import models
-from traceability.verification.journey import Journey
-from traceability.verification.label import code_of
-from webapp.consumer import chart, cold, recalls, story, times
-from webapp.consumer.documents import papers
-from webapp.consumer.ingredients import Made, gather
+from webapp.consumer import recalls
+from webapp.consumer.ingredients import gather
 from webapp.consumer.journeys import Checked, Journeys
-from webapp.consumer.label import Answer, answer_to
+from webapp.consumer.label import answer_to
+from webapp.consumer.qr import make_code
+from webapp.consumer.shown import file_name, shown
 from webapp.database import snapshot
 from webapp.i18n import language
 from webapp.signedin import public
@@ -81,7 +78,7 @@ def batch(gtin: str, lot: str) -> str:
             current_app.logger.error("%s, of which %s was made, does not match", uri, found.path)
         label = answer_to(request.args.get("code", ""), journey)
         page = render_template(
-            "batch.html", batch=found, verdict=checked.verdict, made=made, **_shown(journey, made, label)
+            "batch.html", batch=found, verdict=checked.verdict, made=made, **shown(journey, made, label)
         )
         if plain:  # what one visitor typed is never kept for another
             journeys.keep_page(checked, language(), page, made.used)
@@ -119,7 +116,7 @@ def bundle(gtin: str, lot: str) -> Response:
     """Everything needed to check the batch offline, in one file."""
     found = _batch(gtin, lot)
     response = Response(_load(found).bundle, mimetype=media.BUNDLE)
-    response.headers.set("Content-Disposition", "attachment", filename=_file_name(found))
+    response.headers.set("Content-Disposition", "attachment", filename=file_name(found))
     return response
 
 
@@ -172,47 +169,16 @@ def _product_names(statement: bytes) -> object:
     return ilmd.get("ft:product") if isinstance(ilmd, Mapping) else None
 
 
-def _shown(journey: Journey, made: Made, label: Answer) -> dict[str, Any]:
-    """Everything that the template draws of a journey."""
-    frames, sensors = story.frames_and_sensors(journey)
-    offset = story.offset_of(journey)
-    return {
-        "journey": journey,
-        "policy": current_app.extensions["node"].policy,
-        "recalled": label.temper(recalls.first_point(journey, made)),
-        "label": label,
-        "trace_code": code_of(journey).text,
-        "tell": story.tell,
-        "alarm_of": recalls.alarm_of,
-        "ilmd": story.created_of(journey),
-        "demonstration": story.DEMONSTRATION,
-        "offset": offset,
-        "zone": Markup('<span class="zone">UTC{}</span>').format(offset),
-        "summary": story.summary(journey),
-        "steps": story.steps(journey),
-        "stays": cold.stay_rows(journey),
-        "chart": chart.draw(journey, offset),
-        "chart_text": story.chart_description(journey),
-        "producer": story.producer(journey),
-        "rivals": story.rivals(journey),
-        "parties": {h.party: h.custody for h in journey.happenings}
-        | {d.party: d.custody for d in journey.documents},
-        "papers": papers(journey, current_app.extensions["node"]),
-        "frames": frames,
-        "sensors": sensors,
-        "times": times.sentences(journey, offset),
-        "log_name": current_app.extensions["node"].origin,
-        "file_name": _file_name(Batch(*parse_stream(journey.batch).values)),
-    }
-
-
 def _mismatch(found: Batch, failure: TraceabilityError | None, *, exportable: bool) -> str:
     """The page of a batch that does not match: nothing of its journey, not even in the error's words."""
     current_app.logger.error("%s does not match: %s", found.path, failure)
     code = failure.code if failure is not None else TamperError.code
-    file_name = _file_name(found) if exportable else None
     return render_template(
-        "mismatch.html", batch=found, code=code, file_name=file_name, recalled=recalls.UNCHECKED
+        "mismatch.html",
+        batch=found,
+        code=code,
+        file_name=file_name(found) if exportable else None,
+        recalled=recalls.UNCHECKED,
     )
 
 
@@ -233,9 +199,7 @@ def _journeys() -> Journeys:
 
 
 def _qr(found: Batch) -> qrcode.QRCode[Any]:
-    code = qrcode.QRCode(error_correction=ERROR_CORRECT_Q, border=4, box_size=8)
-    code.add_data(current_app.config["BASE_URL"] + found.path)
-    return code
+    return make_code(current_app.config["BASE_URL"] + found.path)
 
 
 def _image(data: bytes, mimetype: str) -> Response:
@@ -243,9 +207,3 @@ def _image(data: bytes, mimetype: str) -> Response:
     response.cache_control.public = True
     response.cache_control.max_age = 86_400
     return response
-
-
-def _file_name(found: Batch) -> str:
-    """A name that is safe in every file system and shell."""
-    plain = "".join(c if c.isalnum() or c in "-." else "_" for c in found.lot)
-    return f"{found.gtin}-{plain}.bundle.json"

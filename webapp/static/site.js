@@ -6,6 +6,18 @@ const formats = {
   minute: new Intl.DateTimeFormat(tongue, { ...clock, year: "numeric", month: "short", day: "numeric" }),
   short: new Intl.DateTimeFormat(tongue, { ...clock, month: "short", day: "numeric" }),
 };
+for (const share of document.querySelectorAll("[data-share]")) {
+  const button = share.querySelector("button"), told = share.querySelector("[role=status]");
+  const address = share.querySelector("a").href;
+  button.hidden = !navigator.share && !navigator.clipboard;
+  button.addEventListener("click", async () => {
+    try {
+      if (navigator.share) return await navigator.share({ title: document.title, url: address });
+      await navigator.clipboard.writeText(address);
+      told.textContent = told.dataset.copied;
+    } catch { /* whoever closes the sheet has changed their mind */ }
+  });
+}
 for (const element of document.querySelectorAll("time[datetime]")) {
   const moment = new Date(element.dateTime), format = formats[element.className];
   if (!format || !Number.isFinite(moment.getTime())) continue;

@@ -1,9 +1,10 @@
-// Builds what browsers are given: verify.js for the site, and verify.html, one file that opens from disk.
+// Builds verify.js for the site, verify.html, one file that opens from disk, and land.json for the maps.
 
 import { createHash } from "node:crypto";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { outlines } from "./outlines.mjs";
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const hashOf = (text) => `'sha256-${createHash("sha256").update(text).digest("base64")}'`;
@@ -28,3 +29,4 @@ const whole = page
 await mkdir(here("../static/built"), { recursive: true });
 await writeFile(here("../static/built/verify.js"), script);
 await writeFile(here("../static/built/verify.html"), whole);
+await writeFile(here("../static/built/land.json"), await outlines());

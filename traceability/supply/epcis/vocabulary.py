@@ -1,9 +1,9 @@
 """This project's own words in events: the members with the prefix ``ft``.
 
-``ft:region`` says where, as coarse as the party publishes it; ``ft:asset`` what an asset is
-called; ``ft:channels`` what the channels of an installed device measure
-(:mod:`traceability.supply.epcis.channels`); ``ft:recall`` that a lot is held or recalled, and why
-(:mod:`traceability.supply.recall`).
+``ft:region`` says where, as coarse as the party publishes it, and ``ft:regionCentre`` where on a map its
+middle is (:mod:`traceability.supply.position`); ``ft:asset`` what an asset is called; ``ft:channels``
+what the channels of an installed device measure (:mod:`traceability.supply.epcis.channels`);
+``ft:recall`` that a lot is held or recalled, and why (:mod:`traceability.supply.recall`).
 ``ft:cte``, ``ft:fromExempt`` and ``ft:lotCodeSourceReference`` say what the US traceability rule
 asks and an event does not show, ``ft:masterData`` describes the place, party or product that the
 event names (:mod:`traceability.supply.fsma`).
@@ -22,6 +22,7 @@ from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate, vali
 
 from traceability.errors import Problem
 from traceability.supply.epcis import channels
+from traceability.supply.position import COARSE_DECIMALS, parse_position
 
 MAX_PARENTS: Final = 1000
 MAX_ATTRIBUTES: Final = 100
@@ -32,7 +33,7 @@ CTES: Final = (
 """The critical tracking events of 21 CFR 1.1310, as ``ft:cte`` says them."""
 _MEMBERS: Final = frozenset(
     {
-        *("ft:region", "ft:asset", "ft:recall", "ilmd"),
+        *("ft:region", "ft:regionCentre", "ft:asset", "ft:recall", "ilmd"),
         channels.MEMBER,
         *("ft:cte", "ft:fromExempt", "ft:lotCodeSourceReference", "ft:masterData"),
     }
@@ -85,6 +86,13 @@ class _Ilmd(Schema):
     parents = fields.List(fields.Raw(), data_key="ft:parents", validate=validate.Length(1, MAX_PARENTS))
 
 
+def _coarse(text: str) -> None:
+    """Refuse an exact place where everybody reads it; that belongs in ``readPoint``."""
+    found = parse_position(text)
+    if found is None or found.decimals > COARSE_DECIMALS:
+        raise ValidationError("geo:LATITUDE,LONGITUDE in degrees with at most one decimal")
+
+
 class _Own(Schema):
     class Meta:
         unknown = EXCLUDE
@@ -100,6 +108,7 @@ class _Own(Schema):
     )
 
     region = fields.Nested(Names, data_key="ft:region")
+    position = fields.String(data_key="ft:regionCentre", validate=_coarse)
     asset = fields.Nested(Names, data_key="ft:asset")
     channels = channels.FIELD
     recall = fields.Nested(_Recall, data_key="ft:recall")

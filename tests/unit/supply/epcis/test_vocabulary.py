@@ -23,6 +23,7 @@ RECALL = {
 def test_own_words_beside_others_are_taken():
     event = {
         "ft:region": NAMES,
+        "ft:regionCentre": "geo:25.6,100.2",
         "ft:asset": NAMES,
         "ft:recall": RECALL,
         "ft:anything": [1],
@@ -38,6 +39,9 @@ def test_own_words_beside_others_are_taken():
     [
         ({"ft:region": {"en": "x"}}, "/ft:region/zh"),
         ({"ft:region": "x"}, "/ft:region"),
+        ({"ft:regionCentre": "geo:25.61,100.2"}, "/ft:regionCentre"),
+        ({"ft:regionCentre": "25.6,100.2"}, "/ft:regionCentre"),
+        ({"ft:regionCentre": 25}, "/ft:regionCentre"),
         ({"ilmd": {"ft:product": {"en": "x" * 201, "zh": "x"}}}, "/ilmd/ft:product/en"),
         (
             {"ilmd": {"ft:temperature": LIMITS | {"lowMilliCelsius": 5000}}},
