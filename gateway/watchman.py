@@ -12,7 +12,8 @@ from traceability.operations.alarms import RAISED, look
 from traceability.operations.node import Node
 from traceability.operations.outbox import Sender, deliver
 from traceability.operations.overdue import Overdue
-from traceability.operations.senders import senders_of
+from traceability.operations.senders import senders_of, writers_of
+from traceability.operations.visitors.telling import Writer, tell_reports
 from traceability.operations.watching import Watch
 from traceability.settings import GatewaySettings
 from traceability.store.engine import Store
@@ -26,8 +27,15 @@ log = logging.getLogger(__name__)
 class Watchman:
     """Looks every ten seconds, beside the thread that takes frames."""
 
-    def __init__(self, store: Store, senders: Mapping[str, Sender], watch: Watch) -> None:
+    def __init__(
+        self,
+        store: Store,
+        senders: Mapping[str, Sender],
+        watch: Watch,
+        writers: Mapping[str, Writer] | None = None,
+    ) -> None:
         self._store, self._senders, self._watch = store, senders, watch
+        self._writers = writers or {}
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watchman", daemon=True)
         self._hindered = False
@@ -50,6 +58,9 @@ class Watchman:
             for error in deliver(self._store, self._senders):
                 data = {"code": error.code, "remedy": error.remedy()}
                 log.error("an alarm could not be told: %s", error, extra={"data": data})
+            for error in tell_reports(self._store, self._writers):
+                data = {"code": error.code, "remedy": error.remedy()}
+                log.error("a report could not be told: %s", error, extra={"data": data})
             self._hindered = False
         except StoreUnavailableError as error:
             if not self._hindered:
@@ -66,4 +77,5 @@ class Watchman:
 
 def watchman_of(store: Store, node: Node, settings: GatewaySettings) -> Watchman:
     """The watchman that the settings describe."""
-    return Watchman(store, senders_of(node.name, settings), Watch(also=(Overdue(node),)))
+    senders, writers = senders_of(node.name, settings), writers_of(node.name, settings)
+    return Watchman(store, senders, Watch(also=(Overdue(node),)), writers)

@@ -29,6 +29,7 @@ from traceability.errors import (
 from traceability.operations.accounts.attempts import Attempts
 from traceability.operations.credentials import PROBE, own_credential
 from traceability.operations.node import Node, load_node
+from traceability.operations.visitors.networks import Networks
 from traceability.settings import WebSettings, tls_context
 from traceability.store.engine import Store
 from webapp import called, crosssite, database, http, i18n, signedin
@@ -41,8 +42,10 @@ from webapp.consumer.checking import checking
 from webapp.consumer.documents import documents
 from webapp.consumer.journeys import KEPT_TOO_LARGE_S, Journeys
 from webapp.consumer.pictures import pictures
+from webapp.consumer.reporting import reporting
 from webapp.consumer.views import LotConverter, pages
 from webapp.regulator.views import regulator
+from webapp.reports import reports
 
 ERRORS: dict[type[TraceabilityError], tuple[int, str]] = {
     IdentifierError: (400, "broken"),
@@ -84,12 +87,15 @@ def create_app(settings: WebSettings | None = None) -> Flask:
     app.extensions["ping_broker"] = lambda: _ping(chosen, node)
     app.extensions["patience"] = Patience()
     app.extensions["attempts"] = Attempts()
+    app.extensions["networks"] = Networks()
     _refuse_other_hosts(app, chosen.base_url)
     database.install(app, chosen.database_url)
     for part in (i18n, crosssite, signedin, called):
         part.install(app)
     app.extensions["store"] = Store(database.existing(chosen.database_url))
-    for blueprint in (pages, checking, documents, pictures, regulator, log, health, enrol, accounts):
+    for blueprint in (pages, checking, documents, pictures, reporting, reports, regulator):
+        app.register_blueprint(blueprint)
+    for blueprint in (log, health, enrol, accounts):
         app.register_blueprint(blueprint)
     epcis.install(app)
     _install_errors(app)

@@ -102,6 +102,11 @@ def public(view: View) -> View:
     return _classify(view, PUBLIC)
 
 
+def public_upload(max_bytes: int) -> Callable[[View], View]:
+    """Anybody may, and send so many bytes."""
+    return lambda view: _classify(view, Classified("public", max_bytes=max_bytes))
+
+
 def bearer(view: View) -> View:
     """The API: the view itself looks at the token where one is needed."""
     return _classify(view, BEARER)
@@ -169,7 +174,7 @@ def _check() -> Response | None:
         return None
     if held() is not None:
         http.keep_private()
-    refused = None if found == PUBLIC else _require(found.rights)
+    refused = None if found.by == PUBLIC.by else _require(found.rights)
     if refused is None and request.method not in SAFE:
         request.max_content_length = found.max_bytes or request.max_content_length
         require_same_site(held())

@@ -211,6 +211,17 @@ CLASSIFICATION: dict[str, dict[str, str]] = {
         ("id", "at_ms", "user", "party", "via", "network", "action", "subject", "detail"),
         "not evidence: the node's word on who did what",
     ),
+    "reports": dict.fromkeys(
+        (
+            *("id", "batch", "serial", "party", "kind", "words", "contact", "photo", "made_ms", "network"),
+            *("state", "answer", "answered_by", "answered_ms", "erased_ms"),
+        ),
+        "not evidence: what a shopper wrote, and what was answered",
+    ),
+    "report_deliveries": dict.fromkeys(
+        ("report", "channel", "due_ms", "tries", "done_ms", "error"), "not evidence: who was told"
+    ),
+    "scans": dict.fromkeys(("item", "day", "networks"), "not evidence: how often a code was opened"),
     "queries": dict.fromkeys(("party", "name", "query", "created_ms"), "not evidence: what somebody asks"),
     "policies": dict.fromkeys(
         ("party", "product", "part", "audience"), "not evidence: to whom things are shown"

@@ -30,6 +30,7 @@ from tests.support.databases import prepare
 from tests.support.people import let_in
 from tests.support.supply import trade
 from traceability import identifiers
+from traceability.identifiers import Batch
 from traceability.operations.capture import Captured
 from traceability.operations.codes import new_code
 from traceability.operations.configs import set_config
@@ -44,6 +45,8 @@ from traceability.operations.masterdata import Asset, Place, Product, save
 from traceability.operations.node import Node, init_node, load_node
 from traceability.operations.publish import Published, publish
 from traceability.operations.record import make_event, record_event
+from traceability.operations.visitors.reports import DAY_MS, Kind, Told, file_report
+from traceability.operations.visitors.scans import keep_scans
 from traceability.sensing import topics
 from traceability.sensing.config import Config
 from traceability.sensing.frame import NO_PREVIOUS, Clock, Gap, encode_frame, encode_gap
@@ -284,6 +287,7 @@ def tell_story(world: World) -> Story:
     set_config(world.store, world.node, Config(other.device, 1, 60, 600))
     let_in(world.store, world.node, farm)
     _keep_by_heart(world, farm, room)
+    visited(world, batch)
     world.event("receive", carrier, batch)
     world.event("store", farm, batch, second, asset=room)
     for value in (3.0, 3.5, 4.0):
@@ -328,6 +332,15 @@ def _drive(world: World, carrier: str, probe: Probe, batch: str, truck: str) -> 
     probe.counter += 3
     world.publish()
     world.take(probe, late)
+
+
+def visited(world: World, batch: str) -> None:
+    """Somebody reports a problem with a lot, and opens the code of one of its items."""
+    told = Told(Kind.SPOILED, "It smells", "me@example.com")
+    found = Batch(*identifiers.parse_stream(batch).values)
+    file_report(world.store, world.node, found, told, bytes(16))
+    with world.store.transaction() as tx:
+        keep_scans(tx, {(bytes(16), world.now_ms // DAY_MS): 3})
 
 
 def _misbehave(world: World, probe: Probe, other: Probe) -> None:

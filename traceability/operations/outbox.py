@@ -54,11 +54,15 @@ def deliver(store: Store, senders: Mapping[str, Sender]) -> list[TraceabilityErr
     return list(hindered.values())
 
 
+def delay_ms(tries: int) -> int:
+    """How long to wait after so many tries and one more."""
+    return min(FIRST_DELAY_MS << min(tries, 20), LONGEST_DELAY_MS)
+
+
 def _mark(store: Store, row: AnyRow, error: TraceabilityError | None) -> None:
     """Note that it was told, or that it was tried."""
     own = (Delivery.alarm == row.alarm, Delivery.event == row.event, Delivery.channel == row.channel)
     with store.transaction() as tx:
-        delay_ms = min(FIRST_DELAY_MS * 2 ** min(row.tries, 20), LONGEST_DELAY_MS)
         values: dict[str, object] = {"tries": row.tries + 1, "error": str(error)[:500] if error else None}
-        values |= {"done_ms": tx.now_ms} if error is None else {"due_ms": tx.now_ms + delay_ms}
+        values |= {"done_ms": tx.now_ms} if error is None else {"due_ms": tx.now_ms + delay_ms(row.tries)}
         tx.connection.execute(update(Delivery).where(*own).values(values))

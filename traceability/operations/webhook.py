@@ -19,13 +19,15 @@ import json
 import socket
 import ssl
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from traceability.errors import SettingsError, UnreachableError
 from traceability.operations.alarms import Shown
+from traceability.operations.visitors.telling import Letter
 from traceability.peer import bounded, require_address
 
 SECONDS: Final = 10.0
@@ -50,7 +52,14 @@ class Webhook:
             SettingsError: the address is not allowed.
             UnreachableError: nobody answers, not in time, or not with 2xx.
         """
-        body = json.dumps({"event": event, "node": self.node, **alarm.to_json()}, ensure_ascii=False).encode()
+        self._send(key, {"event": event, **alarm.to_json()})
+
+    def write(self, letter: Letter) -> None:
+        """Post a letter's data; raises as ``send`` does."""
+        self._send(letter.key, letter.data)
+
+    def _send(self, key: str, said: Mapping[str, Any]) -> None:
+        body = json.dumps({"node": self.node, **said}, ensure_ascii=False).encode()
         parts = urlsplit(require_address(self.url))
         headers = {"Content-Type": "application/json", "Idempotency-Key": key}
         headers[SIGNATURE] = sign(self.secret, int(time.time()), body)
