@@ -30,6 +30,7 @@ from traceability.operations.accounts.attempts import Attempts
 from traceability.operations.credentials import PROBE, own_credential
 from traceability.operations.node import Node, load_node
 from traceability.operations.visitors.networks import Networks
+from traceability.operations.visitors.scans import Scans
 from traceability.settings import WebSettings, tls_context
 from traceability.store.engine import Store
 from webapp import called, crosssite, database, http, i18n, signedin
@@ -93,6 +94,7 @@ def create_app(settings: WebSettings | None = None) -> Flask:
     for part in (i18n, crosssite, signedin, called):
         part.install(app)
     app.extensions["store"] = Store(database.existing(chosen.database_url))
+    app.extensions["scans"] = Scans(app.extensions["store"], app.extensions["networks"])
     for blueprint in (pages, checking, documents, pictures, reporting, reports, regulator):
         app.register_blueprint(blueprint)
     for blueprint in (log, health, enrol, accounts):

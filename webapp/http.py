@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from functools import lru_cache
 from typing import Final
 
 from flask import Flask, Response, g, request
@@ -60,10 +61,25 @@ def keep_private() -> None:
     g.private = True
 
 
+def packed(text: str) -> Response:
+    """A page, compressed once however often it is asked for: only for what everybody is shown alike."""
+    if request.accept_encodings["gzip"] <= 0:
+        return Response(text, mimetype="text/html")
+    response = Response(_compress(text), mimetype="text/html")
+    response.content_encoding = "gzip"
+    response.vary.add("Accept-Encoding")
+    return response
+
+
+@lru_cache(maxsize=128)
+def _compress(text: str) -> bytes:
+    return gzip.compress(text.encode(), 6, mtime=0)
+
+
 def _pack(response: Response) -> Response:
     """Compress text for those who take gzip, and what a view says is ``g.compressible``; nothing private."""
     kind = response.mimetype or ""
-    if g.get("private"):
+    if g.get("private") or response.content_encoding:
         return response
     if not kind.startswith(_PACKED) and not kind.endswith("+json") and not g.get("compressible", False):
         return response

@@ -46,6 +46,7 @@ def site_of(world: World, *, base_url: str = BASE_URL, mqtt_url: str = NOBODY) -
     try:
         yield app
     finally:
+        app.extensions["scans"].close()
         app.extensions["store"].close()
         with app.app_context():
             db.engine.dispose()

@@ -10,11 +10,12 @@ from typing import Final
 from flask import Blueprint, abort, current_app, render_template, request
 from markupsafe import Markup
 
-from traceability.errors import IdentifierError, MalformedError, RefusedError, TamperError
+from traceability.errors import MalformedError, RefusedError, TamperError
 from traceability.identifiers import Batch
 from traceability.operations.node import Node
 from traceability.operations.verifierfile import Logged, Standing, look_up, operator_of
 from webapp import http
+from webapp.consumer.lotpage import parse_long_gtin
 from webapp.database import snapshot
 from webapp.signedin import public
 
@@ -45,9 +46,7 @@ def any_bundle() -> str:
 @public
 def bundle_of(gtin: str, lot: str) -> str:
     """Check a batch's bundle, as this node hands it out."""
-    if len(gtin) != 14:
-        raise IdentifierError(f"a GTIN in an address has 14 digits; {gtin[:32]!r} has {len(gtin)}")
-    return _page(Batch(gtin, lot))
+    return _page(Batch(parse_long_gtin(gtin), lot))
 
 
 def _page(batch: Batch | None) -> str:

@@ -8,7 +8,7 @@ from typing import Final
 from flask import Blueprint, Response, current_app, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from traceability.errors import IdentifierError, PictureError, StatementError, TooOftenError
+from traceability.errors import PictureError, StatementError, TooOftenError
 from traceability.identifiers import Batch
 from traceability.operations.visitors.networks import Networks
 from traceability.operations.visitors.reports import (
@@ -22,6 +22,7 @@ from traceability.operations.visitors.reports import (
     may_report,
 )
 from webapp.api.access import node, store
+from webapp.consumer.lotpage import parse_long_gtin
 from webapp.database import snapshot
 from webapp.i18n import language, noted
 from webapp.signedin import public, public_upload
@@ -49,7 +50,7 @@ FORM_BYTES: Final = MAX_PHOTO + 32 * 1024
 @public
 def form(gtin: str, lot: str) -> str:
     """The form, empty."""
-    return _form(_batch(gtin, lot), {}, "")
+    return _form(Batch(parse_long_gtin(gtin), lot), {}, "")
 
 
 @reporting.post("/report/01/<gtin>/10/<lot:lot>")
@@ -57,7 +58,7 @@ def form(gtin: str, lot: str) -> str:
 def send(gtin: str, lot: str) -> BaseResponse:
     """Take a report, and lead to the page with its reference; or say what is wrong with the form."""
     request.max_content_length = FORM_BYTES
-    found, now_ms = _batch(gtin, lot), store().clock()
+    found, now_ms = Batch(parse_long_gtin(gtin), lot), store().clock()
     networks: Networks = current_app.extensions["networks"]
     network = networks.tag(request.remote_addr, now_ms)
     try:
@@ -104,9 +105,3 @@ def _form(found: Batch, typed: Mapping[str, str], wrong: str) -> str:
         serial=typed.get("serial") or request.args.get("serial", "")[:20],
         most=MAX_WORDS,
     )
-
-
-def _batch(gtin: str, lot: str) -> Batch:
-    if len(gtin) != 14:
-        raise IdentifierError(f"a GTIN in an address has 14 digits; {gtin[:32]!r} has {len(gtin)}")
-    return Batch(gtin, lot)

@@ -6,6 +6,7 @@ import io
 import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
+from urllib.parse import urlsplit
 
 import qrcode
 import qrcode.image.svg
@@ -15,18 +16,16 @@ from werkzeug.routing import BaseConverter
 from werkzeug.wrappers import Response as BaseResponse
 
 from traceability import media
-from traceability.errors import IdentifierError, MalformedError, TamperError, TraceabilityError
-from traceability.identifiers import Batch, encode_value, parse_gtin, parse_stream
+from traceability.errors import IdentifierError, MalformedError, TamperError
+from traceability.identifiers import Batch, decode_value, encode_value, parse_gtin, parse_lot, parse_stream
 from traceability.operations.events import load_event
 from traceability.operations.log import latest_checkpoint
 from traceability.operations.recallstatus import answers_of
 from traceability.store import models
 from webapp.consumer import recalls
-from webapp.consumer.ingredients import gather
-from webapp.consumer.journeys import Checked, Journeys
-from webapp.consumer.label import answer_to
+from webapp.consumer.lotpage import load, lot_page, parse_long_gtin
 from webapp.consumer.qr import make_code
-from webapp.consumer.shown import file_name, shown
+from webapp.consumer.shown import file_name
 from webapp.database import snapshot
 from webapp.i18n import language
 from webapp.signedin import public
@@ -56,33 +55,21 @@ def start() -> str | BaseResponse:
 
 @pages.get("/01/<gtin>/10/<lot:lot>")
 @public
-def batch(gtin: str, lot: str) -> str:
-    """One batch: where it comes from and whether it stayed cold.
+def batch(gtin: str, lot: str) -> str | Response:
+    """One batch: where it comes from and whether it stayed cold."""
+    return lot_page(Batch(parse_long_gtin(gtin), lot))
 
-    What does not match is an answer as well, with status 200: an error status would let a cache
-    or a proxy on the way put an older, good page in its place.
-    """
-    found = _batch(gtin, lot)
-    try:
-        checked = _load(found)
-    except (TamperError, MalformedError) as failure:
-        return _mismatch(found, failure, exportable=False)
-    journey = checked.verdict.journey
-    if journey is None:
-        return _mismatch(found, checked.verdict.failure, exportable=True)
-    journeys, plain = _journeys(), request.args.keys() <= {"lang"}
-    page = journeys.page(checked, language()) if plain else None
-    if page is None:
-        made = gather(journey, lambda uri: journeys.load(snapshot(), uri), journeys.node.name)
-        for uri in made.mismatched:
-            current_app.logger.error("%s, of which %s was made, does not match", uri, found.path)
-        label = answer_to(request.args.get("code", ""), journey)
-        page = render_template(
-            "batch.html", batch=found, verdict=checked.verdict, made=made, **shown(journey, made, label)
-        )
-        if plain:  # what one visitor typed is never kept for another
-            journeys.keep_page(checked, language(), page, made.used)
-    return page
+
+@pages.get("/01/<gtin>/10/<lot:lot>/21/<lot:serial>")
+@public
+def item(gtin: str, lot: str, serial: str) -> str | Response:
+    """One item of a batch: the same page, and whether this item's code is opened unusually often."""
+    path = urlsplit(request.environ.get("RAW_URI") or request.environ["REQUEST_URI"]).path
+    lot, parted, serial = path.partition("/10/")[2].partition("/21/")
+    if not parted:  # the "/21/" stands within the lot itself, as %2F21%2F
+        return batch(gtin, decode_value(lot))
+    found, number = Batch(parse_long_gtin(gtin), decode_value(lot)), parse_lot(decode_value(serial))
+    return lot_page(found, number)
 
 
 @pages.get("/01/<path:rest>")
@@ -96,7 +83,7 @@ def incomplete(rest: str) -> NoReturn:
 @public
 def qr_svg(gtin: str, lot: str) -> Response:
     """The code for a label, as SVG."""
-    code = _qr(_batch(gtin, lot))
+    code = _qr(Batch(parse_long_gtin(gtin), lot))
     image = code.make_image(image_factory=qrcode.image.svg.SvgPathImage)
     return _image(image.to_string(), "image/svg+xml")
 
@@ -106,7 +93,7 @@ def qr_svg(gtin: str, lot: str) -> Response:
 def qr_png(gtin: str, lot: str) -> Response:
     """The code for a label, as PNG."""
     data = io.BytesIO()
-    _qr(_batch(gtin, lot)).make_image().save(data, "PNG")
+    _qr(Batch(parse_long_gtin(gtin), lot)).make_image().save(data, "PNG")
     return _image(data.getvalue(), "image/png")
 
 
@@ -114,8 +101,8 @@ def qr_png(gtin: str, lot: str) -> Response:
 @public
 def bundle(gtin: str, lot: str) -> Response:
     """Everything needed to check the batch offline, in one file."""
-    found = _batch(gtin, lot)
-    response = Response(_load(found).bundle, mimetype=media.BUNDLE)
+    found = Batch(parse_long_gtin(gtin), lot)
+    response = Response(load(found).bundle, mimetype=media.BUNDLE)
     response.headers.set("Content-Disposition", "attachment", filename=file_name(found))
     return response
 
@@ -167,35 +154,6 @@ def _product_names(statement: bytes) -> object:
     except (TamperError, MalformedError):
         return None
     return ilmd.get("ft:product") if isinstance(ilmd, Mapping) else None
-
-
-def _mismatch(found: Batch, failure: TraceabilityError | None, *, exportable: bool) -> str:
-    """The page of a batch that does not match: nothing of its journey, not even in the error's words."""
-    current_app.logger.error("%s does not match: %s", found.path, failure)
-    code = failure.code if failure is not None else TamperError.code
-    return render_template(
-        "mismatch.html",
-        batch=found,
-        code=code,
-        file_name=file_name(found) if exportable else None,
-        recalled=recalls.UNCHECKED,
-    )
-
-
-def _batch(gtin: str, lot: str) -> Batch:
-    if len(gtin) != 14:
-        raise IdentifierError(f"a GTIN in an address has 14 digits; {gtin[:32]!r} has {len(gtin)}")
-    return Batch(gtin, lot)
-
-
-def _load(found: Batch) -> Checked:
-    journeys = _journeys()
-    return journeys.load(snapshot(), found.uri(journeys.node.name))
-
-
-def _journeys() -> Journeys:
-    found: Journeys = current_app.extensions["journeys"]
-    return found
 
 
 def _qr(found: Batch) -> qrcode.QRCode[Any]:

@@ -115,7 +115,7 @@ def file_report(store: Store, node: Node, batch: Batch, told: Told, network: byt
         may_report(tx.connection, uri, network, tx.now_ms)
         forget_old(tx)
         reference = "P-" + "".join(secrets.choice(DIGITS) for _ in range(10))
-        values = {
+        values: dict[str, object] = {
             "id": reference,
             "batch": uri,
             "serial": told.serial,
