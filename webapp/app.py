@@ -45,6 +45,7 @@ from webapp.consumer.journeys import KEPT_TOO_LARGE_S, Journeys
 from webapp.consumer.pictures import pictures
 from webapp.consumer.reporting import reporting
 from webapp.consumer.views import LotConverter, pages
+from webapp.live import live
 from webapp.regulator.views import regulator
 from webapp.reports import reports
 
@@ -60,6 +61,21 @@ ERRORS: dict[type[TraceabilityError], tuple[int, str]] = {
     StoreUnavailableError: (503, "down"),
 }
 """HTTP status and page of an error; any other is 500."""
+
+BLUEPRINTS = (
+    pages,
+    checking,
+    documents,
+    pictures,
+    reporting,
+    reports,
+    regulator,
+    accounts,
+    live,
+    log,
+    health,
+    enrol,
+)
 
 RETRY_S = {"pending": 5, "down": 60, "too-large": int(KEPT_TOO_LARGE_S)}
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -95,9 +111,7 @@ def create_app(settings: WebSettings | None = None) -> Flask:
         part.install(app)
     app.extensions["store"] = Store(database.existing(chosen.database_url))
     app.extensions["scans"] = Scans(app.extensions["store"], app.extensions["networks"])
-    for blueprint in (pages, checking, documents, pictures, reporting, reports, regulator):
-        app.register_blueprint(blueprint)
-    for blueprint in (log, health, enrol, accounts):
+    for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     epcis.install(app)
     _install_errors(app)

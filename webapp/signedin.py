@@ -45,6 +45,8 @@ class Classified:
 PUBLIC: Final = Classified("public")
 BEARER: Final = Classified("bearer")
 SAFE: Final = frozenset(("GET", "HEAD", "OPTIONS"))
+BY_ITSELF: Final = "X-Live"
+"""The header of what a page's script asks for by itself: nobody is there because of that."""
 STATIC: Final = "static"
 """The endpoint that Flask makes for files of the site."""
 
@@ -205,7 +207,7 @@ def _find_visitor() -> Visitor:
         return Visitor(network=network)
     with store().reading() as connection:
         session = find_session(connection, node(), text, store().clock())
-    if session is not None:
+    if session is not None and BY_ITSELF not in request.headers:
         keep_open(store(), session)
     return Visitor(session, network)
 

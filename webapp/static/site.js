@@ -18,11 +18,15 @@ for (const share of document.querySelectorAll("[data-share]")) {
     } catch { /* whoever closes the sheet has changed their mind */ }
   });
 }
-for (const element of document.querySelectorAll("time[datetime]")) {
-  const moment = new Date(element.dateTime), format = formats[element.className];
-  if (!format || !Number.isFinite(moment.getTime())) continue;
-  element.textContent = format.format(moment);
-  const zone = new Intl.DateTimeFormat("en", { timeZoneName: "longOffset" }).formatToParts(moment);
-  const offset = zone.find((part) => part.type === "timeZoneName")?.value.replace("GMT", "UTC");
-  for (const name of document.querySelectorAll(".zone")) name.textContent = offset === "UTC" ? "UTC+00:00" : offset;
+function showTimes() {
+  for (const element of document.querySelectorAll("time[datetime]")) {
+    const moment = new Date(element.dateTime), format = formats[element.className];
+    if (!format || !Number.isFinite(moment.getTime())) continue;
+    element.textContent = format.format(moment);
+    const zone = new Intl.DateTimeFormat("en", { timeZoneName: "longOffset" }).formatToParts(moment);
+    const offset = zone.find((part) => part.type === "timeZoneName")?.value.replace("GMT", "UTC");
+    for (const name of document.querySelectorAll(".zone")) name.textContent = offset === "UTC" ? "UTC+00:00" : offset;
+  }
 }
+showTimes();
+document.addEventListener("parts", showTimes);
