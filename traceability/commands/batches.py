@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 from dataclasses import replace
-from decimal import Decimal
 from typing import Any, Final
 
 from sqlalchemy import Connection
@@ -35,6 +33,7 @@ from traceability.settings import WebSettings, load
 from traceability.supply.epcis.events import STEPS
 from traceability.supply.lineage import Amount
 from traceability.supply.scanned import read_batch
+from traceability.supply.sheets.steps import read_part
 
 BATCH_STEPS: Final = tuple(
     name
@@ -42,8 +41,6 @@ BATCH_STEPS: Final = tuple(
     if (step.type == "ObjectEvent" and step.action != "ADD") or step.type == "AggregationEvent"
 )
 """The steps of a batch that exists; ``batch new``, ``install`` and ``remove`` record the others."""
-
-_PARENT: Final = re.compile(r"(.+)=([0-9]{1,12}(?:\.[0-9]{1,6})?)([A-Za-z0-9]*)")
 
 
 def add(verbs: Verbs) -> None:
@@ -216,12 +213,5 @@ def _limits(args: argparse.Namespace) -> dict[str, Any] | None:
 
 def _parent(text: str, node: str) -> Amount:
     """A batch and how much of it went in, as one word: ``09520001000102/L-1=12.5KGM``."""
-    if "=" not in text:
-        return Amount(read_batch(text).uri(node))
-    found = _PARENT.fullmatch(text)
-    if found is None:
-        raise StatementError(
-            f"--from {text[:128]!r}: behind = stands how much of it, such as 12.5KGM",
-            remedy="If = belongs to the lot, give its path: /01/GTIN/10/LOT, with %3D for =.",
-        )
-    return Amount(read_batch(found[1]).uri(node), Decimal(found[2]), check_uom(found[3] or None))
+    part = read_part(text)
+    return Amount(part.batch.uri(node), part.quantity, part.uom)

@@ -1,0 +1,1 @@
+"""Spreadsheets that firms bring: read as text, cell by cell; and the template that they follow."""
