@@ -123,7 +123,7 @@ class _Watched:
 
 
 def _events(watched: _Watched, shown: str) -> Iterator[str]:
-    """Server-sent events (HTML 9.2): a mark when it is another, else a comment, so that it shows who is gone."""
+    """Server-sent events (HTML 9.2): a mark when it is another, else a comment, to show who is gone."""
     until = time.monotonic() + WHOLE_S
     yield f"retry: {ASK_AGAIN_S * 1000}\n\n"
     while time.monotonic() < until:

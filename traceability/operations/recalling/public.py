@@ -123,9 +123,9 @@ def _products(connection: Connection, recall_id: str, lots: Sequence[str]) -> di
     """Every product of the lots; where more is named than is listed, those beyond are looked up too."""
     uris = list(lots)
     if len(uris) == LOTS:
-        gtin = func.substr(Thing.uri, 1, func.length("https://id.gs1.org/01/") + 14)
+        part = func.substr(Thing.uri, 1, func.length("https://id.gs1.org/01/") + 14)
         query = select(func.min(Thing.uri)).join(Recalled, Recalled.thing == Thing.id)
-        uris += connection.execute(query.where(Recalled.recall == recall_id).group_by(gtin)).scalars()
+        uris += connection.execute(query.where(Recalled.recall == recall_id).group_by(part)).scalars()
     names: Mapping[str, Mapping[str, Any]] = product_names(connection, uris)
     gtins = sorted({gtin for uri in uris if (gtin := product_of(uri)) is not None})
     return {gtin: names.get(gtin, {}) for gtin in gtins}
