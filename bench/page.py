@@ -86,6 +86,8 @@ def _serving(world: World, application: str) -> Iterator[str]:
         port=port,
         demo=False,
         mqtt_tls=None,
+        smtp_url="",
+        mail_from="",
         sites=(),
     )
     (web,) = [program for program in programs(settings) if program.name == "web"]

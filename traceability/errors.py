@@ -10,6 +10,7 @@
     │   ├── OversizeError         larger than a limit in this code
     │   ├── QueryError            a parameter or value that no query has
     │   ├── BundleError           a bundle or policy file of the wrong shape
+    │   ├── WeakPasswordError     a password that is easily guessed
     │   ├── TraceCodeError        a label's trace code with a slip of the pen
     │   ├── LabelError            a label for which the paper has no room, or no such paper
     │   ├── PictureError          a file that is no picture of the kinds that are opened
@@ -163,6 +164,17 @@ class PictureError(MalformedError):
 class BundleError(MalformedError):
     code = "bad-bundle"
     advice = "Export the bundle again, or download it from the batch page."
+
+
+class WeakPasswordError(MalformedError):
+    """``reason`` is a word of ``operations.accounts.strength``; the password is never in it."""
+
+    code = "weak-password"
+    advice = "Take a longer one that nobody would try: four or five words that have nothing to do with you."
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"this password is easily guessed: {reason}")
 
 
 class TraceCodeError(MalformedError):

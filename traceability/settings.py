@@ -61,11 +61,13 @@ class GatewaySettings(NodeSettings):
 
 @dataclass(frozen=True, slots=True)
 class WebSettings(NodeSettings):
-    """The web site. ``base_url`` is what QR codes and links begin with."""
+    """The web site. ``base_url`` is what QR codes and links begin with; mail is for forgotten passwords."""
 
     base_url: str
     mqtt_url: str
     mqtt_tls: Path | None
+    smtp_url: str
+    mail_from: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,8 +255,8 @@ SETTINGS: Final[Mapping[str, Setting]] = {
     "webhook_secret": Setting("", _optional(_secret), "what posted alarms are signed with; 16 characters"),
     "webhook_private": Setting("0", _switch, "1: FT_WEBHOOK_URL may be in a private network"),
     "smtp_url": Setting("", _optional(_smtp), "mail server: smtp://USER:PASSWORD@HOST:PORT or smtps://"),
-    "mail_from": Setting("", _optional(_mailbox), "whom e-mails about alarms come from"),
-    "mail_to": Setting("", _optional(_mailbox), "whom they go to"),
+    "mail_from": Setting("", _optional(_mailbox), "whom e-mails of the node come from"),
+    "mail_to": Setting("", _optional(_mailbox), "whom those about alarms go to"),
     "demo": Setting("1", _switch, "1: play the strawberry journey; 0: start empty"),
 }
 

@@ -27,13 +27,14 @@ from traceability.errors import (
     UnknownSubjectError,
 )
 from traceability.operations.accounts.attempts import Attempts
+from traceability.operations.accounts.letters import letters_of
 from traceability.operations.credentials import PROBE, own_credential
 from traceability.operations.node import Node, load_node
 from traceability.operations.visitors.networks import Networks
 from traceability.operations.visitors.scans import Scans
 from traceability.settings import WebSettings, tls_context
 from traceability.store.engine import Store
-from webapp import called, crosssite, database, http, i18n, signedin
+from webapp import called, cookie, crosssite, database, http, i18n, signedin
 from webapp.accounts import accounts
 from webapp.api import epcis, problems
 from webapp.api.enrol import Patience, enrol
@@ -105,9 +106,10 @@ def create_app(settings: WebSettings | None = None) -> Flask:
     app.extensions["patience"] = Patience()
     app.extensions["attempts"] = Attempts()
     app.extensions["networks"] = Networks()
+    app.extensions["letters"] = letters_of(chosen.smtp_url, chosen.mail_from, node.name, chosen.base_url)
     _refuse_other_hosts(app, chosen.base_url)
     database.install(app, chosen.database_url)
-    for part in (i18n, crosssite, signedin, called):
+    for part in (i18n, cookie, crosssite, signedin, called):
         part.install(app)
     app.extensions["store"] = Store(database.existing(chosen.database_url))
     app.extensions["scans"] = Scans(app.extensions["store"], app.extensions["networks"])

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 from urllib.parse import urlsplit
 
-from flask import Response, current_app, request
+from flask import Flask, Response, current_app, g, request
 
 from traceability.settings import only_here
 
@@ -29,19 +29,33 @@ def may_hold() -> bool:
 
 
 def held() -> str | None:
-    """What the browser holds, if it holds anything of ours."""
-    text = request.cookies.get(_name())
-    return text[:_LONGEST] if text and may_hold() else None
+    """What the browser holds, or will with this answer; None if that is nothing of ours."""
+    text = g.get("given", request.cookies.get(_name()))
+    return str(text)[:_LONGEST] if text and may_hold() else None
 
 
-def give(response: Response, text: str) -> None:
-    """Have the browser hold a session until it is closed."""
-    response.set_cookie(_name(), text, path="/", secure=is_secure(), httponly=True, samesite="Lax")
+def give(text: str) -> None:
+    """Have the browser hold a session, from this answer on until it is closed; none if empty."""
+    g.given = text
+    g.pop("visitor", None)
 
 
-def take_back(response: Response) -> None:
-    """Have the browser forget it."""
-    response.delete_cookie(_name(), path="/", secure=is_secure(), httponly=True, samesite="Lax")
+def install(app: Flask) -> None:
+    """Set the cookie where a view gave one."""
+
+    @app.after_request
+    def set_cookie(response: Response) -> Response:
+        if (text := g.get("given")) is not None:
+            response.set_cookie(
+                _name(),
+                text,
+                path="/",
+                max_age=None if text else 0,
+                secure=is_secure(),
+                httponly=True,
+                samesite="Lax",
+            )
+        return response
 
 
 def _name() -> str:

@@ -94,6 +94,10 @@ class Place:
 
 
 NAVIGATION: Final = [
+    Place("accounts.parties", noted("Parties"), (Right.ADMINISTER,)),
+    Place("accounts.people", noted("People"), (Right.PEOPLE,)),
+    Place("accounts.tokens", noted("Tokens"), (Right.TOKENS,)),
+    Place("accounts.trail", noted("Audit trail"), (Right.PEOPLE,)),
     Place("accounts.account", noted("Your account")),
 ]
 """In the order in which they are shown; a part of the site adds its own here."""
@@ -188,7 +192,7 @@ def _require(rights: frozenset[Right]) -> Response | None:
     if who.session is None:
         return _ask_to_sign_in()
     if who.session.lacks_second_factor and rights:
-        return cast("Response", redirect(url_for("accounts.account", lang=language()), 303))
+        return cast("Response", redirect(url_for("accounts.app", lang=language()), 303))
     if rights and not rights & who.rights:
         return Response(render_template("forbidden.html"), 403)
     return None

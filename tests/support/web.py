@@ -31,7 +31,9 @@ class _Client(FlaskClient):
 
 
 @contextmanager
-def site_of(world: World, *, base_url: str = BASE_URL, mqtt_url: str = NOBODY) -> Iterator[Flask]:
+def site_of(
+    world: World, *, base_url: str = BASE_URL, mqtt_url: str = NOBODY, smtp_url: str = ""
+) -> Iterator[Flask]:
     """The application of a world's node; its connections are closed at the end."""
     settings = WebSettings(
         data=world.node.folder,
@@ -39,6 +41,8 @@ def site_of(world: World, *, base_url: str = BASE_URL, mqtt_url: str = NOBODY) -
         base_url=base_url,
         mqtt_url=mqtt_url,
         mqtt_tls=None,
+        smtp_url=smtp_url,
+        mail_from="node@example.org" if smtp_url else "",
     )
     app = create_app(settings)
     app.test_client_class = _Client

@@ -39,6 +39,8 @@ def test_without_any_setting_everything_has_its_default():
         port=8000,
         demo=True,
         mqtt_tls=None,
+        smtp_url="",
+        mail_from="",
         sites=(),
     )
 

@@ -14,6 +14,7 @@ from traceability import identifiers, media
 from traceability.errors import ConflictError, LostStatementError, UnknownSignerError, UnknownSubjectError
 from traceability.ledger.record import Record
 from traceability.ledger.state import stream_hash
+from traceability.operations.accounts.trail import COMMAND_LINE, Actor, note
 from traceability.operations.chain import Entry, append, lock_heads
 from traceability.operations.credentials import Credential, add_credential
 from traceability.operations.log import lost_in
@@ -61,7 +62,13 @@ class Asked:
 
 
 def enrol_party(
-    store: Store, node: Node, names: Mapping[str, str], gln: str | None = None, prefixes: Sequence[str] = ()
+    store: Store,
+    node: Node,
+    names: Mapping[str, str],
+    gln: str | None = None,
+    prefixes: Sequence[str] = (),
+    *,
+    actor: Actor = COMMAND_LINE,
 ) -> EnrolledParty:
     """Make a key for a party, in the node's custody, and put its key statement on the log.
 
@@ -89,6 +96,7 @@ def enrol_party(
         _require_new(tx, [(identifiers.party_keys(node.name, party), party)])
         add_key(tx, node, statement, key)
         register(tx, party, prefixes)
+        note(tx, actor, "party-enrolled", party, names=dict(names), prefixes=list(prefixes))
     return EnrolledParty(party, key.public.kid)
 
 

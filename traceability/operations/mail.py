@@ -1,4 +1,4 @@
-"""Writing an alarm to people by e-mail, over the SMTP server that the operator names."""
+"""E-mail over the SMTP server that the operator names, and alarms written so."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from urllib.parse import unquote, urlsplit
 from traceability.errors import UnreachableError
 from traceability.ledger.record import format_time
 from traceability.operations.alarms import RAISED, Shown
-from traceability.operations.visitors.telling import Letter
 
 SECONDS: Final = 10.0
 _WORDS: Final = {
@@ -28,27 +27,20 @@ _WORDS: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Mail:
+class MailServer:
     """``url`` is smtp://USER:PASSWORD@HOST:PORT or smtps://...; a password is sent over TLS alone."""
 
     url: str
-    sender: str
-    to: str
-    node: str
 
-    def send(self, key: str, event: str, alarm: Shown) -> None:
-        """Hand one message to the server; its Message-ID is the idempotency key.
+    def take(self, message: EmailMessage) -> None:
+        """Hand one message to the server.
 
         Raises:
             UnreachableError: it was not taken.
         """
-        self.write(self._letter(key, event, alarm))
-
-    def write(self, letter: Letter) -> None:
-        """The same for any letter."""
         try:
             with self._connect() as server:
-                server.send_message(self._message(letter))
+                server.send_message(message)
         except (OSError, smtplib.SMTPException, ValueError) as error:
             raise UnreachableError(f"the mail server does not take it: {error}") from error
 
@@ -71,27 +63,39 @@ class Mail:
             raise
         return server
 
-    def _message(self, letter: Letter) -> EmailMessage:
-        message = EmailMessage()
-        message["Subject"] = letter.subject
-        message["From"], message["To"] = self.sender, self.to
-        message["Message-ID"] = f"<{letter.key}@{self.node}>"
-        message["Auto-Submitted"] = "auto-generated"
-        message.set_content(letter.text)
-        return message
 
-    def _letter(self, key: str, event: str, alarm: Shown) -> Letter:
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """Alarms by e-mail."""
+
+    url: str
+    sender: str
+    to: str
+    node: str
+
+    def send(self, key: str, event: str, alarm: Shown) -> None:
+        """Hand one message to the server; its Message-ID is the idempotency key.
+
+        Raises:
+            UnreachableError: it was not taken.
+        """
+        MailServer(self.url).take(self._message(key, event, alarm))
+
+    def _message(self, key: str, event: str, alarm: Shown) -> EmailMessage:
         english, chinese = _WORDS[alarm.kind]
         over = ("", "") if event == RAISED else ("over: ", "已结束：")
         place = alarm.stream.rpartition("/")[2]
-        return Letter(
-            key,
-            f"{over[0]}{place}: {english} · {over[1]}{chinese}",
+        message = EmailMessage()
+        message["Subject"] = f"{over[0]}{place}: {english} · {over[1]}{chinese}"
+        message["From"], message["To"] = self.sender, self.to
+        message["Message-ID"] = f"<{key}@{self.node}>"
+        message["Auto-Submitted"] = "auto-generated"
+        message.set_content(
             f"{over[0]}{english} / {over[1]}{chinese}\n\n"
             f"place / 地点: {alarm.stream}\n"
             f"device / 设备: {alarm.device}\n"
             f"since / 开始: {format_time(alarm.began_ms)}\n"
             f"detail / 详情: {', '.join(f'{k} {v}' for k, v in alarm.detail.items()) or '-'}\n\n"
-            f"traceability alarm acknowledge {alarm.id} --by NAME --note TEXT\n",
-            alarm.to_json(),
+            f"traceability alarm acknowledge {alarm.id} --by NAME --note TEXT\n"
         )
+        return message

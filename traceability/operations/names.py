@@ -10,6 +10,7 @@ from sqlalchemy import Connection, select
 
 from traceability.ledger.state import stream_hash
 from traceability.operations.events import load_event
+from traceability.operations.node import Node
 from traceability.signing.keystatement import parse_key_statement
 from traceability.store import models
 from traceability.supply.tracing.labels import ThingKind, kind_of, product_of
@@ -74,3 +75,13 @@ def party_names(connection: Connection, parties: Collection[str]) -> dict[str, M
     query = query.join(record, (record.stream == key.stream) & (record.seq == 0))
     rows = connection.execute(query.join(statement, statement.sha256 == record.statement))
     return {row.subject: parse_key_statement(row.body).names for row in rows}
+
+
+def all_parties(connection: Connection, node: Node) -> dict[str, Mapping[str, str]]:
+    """Every party that this node enrolled, by URI, with its names by language."""
+    key, stream = models.Key, models.Stream
+    mine = stream.uri.startswith(f"https://{node.name}/stream/keys/party/", autoescape=True)
+    query = select(key.subject).distinct().join(stream, stream.hash == key.stream).where(mine)
+    found = connection.execute(query.order_by(key.subject)).scalars().all()
+    chunks = (found[i : i + MOST] for i in range(0, len(found), MOST))
+    return {party: names for chunk in chunks for party, names in party_names(connection, chunk).items()}

@@ -19,6 +19,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, select, update
 
 from traceability.errors import ConflictError, ForbiddenError, MalformedError, TokenError, UnknownSubjectError
+from traceability.operations.accounts.trail import COMMAND_LINE, Actor, note
 from traceability.operations.credentials import SCOPE
 from traceability.operations.enrol import find_party
 from traceability.operations.events import Reader
@@ -90,6 +91,7 @@ def new_token(
     days: int,
     name: str,
     regulator: bool = False,
+    actor: Actor = COMMAND_LINE,
 ) -> tuple[str, TokenInfo]:
     """Make a token; its text is returned now and never again.
 
@@ -126,6 +128,7 @@ def new_token(
         made = tx.connection.execute(select(table).where(table.name == name)).one()
         if made.sha256 != row["sha256"]:
             raise ConflictError(f"there is a token named {name} already: choose another name")
+        note(tx, actor, "token-made", name, of=uri, scopes=row["scopes"], regulator=regulator, days=days)
     return text, _info(made, node)
 
 
@@ -158,20 +161,27 @@ def is_regulator(connection: Connection, node: Node, party: str, now_ms: int) ->
     return any(_info(row, node).state(now_ms) == "valid" for row in rows)
 
 
-def list_tokens(connection: Connection, node: Node) -> Sequence[TokenInfo]:
-    """All tokens that were ever made, by name."""
-    rows = connection.execute(select(access.Token).where(_OF_API).order_by(access.Token.name))
+def list_tokens(connection: Connection, node: Node, party: str | None = None) -> Sequence[TokenInfo]:
+    """All tokens that were ever made, by name; of one party (URI), or of all."""
+    query = select(access.Token).where(_OF_API).order_by(access.Token.name)
+    rows = connection.execute(query if party is None else query.where(access.Token.party == party))
     return [_info(row, node) for row in rows]
 
 
-def revoke_token(store: Store, node: Node, name: str) -> TokenInfo:
+def revoke_token(
+    store: Store, node: Node, name: str, *, actor: Actor = COMMAND_LINE, within: str | None = None
+) -> TokenInfo:
     """End a token now; one that was revoked before stays as it was.
+
+    Args:
+        within: the party (URI) whose tokens are meant; None for all.
 
     Raises:
         UnknownSubjectError: no token has this name.
     """
     table = access.Token
     named = select(table).where(table.name == name, _OF_API)
+    named = named if within is None else named.where(table.party == within)
     with store.transaction() as tx:
         row = tx.connection.execute(named.with_for_update()).one_or_none()
         if row is not None and row.revoked_ms is None:
@@ -180,6 +190,7 @@ def revoke_token(store: Store, node: Node, name: str) -> TokenInfo:
             ending = update(table).where(table.name == name)
             tx.connection.execute(ending.values(revoked_ms=tx.now_ms, mac=mac))
             row = tx.connection.execute(named).one()
+            note(tx, actor, "token-revoked", name, of=row.party)
     if row is None:
         raise UnknownSubjectError(
             f"no token is named {name[:64]!r}", remedy="traceability token list shows the names."

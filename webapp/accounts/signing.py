@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final, cast
 
-from flask import Response, current_app, make_response, redirect, render_template, request, url_for
+from flask import Response, current_app, redirect, render_template, request, url_for
 
 from traceability.errors import SignInError, TooOftenError
 from traceability.operations.accounts.attempts import Attempts
@@ -14,11 +14,12 @@ from traceability.operations.accounts.signin import Shown, sign_in
 from traceability.operations.accounts.trail import network_of
 from webapp.accounts.blueprint import accounts
 from webapp.api.access import node, store
-from webapp.cookie import give, held, may_hold, take_back
+from webapp.cookie import give, held, may_hold
 from webapp.i18n import language, noted
 from webapp.signedin import public, visitor
 
-_LONGEST: Final = 1024
+LONGEST: Final = 1024
+"""Characters of a field that are looked at."""
 _HERE: Final = re.compile(r"/(?![/\\])[\x21-\x5b\x5d-\x7e]*")
 NO_MATCH: Final = noted("Name, password or code do not match.")
 TOO_OFTEN: Final = noted("Too many tries failed. Wait a moment, then try again.")
@@ -29,23 +30,17 @@ TOO_OFTEN: Final = noted("Too many tries failed. Wait a moment, then try again."
 def sign_in_page() -> Response:
     """The form; and once it is sent, a session and the page that was wanted."""
     if not may_hold():
-        return Response(render_template("insecure.html"), 403)
+        return insecure()
     if request.method != "POST":
         return Response(_form())
     try:
-        text = sign_in(store(), node(), _attempts(), _shown(), held())
+        text = sign_in(store(), node(), attempts(), _shown(), held())
     except SignInError:
         return Response(_form(NO_MATCH), 403)
     except TooOftenError as error:
         return Response(_form(TOO_OFTEN), 429, {"Retry-After": str(error.retry_s)})
-    return enter(text, wanted())
-
-
-def enter(text: str, address: str) -> Response:
-    """Have the browser hold a session, and go on."""
-    response = cast("Response", redirect(address, 303))
-    give(response, text)
-    return response
+    give(text)
+    return go(_wanted())
 
 
 @accounts.post("/sign-out")
@@ -56,15 +51,23 @@ def sign_out() -> Response:
     if who.session is not None:
         with store().transaction() as tx:
             end_session(tx, who.actor, who.session)
-    response = make_response(redirect(url_for("accounts.sign_in", lang=language()), 303))
-    take_back(response)
-    return response
+    give("")
+    return go(url_for("accounts.sign_in", lang=language()))
 
 
-def wanted() -> str:
-    """Where somebody wanted to go: an address of this site and nothing else."""
-    text = request.values.get("next", "")[:_LONGEST]
-    return text if _HERE.fullmatch(text) else url_for("accounts.account", lang=language())
+def go(address: str) -> Response:
+    """On to another page of this site, which is read and not sent again."""
+    return cast("Response", redirect(address, 303))
+
+
+def insecure() -> Response:
+    """Why nobody signs in over this connection."""
+    return Response(render_template("insecure.html"), 403)
+
+
+def attempts() -> Attempts:
+    """Those of this application."""
+    return cast("Attempts", current_app.extensions["attempts"])
 
 
 def network() -> str:
@@ -77,16 +80,22 @@ def agent() -> str:
     return request.user_agent.string
 
 
+def typed(name: str) -> str:
+    """A field of the form."""
+    return request.form.get(name, "")[:LONGEST]
+
+
+def _wanted() -> str:
+    """Where somebody wanted to go: an address of this site and nothing else."""
+    text = request.values.get("next", "")[:LONGEST]
+    return text if _HERE.fullmatch(text) else url_for("accounts.account", lang=language())
+
+
 def _form(refused: str | None = None) -> str:
-    login = request.form.get("login", "")[:_LONGEST]
-    return render_template("signin.html", refused=refused, login=login, next=request.values.get("next", ""))
+    wanted = request.values.get("next", "")[:LONGEST]
+    return render_template("signin.html", refused=refused, login=typed("login"), next=wanted)
 
 
 def _shown() -> Shown:
-    said = request.form
-    code = "".join(said.get("code", "")[:_LONGEST].split())
-    return Shown(said.get("login", "")[:_LONGEST], said.get("password", ""), code, network(), agent())
-
-
-def _attempts() -> Attempts:
-    return cast("Attempts", current_app.extensions["attempts"])
+    code = "".join(typed("code").split())
+    return Shown(typed("login"), request.form.get("password", ""), code, network(), agent())

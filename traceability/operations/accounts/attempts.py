@@ -62,6 +62,17 @@ class Attempts:
                 if key in self._due_ms:
                     self._due_ms[key] -= bucket.every_s * 1000
 
+    def spend(self, name: str, network: str, now_ms: int) -> None:
+        """One try that costs the same whatever comes of it.
+
+        Raises:
+            TooOftenError: there is none left.
+        """
+        with self._lock:
+            self._take(
+                {("pair", name, network): PAIR, ("network", network): NETWORK, ("name", name): PAIR}, now_ms
+            )
+
     def _take(self, buckets: dict[tuple[str, ...], Bucket], now_ms: int) -> None:
         """Each bucket is kept as the time at which it is full again (a virtual scheduling algorithm)."""
         waits = []

@@ -15,6 +15,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from traceability.errors import TooOftenError
+from traceability.operations.accounts.strength import fold
 
 AT_ONCE: Final = 2
 """Computations in one process; a site has eight threads, and those who only read must find one."""
@@ -33,7 +34,7 @@ def hash_password(password: str) -> str:
         TooOftenError: too many others are being computed.
     """
     with _turn():
-        return _HASHER.hash(password)
+        return _HASHER.hash(fold(password))
 
 
 def is_password(kept: str | None, password: str) -> bool:
@@ -46,7 +47,7 @@ def is_password(kept: str | None, password: str) -> bool:
         return False
     with _turn():
         try:
-            _HASHER.verify(kept or _nobodys(), password)
+            _HASHER.verify(kept or _nobodys(), fold(password))
             return kept is not None
         except (VerificationError, InvalidHashError):
             return False

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, delete, or_, select, update
 
-from traceability.errors import TamperError, UnknownSubjectError
+from traceability.errors import SignInError, TamperError, UnknownSubjectError
 from traceability.operations.accounts.people import Person, load_person
 from traceability.operations.accounts.roles import Right
 from traceability.operations.accounts.trail import Actor, note
@@ -117,12 +117,19 @@ def keep_open(store: Store, session: Session) -> None:
         tx.connection.execute(update(_TABLE).where(_TABLE.id == session.id).values(seen_ms=tx.now_ms))
 
 
-def prove_again(tx: Transaction, node: Node, session: Session, *, second: bool) -> None:
-    """Note that the person has shown the password, and maybe a second factor, once more in a session."""
-    row = tx.connection.execute(select(_TABLE).where(_TABLE.id == session.id)).one()
-    changes = {"proved_ms": tx.now_ms, "second": row.second or second}
+def renew_session(tx: Transaction, node: Node, session: Session, *, second: bool) -> str:
+    """Give a session another text once its person has shown more; the former text is worth nothing.
+
+    It ends no later than before.
+    """
+    text = b64url(secrets.token_bytes(32))
+    changes = {"id": secret_mac(node, _PURPOSE, text), "second": second, "proved_ms": tx.now_ms}
+    row = tx.connection.execute(select(_TABLE).where(_TABLE.id == session.id).with_for_update()).one_or_none()
+    if row is None or not is_sealed(node, _PURPOSE, _SEALED, row._asdict()):
+        raise SignInError("this session has ended")
     mac = row_mac(node, _PURPOSE, _SEALED, row._asdict() | changes)
     tx.connection.execute(update(_TABLE).where(_TABLE.id == session.id).values(changes | {"mac": mac}))
+    return text
 
 
 def say_next(store: Store, session: Session, text: str | None) -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import ipaddress
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import insert
+from sqlalchemy import Connection, insert, or_, select
+from sqlalchemy.orm import aliased
 
-from traceability.store.accounts import TrailEntry
-from traceability.store.engine import Transaction
+from traceability.store.accounts import TrailEntry, User
+from traceability.store.engine import AnyRow, Transaction
 
 MAX_SUBJECT: Final = 512
 """Characters of a subject that are kept."""
@@ -69,3 +71,78 @@ def network_of(address: str | None) -> str:
             return str(found.ipv4_mapped)
         return str(ipaddress.IPv6Network((found, 64), strict=False))
     return str(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A row of the trail as people read it; ``login`` is who, where it was a person.
+
+    ``named`` is by what name the subject signs in, where it is a person.
+    """
+
+    id: int
+    at_ms: int
+    login: str | None
+    party: str | None
+    via: str
+    network: str | None
+    action: str
+    subject: str
+    named: str | None
+    detail: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which rows: of one party (None: of all), by what was done, to what, by whom; those before a row."""
+
+    party: str | None = None
+    action: str = ""
+    subject: str = ""
+    login: str = ""
+    before: int | None = None
+
+
+def list_trail(connection: Connection, wanted: Wanted, most: int) -> Sequence[Entry]:
+    """Rows, the newest first. A party's are those in its name, and those about it or its people."""
+    table = TrailEntry
+    about = aliased(User)
+    query = select(table, User.login, about.login.label("named"))
+    query = query.join(User, User.id == table.user, isouter=True)
+    query = query.join(about, about.id == table.subject, isouter=True)
+    if wanted.party is not None:
+        query = query.where(
+            or_(table.party == wanted.party, table.subject == wanted.party, about.party == wanted.party)
+        )
+    if wanted.action:
+        query = query.where(table.action == wanted.action)
+    if wanted.subject:
+        query = query.where(or_(table.subject == wanted.subject, about.login == wanted.subject))
+    if wanted.login:
+        query = query.where(User.login == wanted.login)
+    if wanted.before is not None:
+        query = query.where(table.id < wanted.before)
+    return [_entry(row) for row in connection.execute(query.order_by(table.id.desc()).limit(most))]
+
+
+def list_actions(connection: Connection) -> Sequence[str]:
+    """What was ever done, by name."""
+    return (
+        connection.execute(select(TrailEntry.action).distinct().order_by(TrailEntry.action)).scalars().all()
+    )
+
+
+def _entry(row: AnyRow) -> Entry:
+    detail = json.loads(row.detail)
+    return Entry(
+        row.id,
+        row.at_ms,
+        row.login,
+        row.party,
+        row.via,
+        row.network,
+        row.action,
+        row.subject,
+        row.named,
+        detail,
+    )
