@@ -14,7 +14,7 @@ from gateway.flood import Limits
 from gateway.link import Link
 from gateway.log import log_to_stderr
 from gateway.service import Gateway
-from gateway.watchman import watchman_of
+from gateway.watchman import postman_of, watchman_of
 from traceability.errors import TraceabilityError
 from traceability.operations.credentials import GATEWAY, own_credential
 from traceability.operations.ingest import Ingest
@@ -55,16 +55,18 @@ def main() -> int:
         node = load_node(settings.data)
         check_mode(node.folder / "keys" / "secret")
         store = Store(settings.database_url)
-        watchman = watchman_of(store, node, settings)
+        beside = (watchman_of(store, node, settings), postman_of(store, node, settings))
     except TraceabilityError as error:
         data = {"code": error.code, "remedy": error.remedy()}
         logging.getLogger(__name__).error(str(error), extra={"data": data})
         return 1
     spare_the_collector()
-    watchman.start()
+    for each in beside:
+        each.start()
     limits = Limits(settings.device_rate, settings.device_burst)
     Gateway(Ingest(store, node), make_link(settings, node), limits).run(stop.is_set)
-    watchman.stop()
+    for each in beside:
+        each.stop()
     store.close()
     return 0
 

@@ -1,19 +1,26 @@
-"""The watchman: a thread of the gateway that looks for trouble, and tells people of it."""
+"""Threads of the gateway beside the one that takes frames: the watchman and the postman.
+
+The watchman looks for trouble and tells people of it, the postman tells holders of recalls: each by
+itself, so that a slow address of somebody else's keeps no alarm waiting.
+"""
 
 from __future__ import annotations
 
 import logging
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Final
 
-from traceability.errors import StoreUnavailableError
+from traceability.errors import StoreUnavailableError, TraceabilityError
+from traceability.operations.alarmletters import ALARMS
 from traceability.operations.alarms import RAISED, look
 from traceability.operations.node import Node
 from traceability.operations.outbox import Sender, deliver
 from traceability.operations.overdue import Overdue
-from traceability.operations.senders import senders_of, writers_of
-from traceability.operations.visitors.telling import Writer, tell_reports
+from traceability.operations.recalling.letters import NOTICES, notice_senders
+from traceability.operations.senders import senders_of
+from traceability.operations.visitors.telling import REPORTS
 from traceability.operations.watching import Watch
 from traceability.settings import GatewaySettings
 from traceability.store.engine import Store
@@ -24,20 +31,14 @@ ENDING_S: Final = 3.0
 log = logging.getLogger(__name__)
 
 
-class Watchman:
-    """Looks every ten seconds, beside the thread that takes frames."""
+class Beside(ABC):
+    """A thread that takes a turn every ten seconds, whatever happens in one."""
 
-    def __init__(
-        self,
-        store: Store,
-        senders: Mapping[str, Sender],
-        watch: Watch,
-        writers: Mapping[str, Writer] | None = None,
-    ) -> None:
-        self._store, self._senders, self._watch = store, senders, watch
-        self._writers = writers or {}
+    name: str
+
+    def __init__(self) -> None:
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="watchman", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
         self._hindered = False
 
     def start(self) -> None:
@@ -50,24 +51,20 @@ class Watchman:
         self._thread.join(ENDING_S)
 
     def turn(self) -> None:
-        """Look once, and tell what is due."""
+        """Take one turn."""
         try:
-            for change in look(self._store, self._watch, tuple(self._senders)):
-                say = log.warning if change.event == RAISED else log.info
-                say(f"alarm {change.event}: {change.alarm.kind}", extra={"data": change.alarm.to_json()})
-            for error in deliver(self._store, self._senders):
-                data = {"code": error.code, "remedy": error.remedy()}
-                log.error("an alarm could not be told: %s", error, extra={"data": data})
-            for error in tell_reports(self._store, self._writers):
-                data = {"code": error.code, "remedy": error.remedy()}
-                log.error("a report could not be told: %s", error, extra={"data": data})
+            self._work()
             self._hindered = False
         except StoreUnavailableError as error:
             if not self._hindered:
                 log.error(str(error), extra={"data": {"code": error.code, "remedy": error.remedy()}})
             self._hindered = True
         except Exception:
-            log.exception("the watchman stumbled")
+            log.exception("the %s stumbled", self.name)
+
+    @abstractmethod
+    def _work(self) -> None:
+        """What is done in a turn."""
 
     def _run(self) -> None:
         self.turn()
@@ -75,7 +72,49 @@ class Watchman:
             self.turn()
 
 
+class Watchman(Beside):
+    """Looks for trouble, and tells the node's own people of it, and of what shoppers report."""
+
+    name = "watchman"
+
+    def __init__(self, store: Store, senders: Mapping[str, Sender], watch: Watch) -> None:
+        super().__init__()
+        self._store, self._senders, self._watch = store, senders, watch
+
+    def _work(self) -> None:
+        for change in look(self._store, self._watch, tuple(self._senders)):
+            say = log.warning if change.event == RAISED else log.info
+            say(f"alarm {change.event}: {change.alarm.kind}", extra={"data": change.alarm.to_json()})
+        for error in deliver(self._store, ALARMS, self._senders):
+            _complain("an alarm", error)
+        for error in deliver(self._store, REPORTS, self._senders):
+            _complain("a report of a shopper", error)
+
+
+class Postman(Beside):
+    """Tells holders of recalls."""
+
+    name = "postman"
+
+    def __init__(self, store: Store, senders: Mapping[str, Sender]) -> None:
+        super().__init__()
+        self._store, self._senders = store, senders
+
+    def _work(self) -> None:
+        for error in deliver(self._store, NOTICES, self._senders):
+            _complain("a holder of recalled goods", error)
+
+
+def _complain(what: str, error: TraceabilityError) -> None:
+    data = {"code": error.code, "remedy": error.remedy()}
+    log.error("%s could not be told: %s", what, error, extra={"data": data})
+
+
 def watchman_of(store: Store, node: Node, settings: GatewaySettings) -> Watchman:
     """The watchman that the settings describe."""
-    senders, writers = senders_of(node.name, settings), writers_of(node.name, settings)
-    return Watchman(store, senders, Watch(also=(Overdue(node),)), writers)
+    return Watchman(store, senders_of(node.name, settings), Watch(also=(Overdue(node),)))
+
+
+def postman_of(store: Store, node: Node, settings: GatewaySettings) -> Postman:
+    """The postman that the settings describe."""
+    return Postman(store, notice_senders(node, settings))

@@ -185,7 +185,8 @@ def _smtp(text: str) -> str:
     return text
 
 
-def _mailbox(text: str) -> str:
+def parse_mailbox(text: str) -> str:
+    """An e-mail address as it was written; ValueError if it is none."""
     name, at, host = text.partition("@")
     if not (name and at and host) or any(c.isspace() or not c.isprintable() for c in text):
         raise ValueError("an address such as name@host is needed")
@@ -255,8 +256,8 @@ SETTINGS: Final[Mapping[str, Setting]] = {
     "webhook_secret": Setting("", _optional(_secret), "what posted alarms are signed with; 16 characters"),
     "webhook_private": Setting("0", _switch, "1: FT_WEBHOOK_URL may be in a private network"),
     "smtp_url": Setting("", _optional(_smtp), "mail server: smtp://USER:PASSWORD@HOST:PORT or smtps://"),
-    "mail_from": Setting("", _optional(_mailbox), "whom e-mails of the node come from"),
-    "mail_to": Setting("", _optional(_mailbox), "whom those about alarms go to"),
+    "mail_from": Setting("", _optional(parse_mailbox), "whom e-mails of the node come from"),
+    "mail_to": Setting("", _optional(parse_mailbox), "whom those about alarms go to"),
     "demo": Setting("1", _switch, "1: play the strawberry journey; 0: start empty"),
 }
 

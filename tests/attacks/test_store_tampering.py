@@ -46,6 +46,7 @@ from traceability.signing.sdjwt import digest_of
 from traceability.store import access, models
 
 PROTECTED = "protected"
+WORK = "not evidence: the node's word on what people did about a recall; its steps are events"
 SEALED = "not evidence: who may do what; the MAC is checked whenever one does"
 TABLES = models.Base.metadata.tables
 CLASSIFICATION: dict[str, dict[str, str]] = {
@@ -222,6 +223,35 @@ CLASSIFICATION: dict[str, dict[str, str]] = {
         ("report", "channel", "due_ms", "tries", "done_ms", "error"), "not evidence: who was told"
     ),
     "scans": dict.fromkeys(("item", "day", "networks"), "not evidence: how often a code was opened"),
+    "recall_cases": dict.fromkeys(
+        (
+            *("id", "drill", "mailing", "party", "origin", "things", "opened_by", "opened_ms", "found_ms"),
+            *("event", "issued_ms", "closed_by", "closed_ms", "outcome", "note"),
+        ),
+        WORK,
+    ),
+    "recall_proposals": dict.fromkeys(
+        (
+            *("case", "number", "notice", "digest", "things", "party", "proposed_by", "proposed_ms"),
+            *("withdrawn_by", "withdrawn_ms", "approved_by", "approved_ms", "approved_digest"),
+        ),
+        WORK,
+    ),
+    "recall_notices": dict.fromkeys(
+        ("case", "party", "made_ms", "due_ms", "acknowledged_by", "acknowledged_ms"), WORK
+    ),
+    "recall_items": dict.fromkeys(("case", "party", "thing", "amount", "uom", "place", "last"), WORK),
+    "recall_answers": dict.fromkeys(
+        ("id", "case", "party", "thing", "fate", "amount", "uom", "beyond", "note", "by", "at_ms"),
+        "not evidence: what holders say that became of goods",
+    ),
+    "recall_deliveries": dict.fromkeys(
+        ("case", "party", "event", "channel", "address", "due_ms", "tries", "done_ms", "error"),
+        "not evidence: whether somebody was told",
+    ),
+    "recall_contacts": dict.fromkeys(
+        ("party", "channel", "address", "since_ms"), "not evidence: where somebody is told"
+    ),
     "queries": dict.fromkeys(("party", "name", "query", "created_ms"), "not evidence: what somebody asks"),
     "policies": dict.fromkeys(
         ("party", "product", "part", "audience"), "not evidence: to whom things are shown"

@@ -27,6 +27,7 @@ from traceability.errors import (
     UnreachableError,
 )
 from traceability.operations import webhook as webhooks
+from traceability.operations.alarmletters import ALARMS, alarm_letter
 from traceability.operations.alarms import Shown, acknowledge, list_alarms, look
 from traceability.operations.mail import Mail
 from traceability.operations.outbox import FIRST_DELAY_MS, deliver
@@ -264,11 +265,11 @@ def test_a_webhook_is_signed_and_told_once_of_each_change(lite):
     with http_server() as taker:
         alarm = warm(world, probe, ("webhook",))
         senders = {"webhook": hook(taker).send}
-        assert deliver(world.store, senders) == []
-        assert deliver(world.store, senders) == []
+        assert deliver(world.store, ALARMS, senders) == []
+        assert deliver(world.store, ALARMS, senders) == []
         measured(world, probe, 4)
         changes(world, Watch(), ("webhook",))
-        deliver(world.store, senders)
+        deliver(world.store, ALARMS, senders)
     raised, ended = taker.given
     said = json.loads(raised.body)
     assert (said["event"], said["id"], said["kind"]) == ("raised", alarm.id, "excursion")
@@ -288,18 +289,18 @@ def test_what_cannot_be_told_is_told_later_and_later_and_then_once(lite):
         senders = {"webhook": hook(taker).send}
         taker.status = 500
         for _ in range(3):
-            deliver(world.store, senders)
+            deliver(world.store, ALARMS, senders)
         assert len(taker.given) == 1, "not before it is due"
         for waits in (1, 2, 4):
             world.wait(ms=waits * FIRST_DELAY_MS - 1)
-            deliver(world.store, senders)
+            deliver(world.store, ALARMS, senders)
             world.wait(ms=1)
-            assert [error.code for error in deliver(world.store, senders)] == ["unreachable"]
+            assert [error.code for error in deliver(world.store, ALARMS, senders)] == ["unreachable"]
         assert len(taker.given) == 4
         taker.status = 200
         world.wait(minutes=10)
-        deliver(world.store, senders)
-        deliver(world.store, senders)
+        deliver(world.store, ALARMS, senders)
+        deliver(world.store, ALARMS, senders)
     assert len(taker.given) == 5
     assert len({posted.headers["idempotency-key"] for posted in taker.given}) == 1
     with world.store.reading() as connection:
@@ -318,7 +319,9 @@ def test_one_channel_that_fails_is_asked_once_a_turn_and_hinders_no_other(lite):
         told.append("webhook")
         raise UnreachableError("no")
 
-    deliver(world.store, {"webhook": fails, "email": lambda *word: told.append(word[1])})
+    deliver(
+        world.store, ALARMS, {"webhook": fails, "email": lambda letter: told.append(letter.data["event"])}
+    )
     assert told.count("webhook") == 1
     assert [word for word in told if word != "webhook"] == ["raised", "ended"]
 
@@ -326,11 +329,12 @@ def test_one_channel_that_fails_is_asked_once_a_turn_and_hinders_no_other(lite):
 KILLED = """
 import os, signal, sys
 from traceability.operations import outbox
+from traceability.operations.alarmletters import ALARMS
 from traceability.operations.webhook import Webhook
 from traceability.store.engine import Store
 outbox._mark = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 store = Store(sys.argv[1])
-outbox.deliver(store, {"webhook": Webhook(sys.argv[2], sys.argv[3], "node.example", True).send})
+outbox.deliver(store, ALARMS, {"webhook": Webhook(sys.argv[2], sys.argv[3], "node.example", True).send})
 """
 
 
@@ -359,7 +363,7 @@ def test_word_that_was_left_before_a_restart_is_told_after_it(lite):
 
 def sent(webhook: Webhook) -> None:
     alarm = Shown("a" * 32, "gap", "https://x/8004/R", "d" * 32, 0, 0, None, {}, None, None, None)
-    webhook.send("key", "raised", alarm)
+    webhook.send(alarm_letter("key", "raised", alarm))
 
 
 def test_a_webhook_follows_no_redirect_and_reads_only_so_much_for_so_long(monkeypatch):
@@ -405,10 +409,10 @@ def test_an_alarm_is_written_to_people_in_both_languages(lite):
     with mail_server() as taker:
         alarm = warm(world, probe, ("email",))
         mail = Mail(taker.url, "node@example.org", "cold@example.org", "node.example")
-        assert deliver(world.store, {"email": mail.send}) == []
+        assert deliver(world.store, ALARMS, {"email": mail.send}) == []
         taker.status = 550
         with pytest.raises(UnreachableError):
-            mail.send("key", "ended", alarm)
+            mail.send(alarm_letter("key", "ended", alarm))
     message = message_from_string(taker.mails[0])
     assert message["Message-ID"] == f"<{alarm.id}-raised@node.example>"
     assert message["To"] == "cold@example.org"
@@ -425,7 +429,7 @@ def test_a_password_is_not_sent_without_tls():
         url = taker.url.replace("//", "//user:secret@")
         alarm = Shown("a" * 32, "gap", "https://x/8004/R", "d" * 32, 0, 0, None, {}, None, None, None)
         with pytest.raises(UnreachableError, match="STARTTLS"):
-            Mail(url, "a@b", "c@d", "n").send("key", "raised", alarm)
+            Mail(url, "a@b", "c@d", "n").send(alarm_letter("key", "raised", alarm))
     assert taker.mails == []
 
 

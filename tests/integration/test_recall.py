@@ -48,11 +48,11 @@ from traceability.operations.keyring import revoke_key
 from traceability.operations.recall import (
     Issuer,
     close,
-    extend_recalls,
     hold,
     issue,
     issuer_of,
 )
+from traceability.operations.recallextend import extend_recalls
 from traceability.operations.recallscope import Lost, read_notice, scope
 from traceability.operations.recallstatus import find_recall, list_recalls, load_recall, named_things
 from traceability.operations.tokens import Scope as TokenScope
@@ -355,14 +355,14 @@ def test_what_a_correction_brings_to_light_is_reached_and_what_it_takes_away_sta
 
 def test_what_is_recorded_between_trace_and_transaction_is_reached(lone, monkeypatch):
     farm, packer, _ = chain(lone)
-    wanted, drafts = order(lone, A), recalling._drafts
+    wanted, drafts = order(lone, A), recalling.drafts_of
 
     def meanwhile(*arguments: Any) -> Any:
-        monkeypatch.setattr(recalling, "_drafts", drafts)
+        monkeypatch.setattr(recalling, "drafts_of", drafts)
         make(lone, packer, [MIX], LATE, 60)
         return drafts(*arguments)
 
-    monkeypatch.setattr(recalling, "_drafts", meanwhile)
+    monkeypatch.setattr(recalling, "drafts_of", meanwhile)
     done = issue(lone.store, lone.node, Issuer(farm), wanted)
     assert LATE not in named(lone, done.id)
     assert publish(lone) == {done.id: 1}
@@ -381,16 +381,16 @@ def test_a_recall_that_went_on_meanwhile_is_not_overtaken(world, monkeypatch):
     farm, _, _ = chain(world)
     held, drafts = (
         hold(world.store, world.node, Issuer(farm), order(world, A, state=State.HOLD)),
-        recalling._drafts,
+        recalling.drafts_of,
     )
     wanted = order(world, A, recall_id=held.id)
 
     def meanwhile(*arguments: Any) -> Any:
-        monkeypatch.setattr(recalling, "_drafts", drafts)
+        monkeypatch.setattr(recalling, "drafts_of", drafts)
         close(world.store, world.node, Issuer(farm), held.id, Outcome.SAFE)
         return drafts(*arguments)
 
-    monkeypatch.setattr(recalling, "_drafts", meanwhile)
+    monkeypatch.setattr(recalling, "drafts_of", meanwhile)
     with pytest.raises(ConflictError, match="at this very moment"):
         issue(world.store, world.node, Issuer(farm), wanted)
     assert status(world, held.id).state is State.CLOSED

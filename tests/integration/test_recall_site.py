@@ -9,7 +9,7 @@ import pytest
 from tests.support.recalls import LATE, MIX, NOTICE, SAID, YOGHURT, A, Site, make
 from tests.support.web import site_of
 from tests.support.world import make_world
-from traceability.operations.recall import extend_recalls
+from traceability.operations.recallextend import extend_recalls
 from traceability.operations.tokens import Scope
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from tests.support.people import form, sign_in
 from tests.support.web import site_of
@@ -17,12 +17,13 @@ from traceability.errors import TooOftenError, UnreachableError
 from traceability.identifiers import Batch
 from traceability.operations.accounts.roles import PartyKind, Role
 from traceability.operations.mail import Mail
+from traceability.operations.outbox import Letter, deliver
 from traceability.operations.visitors import reports
 from traceability.operations.visitors.networks import Networks
 from traceability.operations.visitors.reports import DAY_MS, KEPT_DAYS, PER_NETWORK, Kind, Told, file_report
-from traceability.operations.visitors.telling import Letter, tell_reports
+from traceability.operations.visitors.telling import REPORTS
 from traceability.store.accounts import TrailEntry
-from traceability.store.visitors import Report, ReportDelivery
+from traceability.store.visitors import Report
 
 BATCH = Batch(GTIN, "L1")
 FORM = f"/report{BATCH.path}"
@@ -186,18 +187,13 @@ def test_word_goes_out_once_without_a_word_of_the_person_and_again_if_it_was_not
     def refuse(letter: Letter) -> None:
         raise UnreachableError("closed")
 
-    (error,) = tell_reports(lone.store, {"email": taken.append, "webhook": refuse})
+    (error,) = deliver(lone.store, REPORTS, {"email": taken.append, "webhook": refuse})
     assert isinstance(error, UnreachableError)
-    assert tell_reports(lone.store, {"email": taken.append, "webhook": refuse}) == []
+    assert deliver(lone.store, REPORTS, {"email": taken.append, "webhook": refuse}) == []
     lone.wait(minutes=1)
-    assert tell_reports(lone.store, {"email": taken.append, "webhook": taken.append}) == []
+    assert deliver(lone.store, REPORTS, {"email": taken.append, "webhook": taken.append}) == []
     assert [letter.key for letter in taken] == [f"{reference}-reported"] * 2
     assert TOLD.words not in f"{taken[0]}"
     assert TOLD.contact not in f"{taken[0]}"
     message = Mail("smtp://127.0.0.1:1", "a@example.com", "b@example.com", "node")._message(taken[0])
     assert message["Message-ID"] == f"<{reference}-reported@node>"
-    with lone.store.transaction() as tx:
-        tx.connection.execute(update(ReportDelivery).values(done_ms=None))
-    lone.wait(ms=8 * DAY_MS)
-    assert tell_reports(lone.store, {"email": taken.append}) == []
-    assert len(taken) == 2

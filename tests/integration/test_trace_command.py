@@ -19,7 +19,7 @@ from tests.support.recalls import MIX, PALLET, YOGHURT, A, chain
 from tests.support.world import World, make_world
 from traceability.__main__ import main
 from traceability.operations.node import Node
-from traceability.operations.recall import extend_recalls
+from traceability.operations.recallextend import extend_recalls
 from traceability.operations.tokens import Scope, new_token
 from traceability.store import models
 from traceability.store.engine import Store

@@ -28,6 +28,7 @@ from typing import Any
 from tests.support.cosigned import Cosigner
 from tests.support.databases import prepare
 from tests.support.people import let_in
+from tests.support.practice import practise
 from tests.support.supply import trade
 from traceability import identifiers
 from traceability.identifiers import Batch
@@ -289,6 +290,7 @@ def tell_story(world: World) -> Story:
     _keep_by_heart(world, farm, room)
     visited(world, batch)
     world.event("receive", carrier, batch)
+    practise(world.store, world.node, farm, second)
     world.event("store", farm, batch, second, asset=room)
     for value in (3.0, 3.5, 4.0):
         world.wait(minutes=10)

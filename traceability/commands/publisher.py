@@ -22,7 +22,8 @@ from traceability.operations.erase import newest_erasure
 from traceability.operations.heartbeat import beat
 from traceability.operations.node import Node
 from traceability.operations.publish import Published, publish
-from traceability.operations.recall import Extended, extend_recalls
+from traceability.operations.recallextend import Extended, extend_recalls
+from traceability.operations.recalling.follow import follow_recalls
 from traceability.store.engine import system_clock
 
 PROGRAM: Final = "publisher"
@@ -49,6 +50,7 @@ def _publish(args: argparse.Namespace) -> Answer:
         if args.once:
             extended = extend_recalls(here.store, here.node)
             done = publish(here.store, here.node)
+            follow_recalls(here.store, here.node)
             signed = [each for each in (neighbour.turn() for neighbour in neighbours) if each]
             return _answer(done, extended, signed)
         stop = threading.Event()
@@ -97,6 +99,7 @@ class Publisher:
     hindered: str | None = None
     _beat_ms: int = field(default=0)
     _scrubbed: int | None = field(default=None)
+    _untold: frozenset[str] = field(default=frozenset())
 
     def run(self, stop: threading.Event) -> None:
         """A turn a second until it is to stop."""
@@ -114,6 +117,7 @@ class Publisher:
         try:
             left = self._extend()
             self._publish()
+            self._follow()
         except (TamperError, ClockError, StoreUnavailableError) as error:
             left = error
         self.hindered = None if left is None else left.code
@@ -140,6 +144,17 @@ class Publisher:
             if things:
                 _log("info", "recall extended", recall=recall, things=things)
         return next(iter(extended.failed.values()), None)
+
+    def _follow(self) -> None:
+        """Tell holders of what recalls say by now; the pages are red already."""
+        followed = follow_recalls(self.here.store, self.here.node)
+        for case in followed.cases:
+            _log("info", "recall followed", recall=case)
+        for case, error in followed.failed.items():
+            if case not in self._untold:
+                said = f"holders of {case} are not told: {error}"
+                _log("error", said, code=error.code, remedy=error.remedy())
+        self._untold = frozenset(followed.failed)
 
     def _scrub(self) -> None:
         """After an erasure, take the erased bytes out of the WAL; a second later if others are at work."""

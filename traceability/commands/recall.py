@@ -1,10 +1,11 @@
-"""``recall preview``, ``hold``, ``issue``, ``close``, ``list``, ``show``."""
+"""``recall preview``, ``hold``, ``issue``, ``close``, ``list``, ``show``; cases and notices beside them."""
 
 from __future__ import annotations
 
 import argparse
 from typing import Any, Final
 
+from traceability.commands import recallcase, recallholder
 from traceability.commands.scope import TEXTS, add_files, add_lots, add_texts, confirmed, look
 from traceability.commands.verb import (
     Answer,
@@ -82,6 +83,8 @@ def add(verbs: Verbs) -> None:
         example="traceability recall show R-20261124-4F7K2M",
     )
     show.add_argument("id", metavar="ID", help="of the recall")
+    recallcase.add(recall)
+    recallholder.add(recall)
 
 
 def _add_close(recall: Verbs) -> None:

@@ -115,7 +115,7 @@ def look(here: Opened, args: argparse.Namespace, state: State | None = None) -> 
     """
     progress("tracing")
     with here.store.reading() as connection:
-        notice, recall_id = _texts(args), new_id(here.store.clock())
+        notice, recall_id = read_texts(args), new_id(here.store.clock())
         origins: tuple[str, ...] = tuple(args.lots)
         named: Sequence[str] = ()
         if any(ID.fullmatch(lot) for lot in origins):
@@ -137,7 +137,7 @@ def look(here: Opened, args: argparse.Namespace, state: State | None = None) -> 
     return seen
 
 
-def _texts(args: argparse.Namespace) -> Notice | None:
+def read_texts(args: argparse.Namespace) -> Notice | None:
     """What the recall is to say; None if nothing of it is said."""
     texts = {name: {tongue: getattr(args, f"{name}_{tongue}") for tongue in ("en", "zh")} for name in TEXTS}
     given = {"recallClass": args.recall_class, "contact": args.contact, **texts}

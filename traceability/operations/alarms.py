@@ -26,8 +26,6 @@ from traceability.store.rows import insert_new
 
 RAISED: Final = "raised"
 ENDED: Final = "ended"
-WEBHOOK: Final = "webhook"
-EMAIL: Final = "email"
 LISTED: Final = 200
 MAX_NOTE: Final = 2_000
 MAX_NAME: Final = 200

@@ -103,6 +103,7 @@ def _detail(seen: Sequence[_Seen], made: tuple[str, str | None] | None, flags: t
         quantity=quantity,
         uom=uom,
         flags=flags,
+        parties=tuple(sorted({each[8] for each in seen})),
     )
 
 

@@ -1,4 +1,4 @@
-"""E-mail over the SMTP server that the operator names, and alarms written so."""
+"""E-mail over the SMTP server that the operator names, and letters written so."""
 
 from __future__ import annotations
 
@@ -10,20 +10,9 @@ from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from traceability.errors import UnreachableError
-from traceability.ledger.record import format_time
-from traceability.operations.alarms import RAISED, Shown
+from traceability.operations.outbox import Letter
 
 SECONDS: Final = 10.0
-_WORDS: Final = {
-    "excursion": ("outside its limits", "超出温度范围"),
-    "silence": ("no data", "没有数据"),
-    "clock": ("wrong clock", "时钟错误"),
-    "battery": ("battery low", "电量不足"),
-    "gap": ("missing messages", "消息缺失"),
-    "flood": ("too many messages", "消息过多"),
-    "calibration-due": ("calibration due", "校准即将到期"),
-    "calibration-over": ("calibration expired", "校准已过期"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,36 +55,26 @@ class MailServer:
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """Alarms by e-mail."""
+    """Letters by e-mail; ``to`` gets those that are for nobody else."""
 
     url: str
     sender: str
     to: str
     node: str
 
-    def send(self, key: str, event: str, alarm: Shown) -> None:
-        """Hand one message to the server; its Message-ID is the idempotency key.
+    def send(self, letter: Letter) -> None:
+        """Hand one message to the server; its Message-ID is the letter's key.
 
         Raises:
             UnreachableError: it was not taken.
         """
-        MailServer(self.url).take(self._message(key, event, alarm))
+        MailServer(self.url).take(self._message(letter))
 
-    def _message(self, key: str, event: str, alarm: Shown) -> EmailMessage:
-        english, chinese = _WORDS[alarm.kind]
-        over = ("", "") if event == RAISED else ("over: ", "已结束：")
-        place = alarm.stream.rpartition("/")[2]
+    def _message(self, letter: Letter) -> EmailMessage:
         message = EmailMessage()
-        message["Subject"] = f"{over[0]}{place}: {english} · {over[1]}{chinese}"
-        message["From"], message["To"] = self.sender, self.to
-        message["Message-ID"] = f"<{key}@{self.node}>"
+        message["Subject"] = letter.subject
+        message["From"], message["To"] = self.sender, letter.to or self.to
+        message["Message-ID"] = f"<{letter.key}@{self.node}>"
         message["Auto-Submitted"] = "auto-generated"
-        message.set_content(
-            f"{over[0]}{english} / {over[1]}{chinese}\n\n"
-            f"place / 地点: {alarm.stream}\n"
-            f"device / 设备: {alarm.device}\n"
-            f"since / 开始: {format_time(alarm.began_ms)}\n"
-            f"detail / 详情: {', '.join(f'{k} {v}' for k, v in alarm.detail.items()) or '-'}\n\n"
-            f"traceability alarm acknowledge {alarm.id} --by NAME --note TEXT\n"
-        )
+        message.set_content(letter.text, cte="base64")
         return message

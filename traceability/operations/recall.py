@@ -9,28 +9,24 @@ firm may recall what bears its own company prefix, or what its own event made wh
 prefix; what was made from that follows. Whoever opened a recall, or a regulator, goes on with it.
 
 Between the trace and the transaction something may be recorded that belongs to it, and later something
-may be made of what it names: so it begins stale, and ``extend_recalls`` traces stale ones again.
+may be made of what it names: so it begins stale, and ``recallextend`` traces stale ones again.
 """
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection
 
 from traceability.errors import (
     ConflictError,
     ForbiddenError,
     MalformedError,
-    QueryTooLargeError,
-    RefusedError,
     ScopeChangedError,
-    TamperError,
-    TraceabilityError,
 )
 from traceability.identifiers import canonical
 from traceability.operations.capture import record_drafts
@@ -51,13 +47,18 @@ from traceability.operations.recallstatus import (
 from traceability.operations.tokens import is_regulator
 from traceability.signing.keys import PrivateKey
 from traceability.store.engine import Store, Transaction
-from traceability.store.projections import Recall as Row
 from traceability.supply.epcis.context import read_context
 from traceability.supply.epcis.events import CONTEXT
 from traceability.supply.recall import Outcome, Recall, State, recall_events
 
 Progress: TypeAlias = Callable[[int, int], None]
 """Called with how many events are signed, and how many there are to be."""
+Also: TypeAlias = Callable[[Transaction], None]
+"""What else is written in the transaction of a step, or with it is not."""
+
+
+def nothing_else(_: Transaction) -> None:
+    """Only the step itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +80,11 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
-class Extended:
-    """What became of stale recalls: how many things each was extended by, and why others were not."""
+class _Besides:
+    """What is done while a step is signed, and when it is recorded."""
 
-    added: Mapping[str, int] = field(default_factory=dict)
-    failed: Mapping[str, TraceabilityError] = field(default_factory=dict)
+    progress: Progress
+    also: Also
 
 
 def new_id(now_ms: int) -> str:
@@ -98,9 +99,17 @@ def issuer_of(connection: Connection, node: Node, party: str, now_ms: int) -> Is
 
 
 def hold(
-    store: Store, node: Node, issuer: Issuer, order: Order, progress: Progress = lambda *_: None
+    store: Store,
+    node: Node,
+    issuer: Issuer,
+    order: Order,
+    progress: Progress = lambda *_: None,
+    also: Also = nothing_else,
 ) -> Status:
     """Hold lots, and all that was made of them; the same again changes nothing.
+
+    Args:
+        also: is done in the same transaction: both are recorded, or neither.
 
     Raises:
         ScopeChangedError: another scope, other texts or another step than were confirmed.
@@ -109,14 +118,19 @@ def hold(
         UnknownSubjectError, IdentifierError, QueryTooLargeError: see ``scope``.
         UnknownSignerError: the party has no key in this node's custody.
     """
-    return _announce(store, node, issuer, order, State.HOLD, progress)
+    return _announce(store, node, issuer, order, State.HOLD, _Besides(progress, also))
 
 
 def issue(
-    store: Store, node: Node, issuer: Issuer, order: Order, progress: Progress = lambda *_: None
+    store: Store,
+    node: Node,
+    issuer: Issuer,
+    order: Order,
+    progress: Progress = lambda *_: None,
+    also: Also = nothing_else,
 ) -> Status:
-    """Issue a recall, at once or of what was held under this id; raises as ``hold``."""
-    return _announce(store, node, issuer, order, State.ISSUED, progress)
+    """Issue a recall, at once or of what was held under this id; the rest is as for ``hold``."""
+    return _announce(store, node, issuer, order, State.ISSUED, _Besides(progress, also))
 
 
 def close(
@@ -126,6 +140,7 @@ def close(
     recall_id: str,
     outcome: Outcome,
     progress: Progress = lambda *_: None,
+    also: Also = nothing_else,
 ) -> Status:
     """Close a recall on everything it names; the same again changes nothing.
 
@@ -150,50 +165,11 @@ def close(
                 f"{recall_id} is closed as {said.outcome}, and a closed recall stays as it is"
             )
     closing = replace(said, state=State.CLOSED, outcome=outcome)
-    return _record(store, node, issuer, closing, things, before, progress)
-
-
-def extend_recalls(store: Store, node: Node) -> Extended:
-    """Trace stale recalls again, and say the same of whatever they reach now."""
-    with store.reading() as connection:
-        query = select(Row.id).where(Row.stale, Row.state != State.CLOSED).order_by(Row.id)
-        stale = connection.execute(query).scalars().all()
-    added: dict[str, int] = {}
-    failed: dict[str, TraceabilityError] = {}
-    for recall_id in stale:
-        try:
-            added[recall_id] = _extend(store, node, recall_id)
-        except (RefusedError, TamperError, MalformedError) as error:
-            failed[recall_id] = error
-    return Extended(added, failed)
-
-
-def _extend(store: Store, node: Node, recall_id: str) -> int:
-    """Extend one recall; nobody else writes meanwhile, so nothing escapes between trace and record."""
-    with store.transaction(alone=True) as tx:
-        status = find_recall(tx.connection, recall_id)
-        if status.state is State.CLOSED:
-            return 0
-        key = signing_key(tx.connection, node, status.by)
-        said = load_recall(tx.connection, status)
-        named = set(named_things(tx.connection, recall_id))
-        found = scope(tx.connection, node, said.origin, named=named)
-        new = [uri for uri in found.things if uri not in named]
-        drafts = _drafts(node, status.by, key, recall_events(said, new, tx.now_ms), tx.now_ms)
-        _append(tx, node, status.by, list(drafts))
-        cut = found.trace.walked.cut
-        stale = cut is not None
-        tx.connection.execute(update(Row).where(Row.id == recall_id).values(stale=stale))
-    if stale:
-        raise QueryTooLargeError(
-            f"{recall_id} reaches more than a trace follows (the limit of {cut}): it is not complete",
-            remedy="Let a regulator recall fewer of the lots at a time, and look at what floods the trace.",
-        )
-    return len(new)
+    return _record(store, node, issuer, closing, things, before, _Besides(progress, also))
 
 
 def _announce(
-    store: Store, node: Node, issuer: Issuer, order: Order, state: State, progress: Progress
+    store: Store, node: Node, issuer: Issuer, order: Order, state: State, besides: _Besides
 ) -> Status:
     if not ID.fullmatch(order.id):
         raise MalformedError(f"{order.id[:64]!r} is no id of a recall: such as R-20261124-4F7K2M")
@@ -215,7 +191,7 @@ def _announce(
         *(order.id, state, notice.recall_class, found.origins),
         *(notice.hazard, notice.advice, notice.contact),
     )
-    return _record(store, node, issuer, recall, found.things, before, progress)
+    return _record(store, node, issuer, recall, found.things, before, besides)
 
 
 def _require_right(before: Status, issuer: Issuer) -> None:
@@ -260,33 +236,36 @@ def _record(
     recall: Recall,
     things: Sequence[str],
     before: Status | None,
-    progress: Progress,
+    besides: _Besides,
 ) -> Status:
     """Sign outside, then record all or nothing, unless the recall went on meanwhile."""
     with store.reading() as connection:
         key = signing_key(connection, node, issuer.party)
     now_ms, drafts = store.clock(), []
     events = recall_events(recall, things, now_ms)
-    for draft in _drafts(node, issuer.party, key, events, now_ms):
+    for draft in drafts_of(node, issuer.party, key, events, now_ms):
         drafts.append(draft)
-        progress(len(drafts), len(events))
+        besides.progress(len(drafts), len(events))
     with store.transaction(alone=True) as tx:
         if _mark(known_recall(tx.connection, recall.id)) != _mark(before):
             raise ConflictError(
                 f"{recall.id} went on at this very moment", remedy="Look at it, and say it again."
             )
-        _append(tx, node, issuer.party, drafts)
+        append(tx, node, issuer.party, drafts)
+        besides.also(tx)
         return find_recall(tx.connection, recall.id)
 
 
-def _drafts(
+def drafts_of(
     node: Node, party: str, key: PrivateKey, events: Sequence[Mapping[str, Any]], now_ms: int
 ) -> Iterator[Draft]:
+    """The events, signed one after the other."""
     context = read_context(CONTEXT)
     return (draft_event(node.name, party, key, Given(event, context), now_ms) for event in events)
 
 
-def _append(tx: Transaction, node: Node, party: str, drafts: Sequence[Draft]) -> None:
+def append(tx: Transaction, node: Node, party: str, drafts: Sequence[Draft]) -> None:
+    """Record signed events; one that is refused refuses all."""
     for answer in record_drafts(tx, node, party, drafts):
         if answer.refused is not None:
             raise answer.refused

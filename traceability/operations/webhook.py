@@ -1,6 +1,6 @@
-"""Posting an alarm to an address that the operator names: signed, bounded, and not into one's own network.
+"""Posting to an address that the operator names: signed, bounded, and not into one's own network.
 
-The body is the JSON of ``Shown.to_json`` with the ``event`` and the ``node``. Its headers:
+The body is the letter's data as JSON, with the ``node``. Its headers:
 
     Idempotency-Key   the same whenever the same word is sent again
     FT-Signature      t={Unix seconds},v1={hex HMAC-SHA256 of "{t}." and the body, under the secret}
@@ -19,15 +19,13 @@ import json
 import socket
 import ssl
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 from traceability.errors import SettingsError, UnreachableError
-from traceability.operations.alarms import Shown
-from traceability.operations.visitors.telling import Letter
+from traceability.operations.outbox import Letter
 from traceability.peer import bounded, require_address
 
 SECONDS: Final = 10.0
@@ -45,23 +43,16 @@ class Webhook:
     node: str
     private: bool = False
 
-    def send(self, key: str, event: str, alarm: Shown) -> None:
+    def send(self, letter: Letter) -> None:
         """Post one word.
 
         Raises:
             SettingsError: the address is not allowed.
             UnreachableError: nobody answers, not in time, or not with 2xx.
         """
-        self._send(key, {"event": event, **alarm.to_json()})
-
-    def write(self, letter: Letter) -> None:
-        """Post a letter's data; raises as ``send`` does."""
-        self._send(letter.key, letter.data)
-
-    def _send(self, key: str, said: Mapping[str, Any]) -> None:
-        body = json.dumps({"node": self.node, **said}, ensure_ascii=False).encode()
+        body = json.dumps({"node": self.node, **letter.data}, ensure_ascii=False).encode()
         parts = urlsplit(require_address(self.url))
-        headers = {"Content-Type": "application/json", "Idempotency-Key": key}
+        headers = {"Content-Type": "application/json", "Idempotency-Key": letter.key}
         headers[SIGNATURE] = sign(self.secret, int(time.time()), body)
         try:
             status = self._post(parts.hostname or "", parts.path or "/", body, headers)

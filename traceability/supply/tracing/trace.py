@@ -153,7 +153,10 @@ class Flag(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Detail:
-    """What events say about a thing: where it was seen first and last, who said so, what is missing."""
+    """What events say about a thing: where it was seen first and last, who said so, what is missing.
+
+    ``parties`` are all who spoke of it, sorted.
+    """
 
     first_ms: int | None = None
     first_place: str | None = None
@@ -164,6 +167,7 @@ class Detail:
     quantity: str | None = None
     uom: str | None = None
     flags: tuple[Flag, ...] = ()
+    parties: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,80 @@
+"""Who did what in a case and when, put together from what they left: signed events and working rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sqlalchemy import Connection
+
+from traceability.operations.recalling.answers import answers_of
+from traceability.operations.recalling.cases import Case
+from traceability.operations.recalling.notices import notices_of
+from traceability.operations.recalling.proposals import proposals_of
+from traceability.operations.recalling.public import steps_of
+from traceability.supply.recall import State
+
+
+class Step(StrEnum):
+    """What happened; a closed set."""
+
+    OPENED = "opened"
+    FOUND = "scope found"
+    HELD = "held"
+    PROPOSED = "proposed"
+    WITHDRAWN = "withdrawn"
+    APPROVED = "approved"
+    ISSUED = "issued"
+    NOTIFIED = "holder notified"
+    ACKNOWLEDGED = "acknowledged"
+    ANSWERED = "answered"
+    CLOSED = "closed"
+
+
+_SIGNED = {State.HOLD: Step.HELD, State.ISSUED: Step.ISSUED, State.CLOSED: Step.CLOSED}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One step: a person of a party, or the party alone where a signed event or the node says so.
+
+    ``signed`` tells what is evidence from what the node wrote down.
+    """
+
+    at_ms: int
+    step: Step
+    party: str
+    user: str | None = None
+    detail: str = ""
+    signed: bool = False
+
+
+def timeline(connection: Connection, case: Case) -> Sequence[Entry]:
+    """Everything that happened in a case, the first first."""
+    order = list(Step)
+    return sorted(_entries(connection, case), key=lambda entry: (entry.at_ms, order.index(entry.step)))
+
+
+def _entries(connection: Connection, case: Case) -> Iterator[Entry]:
+    yield Entry(case.opened_ms, Step.OPENED, case.party, case.opened_by)
+    yield Entry(case.found_ms, Step.FOUND, case.party, None, str(case.things))
+    if not case.drill:
+        for at_ms, party, said in steps_of(connection, case.id, case.origin[0]):
+            outcome = said.outcome.value if said.outcome else ""
+            yield Entry(at_ms, _SIGNED[said.state], party, None, outcome, signed=True)
+    for made in proposals_of(connection, case.id):
+        yield Entry(made.proposed_ms, Step.PROPOSED, made.party, made.proposed_by, made.digest)
+        if made.withdrawn_ms is not None:
+            yield Entry(made.withdrawn_ms, Step.WITHDRAWN, made.party, made.withdrawn_by)
+        if made.approved_ms is not None:
+            yield Entry(made.approved_ms, Step.APPROVED, made.party, made.approved_by, made.digest)
+    for notice in notices_of(connection, case.id):
+        yield Entry(notice.made_ms, Step.NOTIFIED, notice.party)
+        if notice.acknowledged_ms is not None:
+            yield Entry(notice.acknowledged_ms, Step.ACKNOWLEDGED, notice.party, notice.acknowledged_by)
+    for each in answers_of(connection, case.id):
+        detail = f"{each.fate} {each.amount:f} {each.uom or ''} {each.thing}"
+        yield Entry(each.at_ms, Step.ANSWERED, each.party, each.by, detail)
+    if case.closed_ms is not None:
+        yield Entry(case.closed_ms, Step.CLOSED, case.party, case.closed_by, case.note or case.outcome or "")
