@@ -11,6 +11,9 @@ the device needs for new ones. While either bucket is empty nothing more of that
 a little waits, and of that what bears the device's key goes first; the rest is told the broker as
 had, counted and forgotten. A device sends again what no receipt names, so it loses nothing by that.
 What names no enrolled device shares one pair of buckets.
+
+A message costs one token, and one more for every sixteen rows that it writes: a device whose frames name
+hundreds of channels is as dear to the others as one that sends dozens of frames.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Final
 
 from traceability.operations.opening import Claim
@@ -26,6 +30,10 @@ from traceability.operations.tally import ACCEPTED, QUARANTINED
 
 AT_ONCE: Final = 64
 """So many messages of one device are in a handful at most."""
+AT_ONCE_BYTES: Final = 65_536
+"""So much of one device is in a handful at most, or one message."""
+ROWS_A_TOKEN: Final = 16
+"""A frame of a few channels writes as many rows at most, and costs one token; hundreds cost more."""
 LEFT: Final = 64
 """So many of one device wait for tokens; an honest one has half as many under way (its window)."""
 LEFT_IN_ALL: Final = 512
@@ -73,10 +81,10 @@ class Buckets:
             return self._limits.burst
         return max(int(self._limits.burst - owed_s * self._limits.rate + _ROUNDING), 0)
 
-    def spend(self, source: str, now_s: float) -> None:
-        """Take one out."""
+    def spend(self, source: str, now_s: float, tokens: int) -> None:
+        """Take some out, and owe those that are not there."""
         since_s = max(self._full_at_s.get(source, now_s), now_s)
-        self._full_at_s[source] = since_s + 1 / self._limits.rate
+        self._full_at_s[source] = since_s + tokens / self._limits.rate
 
 
 class Gate:
@@ -97,23 +105,26 @@ class Gate:
             groups[claim.source].append(place)
         able: list[tuple[int, int]] = []
         over: list[tuple[int, int]] = []
+        heavy: set[int] = set()
         for source, places in groups.items():
             places.sort(key=lambda place: not claims[place].likely)
             room = min(self._credential.tokens(source, now_s), self._device.tokens(source, now_s))
             able += enumerate(places[:room])
+            before = accumulate((claims[place].size for place in places), initial=0)
+            heavy.update(place for place, size in zip(places, before, strict=False) if size >= AT_ONCE_BYTES)
             over += enumerate(places[room:])
         able.sort()  # the first of each device before the second of any
         over.sort()
-        taken = [place for turn, place in able[:most] if turn < AT_ONCE]
+        taken = [place for turn, place in able[:most] if turn < AT_ONCE and place not in heavy]
         waiting = [place for turn, place in over if turn < LEFT][:LEFT_IN_ALL]
         later = {place for _, place in able}.difference(taken)
         refused = {place for _, place in over}.difference(waiting)
         left = tuple(sorted(later.union(waiting)))
         return Parted(tuple(sorted(taken)), left, tuple(sorted(refused)), bool(later))
 
-    def charge(self, outcomes: Iterable[tuple[str, str]]) -> None:
-        """Spend what became of messages that were taken: by their sources, the words they count under."""
+    def charge(self, outcomes: Iterable[tuple[str, str, int]]) -> None:
+        """Spend for messages that were taken: by source, the word it counts under, and rows."""
         now_s = self._clock()
-        for source, word in outcomes:
+        for source, word, rows in outcomes:
             bucket = self._device if word in {ACCEPTED, QUARANTINED} else self._credential
-            bucket.spend(source, now_s)
+            bucket.spend(source, now_s, 1 + rows // ROWS_A_TOKEN)

@@ -78,7 +78,7 @@ class Gateway:
             self._hinder(error)
             return
         self._resume()
-        self.gate.charge((o.source, o.word) for ingested in done for o in ingested.outcomes)
+        self.gate.charge((o.source, o.word, o.rows) for ingested in done for o in ingested.outcomes)
         self._left, self._soon = [queue[place] for place in parted.left], parted.soon
         for _ in new:
             self.link.waiting.popleft()

@@ -128,12 +128,12 @@ def test_noise_spends_nothing_of_what_the_device_needs_for_its_own(world: World)
     sensor, now_s = world.sensor(), [0.0]
     gate, claims = Gate(FEW, lambda: now_s[0]), [Claim(sensor.device, True)] * 20
     for word in ("rejected", "duplicate"):
-        gate.charge([(sensor.device, word)] * 20)
+        gate.charge([(sensor.device, word, 0)] * 20)
         assert gate.part(claims, 500).taken == (), word
         now_s[0] += 1.0
-        gate.charge([(sensor.device, "accepted")] * 10)
+        gate.charge([(sensor.device, "accepted", 0)] * 10)
         assert len(gate.part(claims, 500).taken) == 10, "both have ten, one had them all along"
-        gate.charge([(sensor.device, "quarantined")] * 10)
+        gate.charge([(sensor.device, "quarantined", 0)] * 10)
         assert gate.part(claims, 500).taken == (), "the control: what is new and genuine spends it"
         now_s[0] += 2.0
 

@@ -21,6 +21,7 @@ from traceability.errors import (
     KeyNotInForceError,
     KeyRefusedError,
     NotInstalledError,
+    QuotaError,
     TraceabilityError,
     UnsupportedStatementError,
 )
@@ -34,6 +35,8 @@ from traceability.store.engine import Transaction
 from traceability.store.ranges import given, ranges
 
 MAX_AHEAD_MS: Final = 5 * 60 * 1000
+MAX_KEYS: Final = 500
+"""So many keys a device may have, one a week for nine years: all are read to know the newest."""
 
 _device, _installation = models.Device, models.Installation
 _key, _said = models.Key, models.DeviceStatement
@@ -231,6 +234,8 @@ def _settles(counter: int, refusal: TraceabilityError, known: Known) -> bool:
 def _go_on(statement: DeviceStatement, known: Known, now_ms: int) -> None:
     """Take the next key of a device: from here on it speaks, and the old one up to here."""
     key, held = read_rotation(statement).key, known.keys[statement.kid]
+    if len(known.keys) >= MAX_KEYS:
+        raise QuotaError(f"it has had {MAX_KEYS} keys", remedy="Enrol the device anew, with a new key.")
     if statement.counter < known.reached:
         raise BrokenDeviceChainError(f"counter {known.reached} behind this rotation is spent on the old key")
     if key.kid in known.taken:
@@ -247,9 +252,7 @@ def _check_key(statement: DeviceStatement, known: Known) -> None:
     if held.signs(statement.counter):
         return
     if statement.counter < held.first:
-        raise KeyNotInForceError(
-            f"key {statement.kid.hex()} of the device speaks from counter {held.first} on"
-        )
+        raise KeyNotInForceError(f"key {statement.kid.hex()} speaks from counter {held.first} on")
     ended = format_time(held.until_ms or 0)
     limit = "" if held.last is None else f"; up to counter {held.last} it is taken still"
     raise KeyNotInForceError(f"key {statement.kid.hex()} of the device ended at {ended}{limit}")

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import TypeAlias
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 from sqlalchemy.orm import aliased
 
 from traceability import identifiers
@@ -29,6 +29,16 @@ def read_rings(connection: Connection, node: Node, devices: Iterable[str]) -> di
     for row in connection.execute(query):
         found[row.id].append(row.public)
     return {name: _ring(connection, node, name, public) for name, public in found.items()}
+
+
+def count_keys(connection: Connection, devices: Iterable[str]) -> dict[str, int]:
+    """How many keys those devices have that are enrolled."""
+    device, key, own = models.Device, models.Key, aliased(models.Key)
+    query = (
+        select(device.id, func.count().label("number")).select_from(device).join(own, own.kid == device.kid)
+    )
+    query = query.join(key, key.stream == own.stream).where(device.id.in_(list(devices)))
+    return {row.id: row.number for row in connection.execute(query.group_by(device.id))}
 
 
 def _ring(connection: Connection, node: Node, device: str, public: list[bytes]) -> Ring:

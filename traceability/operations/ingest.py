@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from traceability import media
 from traceability.errors import (
@@ -45,15 +46,22 @@ from traceability.store import models
 from traceability.store.engine import Store, Transaction
 from traceability.store.rows import insert_all, insert_new
 
+ROWS_A_KEY: Final = 8
+"""Behind a rotation all keys of the device are verified again, each for as long as so many rows take."""
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one message: one of the four words, and for a refusal its reason code."""
+    """What became of one message: one of the four words, and for a refusal its reason code.
+
+    ``rows``: how much there was to write of it, or to read again because of it.
+    """
 
     word: str
     source: str
     code: str | None = None
     detail: str = ""
+    rows: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +121,7 @@ class Ingest:
                 if work.statement:
                     self._decide(work, known[work.source], tx.now_ms)
             _store(tx, self.node, works, flooded)
-            self._folder.fold(tx, (w.statement for w in works if w.statement and w.word == ACCEPTED))
+            self._fold(tx, works)
             answers = self._settle(tx, known, works)
         self._folder.committed()
         ends = [w.admission.span[1] for w in works if w.admission and w.admission.span and w.word == ACCEPTED]
@@ -138,9 +146,19 @@ class Ingest:
             return
         if work.statement.kid in known.keys:
             work.admission = decide(work.statement, known, now_ms)
+            if work.statement.media_type == media.ROTATION:
+                work.rows = ROWS_A_KEY * len(known.keys)
         else:
             work.rejection = UnknownSignerError(f"key {work.statement.kid.hex()} is not this device's")
             work.statement = None
+
+    def _fold(self, tx: Transaction, works: Sequence[Work]) -> None:
+        """Add what was accepted to the cells."""
+        taken = [(w, w.statement, w.admission) for w in works if w.statement and w.admission]
+        taken = [each for each in taken if each[0].word == ACCEPTED]
+        sizes = self._folder.fold(tx, (statement for _, statement, _ in taken))
+        for (work, _, admission), cells in zip(taken, sizes, strict=True):
+            work.rows += cells + len(admission.gaps)
 
     def _settle(self, tx: Transaction, known: Mapping[str, Known], works: Sequence[Work]) -> list[Answer]:
         """Move every device's settled counter on, and make the receipts that say so.
@@ -217,4 +235,4 @@ def _outcome(work: Work) -> Outcome:
     if work.refusal is not None:
         return Outcome(work.word, work.source, work.refusal.code, str(work.refusal))
     told = work.admission.outcome if work.admission else ACCEPTED
-    return Outcome(work.word, work.source, None if told == ACCEPTED else told)
+    return Outcome(work.word, work.source, None if told == ACCEPTED else told, rows=work.rows)

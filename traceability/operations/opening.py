@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Final
@@ -18,7 +18,7 @@ from traceability.errors import (
     UnknownSignerError,
 )
 from traceability.operations.admission import Admission
-from traceability.operations.devicekeys import Ring, read_rings
+from traceability.operations.devicekeys import Ring, count_keys, read_rings
 from traceability.operations.node import Node
 from traceability.operations.tally import REJECTED, UNKNOWN
 from traceability.sensing import frame, topics
@@ -28,6 +28,8 @@ from traceability.store.engine import Store
 
 WORTH_SHARING: Final = 16
 """Handfuls smaller than this are opened by one thread."""
+NEWEST: Final = 4
+"""By so many of its keys a device's own messages are told from noise: what comes bears one of them."""
 MAX_COUNTER: Final = 2**62
 """The largest counter that is taken: databases hold 63 bits, and reckon a little beyond it."""
 
@@ -44,11 +46,13 @@ class Message:
 class Claim:
     """Whom a message claims to come from: the enrolled device that its topic names, or ``unknown``.
 
-    ``likely``: it bears the id of a key of that device. Cheap to see, easy to forge.
+    ``likely``: it bears the id of one of that device's newest keys. Cheap to see, easy to forge.
+    ``size`` is in bytes.
     """
 
     source: str
     likely: bool
+    size: int = 0
 
 
 @dataclass(slots=True)
@@ -56,7 +60,8 @@ class Work:
     """One message under way; exactly one of ``admission`` and ``rejection`` is there in the end.
 
     ``device`` is what the topic names, ``source`` the same if it is enrolled. ``strange``: it names a
-    key of which nothing is known; ``offered`` are keys that rotations of its own handful bring.
+    key of which nothing is known; ``offered`` are keys that rotations of its own handful bring. ``rows``:
+    how much there was to write of it, or to read again because of it.
     """
 
     message: Message
@@ -69,6 +74,7 @@ class Work:
     kid: bytes = b""
     strange: bool = False
     offered: dict[bytes, PublicKey] = field(default_factory=dict)
+    rows: int = 0
 
     @property
     def refusal(self) -> TraceabilityError | None:
@@ -118,10 +124,10 @@ class Opener:
         return device in self._keys
 
     def _claim(self, device: str, message: Message) -> Claim:
-        ring = self._keys.get(device)
+        ring, size = self._keys.get(device), len(message.payload)
         if ring is None or isinstance(ring, KeyRefusedError):
-            return Claim(UNKNOWN if ring is None else device, False)
-        return Claim(device, any(kid in message.payload for kid in ring))
+            return Claim(UNKNOWN if ring is None else device, False, size)
+        return Claim(device, any(kid in message.payload for kid in list(ring)[-NEWEST:]), size)
 
     def _meet(self, devices: Iterable[str]) -> None:
         """Read the keys of devices that were not met before."""
@@ -130,6 +136,16 @@ class Opener:
             return
         with self._store.reading() as connection:
             self._keys.update(read_rings(connection, self._node, strangers))
+
+    def _meet_again(self, devices: Collection[str]) -> None:
+        """Read the keys of devices that have more of them by now: each is verified again, so not in vain."""
+        with self._store.reading() as connection:
+            counts = count_keys(connection, devices)
+        for device in devices:
+            ring = self._keys[device]
+            if isinstance(ring, KeyRefusedError) or len(ring) != counts.get(device):
+                del self._keys[device]
+        self._meet(devices)
 
     def _open_all(self, works: Sequence[Work]) -> None:
         if len(works) < WORTH_SHARING:
@@ -142,9 +158,8 @@ class Opener:
     def _open_strange(self, works: Sequence[Work]) -> None:
         """Once more those that name an unknown key: it was brought in elsewhere, or comes in this handful."""
         strange = {w.device for w in works if w.strange}
-        for device in strange:
-            del self._keys[device]
-        self._meet(strange)
+        if strange:
+            self._meet_again(strange)
         while strange:
             offered = _offered(works, strange)
             again = [w for w in works if w.strange and w.kid in {*self._ring(w), *offered[w.device]}]

@@ -24,6 +24,8 @@ from traceability.store.rows import fold_all, insert_new
 
 CHUNK: Final = 500
 """Frames that are read again at a time."""
+REMEMBERED: Final = 65_536
+"""So many series are known by heart; past it all are forgotten, and no device fills the memory."""
 
 _COLUMNS: Final = ("series", "from_ms", *Cell._fields)
 
@@ -47,15 +49,23 @@ class Folder:
         self._known: set[int] = set()
         self._new: set[int] = set()
 
-    def fold(self, tx: Transaction, statements: Iterable[DeviceStatement]) -> None:
-        """Add accepted frames; each exactly once, in the transaction that accepts it."""
-        found = self.collect(statements)
+    def fold(self, tx: Transaction, statements: Iterable[DeviceStatement]) -> list[int]:
+        """Add accepted frames, each exactly once, in the transaction that accepts it.
+
+        Returns:
+            Of each statement, how many cells it has.
+        """
+        found = Folded({}, {})
+        sizes = [self.add(found, statement) for statement in statements]
         insert_new(tx, Series, (found.series[i] for i in sorted(found.series) if i not in self._known))
         fold_all(tx, Rollup, _added, (_row(place, found.cells[place]) for place in sorted(found.cells)))
         self._new = found.series.keys() - self._known
+        return sizes
 
     def committed(self) -> None:
         """The transaction of the newest ``fold`` is committed."""
+        if len(self._known) > REMEMBERED:
+            self._known.clear()  # the database says for each whether it is there
         self._known |= self._new
         self._new = set()
 
@@ -66,23 +76,27 @@ class Folder:
             self.add(found, statement)
         return found
 
-    def add(self, found: Folded, statement: DeviceStatement) -> None:
-        """Add one statement's cells to what was found in others."""
+    def add(self, found: Folded, statement: DeviceStatement) -> int:
+        """Add one statement's cells to what was found in others; returns how many they are."""
         if statement.media_type != media.FRAME or statement.clock is Clock.UNSYNCHRONISED:
-            return
-        series, cells = found.series, found.cells
+            return 0
+        series, cells, size = found.series, found.cells, 0
         for name, unit, from_ms, cell in cells_of(statement.columns()):
+            size += 1
             number = self._number(statement.stream, statement.device, name, unit)
             if number not in series:
                 series[number] = _series_row(number, statement.stream, statement.device, name, unit)
             place = number, from_ms
             before = cells.get(place)
             cells[place] = cell if before is None else merged(before, cell)
+        return size
 
     def _number(self, stream: str, device: str, name: str, unit: str) -> int:
         named = stream, device, name, unit
         found = self._numbers.get(named)
         if found is None:
+            if len(self._numbers) >= REMEMBERED:
+                self._numbers.clear()
             found = self._numbers[named] = series_number(*named)
         return found
 
