@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 from functools import partial
 from urllib.parse import urlsplit
 
@@ -40,6 +39,7 @@ from webapp.api import epcis, problems
 from webapp.api.enrol import Patience, enrol
 from webapp.api.health import health
 from webapp.api.log import log
+from webapp.changes import Changes
 from webapp.consumer.checking import checking
 from webapp.consumer.documents import documents
 from webapp.consumer.journeys import KEPT_TOO_LARGE_S, Journeys
@@ -94,7 +94,6 @@ def create_app(settings: WebSettings | None = None) -> Flask:
         BASE_URL=chosen.base_url,
         MAX_CONTENT_LENGTH=64 * 1024,
         PROVIDE_AUTOMATIC_OPTIONS=False,
-        SECRET_KEY=secrets.token_bytes(32),
     )
     app.jinja_options = {**app.jinja_options, "trim_blocks": True, "lstrip_blocks": True, "autoescape": True}
     app.url_map.merge_slashes = False
@@ -109,6 +108,7 @@ def create_app(settings: WebSettings | None = None) -> Flask:
     app.extensions["letters"] = letters_of(chosen.smtp_url, chosen.mail_from, node.name, chosen.base_url)
     _refuse_other_hosts(app, chosen.base_url)
     database.install(app, chosen.database_url)
+    app.extensions["changes"] = Changes(chosen.database_url)
     for part in (i18n, cookie, crosssite, signedin, called):
         part.install(app)
     app.extensions["store"] = Store(database.existing(chosen.database_url))

@@ -51,6 +51,7 @@ def site_of(
         yield app
     finally:
         app.extensions["scans"].close()
+        app.extensions["changes"].close()
         app.extensions["store"].close()
         with app.app_context():
             db.engine.dispose()

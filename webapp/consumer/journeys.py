@@ -7,7 +7,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Lock
 from typing import Final
 
@@ -28,6 +28,8 @@ KEPT_S: Final = 10.0
 
 As long a batch that cannot be shown is told to be so, whatever the log does meanwhile.
 """
+GLANCE_S: Final = 1.0
+"""So long a page may rest on there being no commit, without a query."""
 KEPT_TOO_LARGE_S: Final = 600.0
 """So long a batch is told to be too large, as to find out takes long: a log only grows."""
 KEPT_BYTES: Final = 128 * 1024 * 1024
@@ -36,10 +38,15 @@ KEPT_BYTES: Final = 128 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A drawn page, and until when it may be shown: not longer than any of the checks it rests on."""
+    """A drawn page, and until when it may be shown: not longer than any of the checks it rests on.
+
+    ``mark`` stands for the state of the store as it was when it was last looked at, at ``looked_s``.
+    """
 
     text: str
     until_s: float
+    mark: object = None
+    looked_s: float = -math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,15 +118,42 @@ class Journeys:
             if entry.serves(size, erased_ms):
                 return entry.result.result()
 
-    def page(self, checked: Checked, tongue: str) -> str | None:
-        """The page that was drawn from a check in a language, while all that it rests on counts."""
-        page = checked.pages.get(tongue)
-        return page.text if page is not None and self._clock() < page.until_s else None
+    def glance(self, batch: str, tongue: str, mark: object) -> str | None:
+        """The page of a batch if nothing was committed since it was looked at, which was a moment ago.
 
-    def keep_page(self, checked: Checked, tongue: str, text: str, others: Iterable[Checked] = ()) -> None:
+        The moment is short since a checkpoint is shown without its witnesses once it has waited enough.
+        """
+        with self._lock:
+            entry = self._kept.get(batch)
+        if mark is None or entry is None or not entry.result.done() or entry.result.exception() is not None:
+            return None
+        page, now = entry.result.result().pages.get(tongue), self._clock()
+        same = page is not None and page.mark == mark and now < min(page.until_s, page.looked_s + GLANCE_S)
+        return page.text if page is not None and same else None
+
+    def page(self, checked: Checked, tongue: str, mark: object = None) -> str | None:
+        """The page that was drawn from a check in a language, while all that it rests on counts.
+
+        Args:
+            mark: of the store, from before the check was asked for.
+        """
+        page = checked.pages.get(tongue)
+        if page is None or self._clock() >= page.until_s:
+            return None
+        checked.pages[tongue] = replace(page, mark=mark, looked_s=self._clock())
+        return page.text
+
+    def keep_page(
+        self,
+        checked: Checked,
+        tongue: str,
+        text: str,
+        others: Iterable[Checked] = (),
+        mark: object = None,
+    ) -> None:
         """Keep a page that was drawn from a check, and from others."""
         until_s = min(each.until_s for each in (checked, *others))
-        checked.pages[tongue] = Page(text, until_s)
+        checked.pages[tongue] = Page(text, until_s, mark, self._clock())
 
     def _enter(self, batch: str, size: int, erased_ms: int) -> tuple[_Entry, bool]:
         """The check to wait for, or a new one to be made: never two of a batch at a time."""

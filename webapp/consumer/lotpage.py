@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from flask import Response, current_app, render_template, request
 
 from traceability.errors import IdentifierError, MalformedError, TamperError, TraceabilityError
@@ -9,6 +11,7 @@ from traceability.identifiers import Batch
 from traceability.operations.visitors.scans import Scans, Unusual, item_of, unusual
 from webapp import http
 from webapp.api.access import store
+from webapp.changes import Changes
 from webapp.consumer import recalls
 from webapp.consumer.ingredients import gather
 from webapp.consumer.journeys import Checked, Journeys
@@ -28,19 +31,26 @@ def lot_page(found: Batch, serial: str | None = None) -> str | Response:
     Args:
         serial: of the item whose code was opened.
     """
+    # What one visitor typed, or who is signed in, is never kept for another.
+    plain = serial is None and not signed_in() and request.args.keys() <= {"lang"}
+    changes: Changes = current_app.extensions["changes"]
+    mark = changes.mark() if plain else None
+    known = journeys().glance(found.uri(journeys().node.name), language(), mark) if plain else None
+    if known is not None:
+        return http.packed(known)
     try:
         checked = load(found)
     except (TamperError, MalformedError) as failure:
         return _mismatch(found, failure, exportable=False)
     if checked.verdict.journey is None:
         return _mismatch(found, checked.verdict.failure, exportable=True)
-    if serial is not None:
-        return _draw(found, checked, serial)
-    # What one visitor typed, or who is signed in, is never kept for another.
-    if signed_in() or not request.args.keys() <= {"lang"}:
-        return _draw(found, checked)
-    page = journeys().page(checked, language())
-    return http.packed(_draw(found, checked, keep=True) if page is None else page)
+    if not plain:
+        return _draw(found, checked, serial)[0]
+    page = journeys().page(checked, language(), mark)
+    if page is None:
+        page, used = _draw(found, checked)
+        journeys().keep_page(checked, language(), page, used, mark)
+    return http.packed(page)
 
 
 def load(found: Batch) -> Checked:
@@ -65,7 +75,8 @@ def parse_long_gtin(gtin: str) -> str:
     return gtin
 
 
-def _draw(found: Batch, checked: Checked, serial: str | None = None, *, keep: bool = False) -> str:
+def _draw(found: Batch, checked: Checked, serial: str | None = None) -> tuple[str, Sequence[Checked]]:
+    """The page, and the checks of ingredients that it rests on."""
     journey = checked.verdict.journey
     if journey is None:
         raise TypeError("only what matches is drawn")
@@ -81,9 +92,7 @@ def _draw(found: Batch, checked: Checked, serial: str | None = None, *, keep: bo
         often=_noted(journey.batch, serial),
         **shown(journey, made, answer_to(request.args.get("code", ""), journey)),
     )
-    if keep:
-        journeys().keep_page(checked, language(), page, made.used)
-    return page
+    return page, made.used
 
 
 def _noted(batch: str, serial: str | None) -> Unusual | None:

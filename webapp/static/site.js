@@ -8,7 +8,7 @@ const formats = {
 };
 for (const share of document.querySelectorAll("[data-share]")) {
   const button = share.querySelector("button"), told = share.querySelector("[role=status]");
-  const address = share.querySelector("a").href;
+  const address = share.querySelector(".whole").textContent;
   button.hidden = !navigator.share && !navigator.clipboard;
   button.addEventListener("click", async () => {
     try {
