@@ -13,7 +13,7 @@ from tests.support.sensor import Sensor, World, make_world
 from tests.support.wire import Gated
 from tests.support.world import Probe
 from tests.support.world import World as Whole
-from traceability.operations import admission, opening, rollups
+from traceability.operations import admission, devicekeys, opening, rollups
 from traceability.operations.audit import audit
 from traceability.operations.ingest import Ingest, Message
 from traceability.operations.opening import Claim
@@ -112,7 +112,7 @@ def test_messages_that_name_unknown_keys_do_not_have_the_known_ones_verified_aga
 ):
     assert rotated(lone, probe, 2) == ["accepted"] * 2
     asked: list[str] = []
-    read = opening.read_rings
+    read = devicekeys.read_rings
 
     def counting(connection, node, devices):
         asked.extend(devices)

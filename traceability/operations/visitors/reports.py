@@ -25,8 +25,8 @@ from traceability.errors import ConflictError, StatementError, TooOftenError, Un
 from traceability.identifiers import Batch
 from traceability.ledger.state import stream_hash
 from traceability.operations.accounts.trail import Actor, note
-from traceability.operations.alarms import EMAIL, WEBHOOK
 from traceability.operations.node import Node
+from traceability.operations.outbox import EMAIL, WEBHOOK
 from traceability.operations.pictures import remake_picture
 from traceability.operations.recallstatus import DIGITS
 from traceability.store import models
