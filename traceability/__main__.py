@@ -25,6 +25,7 @@ VERBS: Final[Mapping[str, tuple[str, ...]]] = {
     "keys": ("key",),
     "prefix": ("prefix",),
     "token": ("token",),
+    "people": ("people",),
     "batches": ("batch", "record"),
     "label": ("label",),
     "deposit": ("deposit",),

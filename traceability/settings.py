@@ -219,6 +219,14 @@ def only_here(host: str) -> bool:
         return host == "localhost" or host.endswith(".localhost")
 
 
+def sign_in_url(settings: RunSettings) -> str:
+    """What links for signing in begin with: over plain http people sign in on the machine itself only."""
+    parts = urlsplit(settings.base_url)
+    if parts.scheme == "https" or only_here(parts.hostname or ""):
+        return settings.base_url
+    return f"http://127.0.0.1:{settings.port}"
+
+
 def _default_base_url(chosen: Mapping[str, Any]) -> str:
     host = lan_address() if listens_everywhere(chosen["host"]) else chosen["host"]
     return f"http://{f'[{host}]' if ':' in host else host}:{chosen['port']}"

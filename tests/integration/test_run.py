@@ -55,6 +55,10 @@ def test_a_node_starts_empty_ends_at_ctrl_c_and_continues_where_it_was(tmp_path)
         site = node.wait_for(r"site +(http://\S+)/")[1]
         assert site == f"http://127.0.0.1:{environ['FT_PORT']}"
         node.wait_for(rf"FT_HOST=0\.0\.0\.0 make run +-> +http://\S+:{environ['FT_PORT']}/")
+        link = node.wait_for(r"first administrator +(http\S+)")[1]
+        assert link.startswith(f"{site}/join/")
+        with urllib.request.urlopen(link, timeout=10) as answer:
+            assert answer.status == 200
         node.wait_for("no batch yet")
         node.wait_for("traceability batch new")
         node.wait_for("Ctrl-C stops everything")

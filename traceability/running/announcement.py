@@ -11,9 +11,13 @@ from urllib.parse import urlsplit
 from sqlalchemy import select
 
 from traceability.identifiers import Batch, parse_stream
+from traceability.operations.accounts.first import first_link
+from traceability.operations.accounts.letters import address_of
+from traceability.operations.accounts.links import Purpose
+from traceability.operations.node import load_node
 from traceability.running import demo
 from traceability.running.terminal import draw_qr
-from traceability.settings import RunSettings, lan_address, listens_everywhere, only_here
+from traceability.settings import RunSettings, lan_address, listens_everywhere, only_here, sign_in_url
 from traceability.store import models
 from traceability.store.engine import Store
 
@@ -60,6 +64,9 @@ class Announcement:
         self._say(f"  site        {settings.base_url}/")
         for line in phone_lines(settings):
             self._say(f"  {line}")
+        if (link := self._first_link()) is not None:
+            self._say(f"  first administrator  {link}")
+            self._say("              opened once, within a day: there is no default password")
         if self._batch() is None:
             first = _FIRST_BATCH.format(data=settings.data)
             self._say("  batch page  " + ("once the journey has begun" if settings.demo else first))
@@ -70,6 +77,15 @@ class Announcement:
         draw_qr(address, self._out)
         self._out.flush()
         self._say(f"\n  batch page  {address}\n  Ctrl-C stops everything")
+
+    def _first_link(self) -> str | None:
+        """Where the first administrator joins; None once there is one."""
+        store = Store(self._settings.database_url)
+        try:
+            text = first_link(store, load_node(self._settings.data))
+        finally:
+            store.close()
+        return None if text is None else address_of(sign_in_url(self._settings), Purpose.FIRST, text)
 
     def _batch(self) -> Batch | None:
         """The batch to show, once it is in the log: the journey's first, or without a journey the newest."""
