@@ -2,7 +2,7 @@
 
 ``Plan.to_json`` is the contract between the simulated devices and whoever records the
 parties' events: an object with ``seed``, ``node``, ``start_ms``, ``now_ms`` and arrays
-``parties``, ``assets``, ``devices``, ``batches``, ``steps``, ``faults``, whose members are
+``parties``, ``assets``, ``devices``, ``batches``, ``steps``, ``faults``, ``configs``, whose members are
 those of the classes below. A member that is null or empty is left out. Times are Unix milliseconds;
 texts for people are ``{"en", "zh"}``; ``party``, ``asset``, ``batch`` and ``device`` refer to
 another entry by its ``key``.
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Protocol, TypeVar
 
 from traceability.errors import SettingsError, UnknownSubjectError
@@ -127,6 +127,17 @@ class Fault:
     to_ms: int
 
 
+@dataclass(frozen=True, slots=True)
+class ConfigPlan:
+    """How a device's owner wants it to work from a time on; ``limits`` in thousandths of a degree."""
+
+    at_ms: int
+    device: str
+    reading_s: int
+    frame_s: int
+    limits: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+
 class _Keyed(Protocol):
     @property
     def key(self) -> str: ...
@@ -149,6 +160,7 @@ class Plan:
     batches: tuple[BatchPlan, ...]
     steps: tuple[StepPlan, ...]
     faults: tuple[Fault, ...]
+    configs: tuple[ConfigPlan, ...] = ()
 
     def device(self, key: str) -> DevicePlan:
         """A device by its key. Raises UnknownSubjectError."""
@@ -178,7 +190,7 @@ class Plan:
             SettingsError: something else.
         """
         try:
-            told = {"faults": []} | json.loads(text)
+            told = {"faults": [], "configs": []} | json.loads(text)
             lists = {name: tuple(_entry(kind, row) for row in told[name]) for name, kind in _LISTS.items()}
             return cls(told["seed"], told["node"], told["start_ms"], told["now_ms"], **lists)
         except (ValueError, KeyError, TypeError) as error:
@@ -192,6 +204,7 @@ _LISTS: dict[str, type[Any]] = {
     "batches": BatchPlan,
     "steps": StepPlan,
     "faults": Fault,
+    "configs": ConfigPlan,
 }
 
 
@@ -199,11 +212,14 @@ def _entry(kind: type[Any], row: dict[str, Any]) -> Any:
     texts = {name: Text(**row[name]) for name in ("names", "product", "region") if name in row}
     absent = {f.name: None for f in fields(kind) if f.name in {"until_ms", "prefix"}}
     inputs = {"inputs": tuple(Input(**given) for given in row["inputs"])} if "inputs" in row else {}
-    return kind(**absent | row | texts | inputs)
+    limits = (
+        {"limits": {name: tuple(ends) for name, ends in row["limits"].items()}} if "limits" in row else {}
+    )
+    return kind(**absent | row | texts | inputs | limits)
 
 
 def _without_empty(members: list[tuple[str, Any]]) -> dict[str, Any]:
-    return {name: value for name, value in members if value not in (None, ())}
+    return {name: value for name, value in members if value not in (None, (), {})}
 
 
 def _find(entries: Sequence[Entry], key: str) -> Entry:

@@ -6,7 +6,18 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from firmware_sim.cast import CHINA
-from firmware_sim.plan import Asset, BatchPlan, DevicePlan, Fault, Input, Party, Plan, StepPlan, Text
+from firmware_sim.plan import (
+    Asset,
+    BatchPlan,
+    ConfigPlan,
+    DevicePlan,
+    Fault,
+    Input,
+    Party,
+    Plan,
+    StepPlan,
+    Text,
+)
 from firmware_sim.staging.model import Goods, Scenario
 from traceability.identifiers import Batch, asset_uri, check_digit, party_uri
 
@@ -48,6 +59,10 @@ def plan_of(scenario: Scenario, node: str) -> Plan:
         faults=tuple(
             Fault(t.kind, str(t.asset or t.device), scenario.at_ms(t.from_s), scenario.at_ms(t.until_s))
             for t in scenario.troubles
+        ),
+        configs=tuple(
+            ConfigPlan(scenario.at_ms(o.from_s), o.device, o.reading_s, o.frame_s, dict(o.limits))
+            for o in sorted(scenario.orders, key=lambda order: order.from_s)
         ),
     )
 

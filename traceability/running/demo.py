@@ -3,7 +3,8 @@
 The simulated devices write what is to happen (``demo/plan.json``) and their requests; this
 program answers each with ``enrolled.json``, says ``ready`` when all are installed, and records
 the firms' steps in order of time, each once the device of its asset has delivered up to it: as
-in life, so that stays are closed with their readings and not amended later. Whatever is
+in life, so that stays are closed with their readings and not amended later. How a scenario wants
+devices to work is set like that, too. Whatever is
 recorded already is skipped, so the program can be ended and started at any time. At the end the
 packer deposits a laboratory's report.
 """
@@ -13,6 +14,8 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,6 +25,7 @@ from traceability import media
 from traceability.errors import SettingsError
 from traceability.identifiers import device_uri
 from traceability.ledger.state import stream_hash
+from traceability.operations.configs import configs_of, next_version, set_config
 from traceability.operations.credentials import Credential, renew_credential
 from traceability.operations.deposit import deposit, describe
 from traceability.operations.enrol import EnrolledDevice, enrol_device, enrol_party
@@ -29,6 +33,7 @@ from traceability.operations.events import load_event
 from traceability.operations.handover import device_answer, write_private
 from traceability.operations.node import Node
 from traceability.operations.record import make_event, record_event
+from traceability.sensing.config import Config
 from traceability.signing.keys import receipt_key
 from traceability.signing.keystatement import parse_key_statement
 from traceability.store import models
@@ -99,7 +104,12 @@ def play(store: Store, node: Node) -> int:
         _wait_for(place / "devices" / device["key"] / "request.json")
         journey.enrol(device, place / "devices" / device["key"])
     write_private(place / "ready", "")
-    recorded = sum(journey.record(step) for step in plan["steps"])
+    recorded = 0
+    for told in sorted((*plan["steps"], *plan.get("configs", ())), key=itemgetter("at_ms")):
+        if "step" in told:
+            recorded += journey.record(told)
+        else:
+            journey.configure(told)
     journey.deposit_report()
     return recorded
 
@@ -142,8 +152,24 @@ class Journey:
         record_event(self._store, self._node, party, event)
         return True
 
+    def configure(self, wanted: Entry) -> None:
+        """Set how a device is to work, once it has delivered up to the time; no event is recorded."""
+        device = self._ids[wanted["device"]]
+        while self._store.clock() < wanted["at_ms"]:
+            time.sleep(POLL_S)
+        self._await_device(device, wanted["at_ms"])
+        limits = {name: (low, high) for name, (low, high) in wanted.get("limits", {}).items()}
+        with self._store.reading() as connection:
+            known = [each.config for each in configs_of(connection, self._node, device)]
+            version = next_version(connection, device)
+        config = Config(device, version, wanted["reading_s"], wanted["frame_s"], limits)
+        if not any(replace(each, version=version) == config for each in known):
+            set_config(self._store, self._node, config)
+
     def deposit_report(self) -> None:
-        """The packer deposits what a laboratory wrote about the strawberries."""
+        """The packer deposits what a laboratory wrote about the strawberries; a scenario has no such lot."""
+        if REPORTED not in self._plan["batches"]:
+            return
         batch, party = self._plan["batches"][REPORTED], self._plan["parties"][REPORTER]["uri"]
         data = REPORT.format(gtin=batch["gtin"], lot=batch["lot"], **batch["product"]).encode("utf-8")
         notice = describe(data, f"{batch['lot']} 检验报告.txt", batch["uri"], Purpose.ANALYSIS)
