@@ -3,7 +3,8 @@
 MQTT 3.1.1 through paho's own network thread: QoS 1 up, QoS 0 down, and nothing that the broker
 keeps for a device that is away (ADR 42). What happens is put on a queue as an ``Arrival``; no
 callback touches a device, so none can raise and end the network thread unseen. Between two
-attempts to connect it waits by ``backoff``.
+attempts to connect it waits by ``backoff``. A radio that goes to sleep says so and disconnects, so that
+nobody takes it for lost; when it wakes it waits at random before it connects, as others wake at that time.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from traceability.settings import tls_context
 
 KEEPALIVE_S: Final = 30
 POLL_S: Final = 0.2
+GOODBYE_S: Final = 2.0
 PORTS: Final = {"mqtt": 1883, "mqtts": 8883}
 
 
@@ -92,7 +94,14 @@ class Link:
         self._backoff, self._leaving = backoff or Backoff(device), threading.Event()
         self._configs = topics.config_topic(site, device)
         self._status = topics.status_topic(site, device)
-        client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=device, clean_session=True)
+        self._enrolment, self._tls = enrolment, tls
+        self._client = self._make()
+        self._waking: threading.Timer | None = None
+
+    def _make(self) -> mqtt.Client:
+        """A client for one time awake: paho's leaves sockets behind when its thread is started twice."""
+        enrolment = self._enrolment
+        client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=enrolment.device, clean_session=True)
         client.max_inflight_messages_set(WINDOW)
         client.reconnect_delay_set(0, 0)  # it waits in `_wait`, at random
         client.will_set(self._status, status("offline"), qos=1, retain=True)
@@ -102,14 +111,26 @@ class Link:
         if enrolment.username:
             client.username_pw_set(enrolment.username, enrolment.password)
         if self._url.scheme == "mqtts":
-            client.tls_set_context(tls_context(tls))
-        self._client = client
+            client.tls_set_context(tls_context(self._tls))
+        return client
 
     def open(self) -> None:
         """Start connecting; goes on trying until ``close``."""
         port = self._url.port or PORTS[self._url.scheme]
         self._client.connect_async(self._url.hostname or "", port, keepalive=KEEPALIVE_S)
         self._client.loop_start()
+
+    def rest(self) -> None:
+        """Say that it sleeps, and disconnect, until ``wake``."""
+        self._part("asleep")
+
+    def wake(self, after_s: float) -> None:
+        """Connect again, after a while."""
+        self._leaving.clear()
+        self._client = self._make()
+        self._waking = threading.Timer(after_s, self.open)
+        self._waking.daemon = True
+        self._waking.start()
 
     def send(self, statement: bytes) -> None:
         """Hand a statement to the broker; whether it came through, only a receipt tells."""
@@ -121,8 +142,18 @@ class Link:
 
     def close(self) -> None:
         """Say goodbye, disconnect, and end the network thread."""
+        self._part("offline")
+
+    def _part(self, state: str) -> None:
+        if self._waking is not None:
+            self._waking.cancel()
+            self._waking.join()
+            self._waking = None
         if self._client.is_connected():
-            self.report(status("offline"))
+            said = self._client.publish(self._status, status(state), qos=1, retain=True)
+            with suppress(RuntimeError, ValueError):
+                # A socket closed with a PUBACK unread is reset, and the last will sent as if it had broken.
+                said.wait_for_publish(GOODBYE_S)
         self._leaving.set()
         self._client.disconnect()
         self._client.loop_stop()

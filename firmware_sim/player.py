@@ -8,6 +8,7 @@ come from the plan and the flash, so nothing drifts.
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
@@ -23,6 +24,8 @@ LONGEST_BACKLOG_MS: Final = 7 * 86_400_000
 """What a device that was switched off makes up for; it has no older readings."""
 NEWS_S: Final = 5.0
 LONGEST_WAIT_S: Final = 60.0
+WAKING_S: Final = 10.0
+"""Within so many seconds radios that wake at one time connect."""
 
 
 class Radio(Protocol):
@@ -31,6 +34,8 @@ class Radio(Protocol):
     def open(self) -> None: ...
     def send(self, statement: bytes) -> None: ...
     def report(self, message: bytes) -> None: ...
+    def rest(self) -> None: ...
+    def wake(self, after_s: float) -> None: ...
     def close(self) -> None: ...
 
 
@@ -43,6 +48,8 @@ class Played(Protocol):
 
     @property
     def is_live(self) -> bool: ...
+    @property
+    def is_awake(self) -> bool: ...
     @property
     def connected(self) -> bool: ...
     @connected.setter
@@ -64,6 +71,11 @@ class Playing:
         missed = max(-(-(now_ms - LONGEST_BACKLOG_MS - begun_ms) // BACKLOG.frame_ms), 0)
         self._next_ms = begun_ms + missed * BACKLOG.frame_ms
         self._batch = Batch()
+
+    @property
+    def is_awake(self) -> bool:
+        """Its radio is always on."""
+        return True
 
     @property
     def is_live(self) -> bool:
@@ -136,12 +148,15 @@ class Player:
         self._begun_s = self._news_s = time.monotonic()
         self._sent, self._caught_up = 0, False
         self._speed, self._ends = speed, ends
+        self._asleep = {device.name: not device.is_awake for device in devices}
+        self._jitter = random.Random(" ".join(self._devices))
 
     def run(self) -> None:
         """Play until a STOP arrives, or its end; closes the links, and leaves the flashes to their owner."""
         try:
             for playing in self._devices.values():
-                playing.radio.open()
+                if not self._asleep[playing.name]:
+                    playing.radio.open()
             while self.turn():
                 pass
         finally:
@@ -153,6 +168,7 @@ class Player:
         now_ms, now_s = self._clock_ms(), time.monotonic()
         for playing in self._devices.values():
             playing.measure(now_ms)
+            self._mind_radio(playing)
             if playing.connected:
                 for statement in playing.outgoing(now_s):
                     playing.radio.send(statement)
@@ -173,6 +189,17 @@ class Player:
                 continue
             self._take(self._devices[arrival.name], arrival)
             wait_s = 0.0  # whatever else has come is taken before the next round
+
+    def _mind_radio(self, playing: Played) -> None:
+        """Let a radio sleep, or wake up: at random, as a whole fleet may wake at one time."""
+        asleep = not playing.is_awake
+        if asleep == self._asleep[playing.name]:
+            return
+        self._asleep[playing.name] = asleep
+        if asleep:
+            playing.radio.rest()
+        else:
+            playing.radio.wake(self._jitter.uniform(0.0, WAKING_S) / self._speed)
 
     def _rotate(self) -> None:
         for playing in self._devices.values():

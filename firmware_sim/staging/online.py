@@ -84,14 +84,14 @@ class Staged:
     @property
     def connected(self) -> bool:
         """Whether it reaches the broker: not while its scenario cuts the link, or its radio sleeps."""
-        return self._is_up and self._actor.is_linked(self._now_ms) and self._is_awake
+        return self._is_up and self._actor.is_linked(self._now_ms) and self.is_awake
 
     @connected.setter
     def connected(self, is_up: bool) -> None:
         self._is_up = is_up
 
     @property
-    def _is_awake(self) -> bool:
+    def is_awake(self) -> bool:
         """Its radio is on from when it has something to send until all of that has its receipt."""
         is_over = self._stage.next_ms() is None
         return is_over or not self._actor.sleeps or any(at_ms <= self._now_ms for at_ms in self._sends_ms)

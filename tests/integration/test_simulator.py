@@ -157,6 +157,29 @@ def test_device_delivers_hears_receipts_and_forgets(broker, gateway, tmp_path):
     assert [s.counter for s in gateway.node.received] == [0, 1, 2]
 
 
+def test_a_radio_that_sleeps_ends_its_session_and_hears_again_when_it_wakes(broker, gateway, tmp_path):
+    with radioed(tmp_path, gateway, broker) as sensor:
+        sensor.come_up()
+        assert gateway.status() == {"state": "online", "boot": 1}
+        sensor.link.rest()
+        assert gateway.status() == {"state": "asleep"}, "and no last will behind it"
+        sensor.await_arrival(Happened.DISCONNECTED)
+        sensor.device.measure(packs(0, 2))
+        sensor.link.wake(0.05)
+        sensor.come_up()
+        assert gateway.status() == {"state": "online", "boot": 1}
+        assert sensor.send_due() == 2
+        for _ in range(2):
+            gateway.answer_one()
+        assert [sensor.hear() for _ in range(2)] == [Verdict.SETTLED] * 2
+        sensor.link.rest()
+        assert gateway.status() == {"state": "asleep"}
+        sensor.link.wake(60.0)
+    assert [gateway.statuses.get() for _ in range(gateway.statuses.qsize())] == [], (
+        "who sleeps says no other goodbye"
+    )
+
+
 def test_forged_receipt_on_the_real_topic_changes_nothing(broker, gateway, tmp_path):
     with radioed(tmp_path, gateway, broker) as sensor:
         sensor.come_up()

@@ -37,6 +37,7 @@ class Radio:
     def __init__(self, node: FakeNode, arrivals: SimpleQueue[Arrival]) -> None:
         self.node, self.arrivals = node, arrivals
         self.sent: list[bytes] = []
+        self.acts: list[str] = []
 
     def open(self) -> None:
         self.arrivals.put(Arrival("logger", Happened.CONNECTED))
@@ -46,6 +47,15 @@ class Radio:
         answer = self.node.take(statement)
         if answer is not None:
             self.arrivals.put(Arrival("logger", Happened.RECEIPT, answer))
+
+    def rest(self) -> None:
+        self.acts.append(f"rest with {len(self.sent)} sent")
+        self.arrivals.put(Arrival("logger", Happened.DISCONNECTED))
+
+    def wake(self, after_s: float) -> None:
+        assert 0 <= after_s <= 10
+        self.acts.append("wake")
+        self.open()
 
     def report(self, message: bytes) -> None:
         """Nobody reads it."""
@@ -115,6 +125,25 @@ def test_all_of_it_is_delivered_at_once_and_the_player_ends_by_itself(scene, tmp
     }
     assert told == {(row["counter"], row["at_ms"]): pytest.approx(row["measured"]["air"]) for row in rows}
     assert {row["device"] for row in rows} == {here.node.received[0].device}
+
+
+def test_a_radio_that_sleeps_disconnects_and_frames_are_kept_until_it_wakes(scene):
+    here = scene(**SLEEPER)
+    here.staged._at_once = False
+    player = Player([here.staged], here.arrivals, clock_ms=lambda: here.now_ms, say=lambda _: None)
+    for minute in range(0, 231, 10):
+        here.now_ms = here.scenario.start_ms + minute * 60_000
+        for _ in range(10):  # measure and wake; connect; send a window and take receipts, twice; sleep
+            here.arrivals.put(Arrival("logger", Happened.RECEIPT, b"noise"))
+            player.turn()
+        kept = here.flash.waiting()
+        assert kept == minute // 10 % 6, "all that was measured since it was awake last"
+    assert here.radio.acts == [
+        *("wake", "rest with 6 sent"),
+        *("wake", "rest with 12 sent"),
+        *("wake", "rest with 18 sent"),
+    ]
+    assert here.counters() == list(range(18))
 
 
 def test_at_once_means_a_window_ahead_of_the_receipts(scene):
