@@ -33,6 +33,8 @@ BEAT_S: Final = 2.0
 FIRST_RETRY_S: Final = 0.25
 LONGEST_RETRY_S: Final = 5.0
 
+UNCOUNTED: Final = SurroundingsError("what is too much cannot be counted, and waits at the broker")
+
 log = logging.getLogger(__name__)
 
 
@@ -73,35 +75,43 @@ class Gateway:
             claims = self.ingest.claims([d.message for d in queue])
             parted = self.gate.part(claims, HANDFUL)
             flooded = Counter(claims[place].source for place in parted.refused)
-            done = self._handle([queue[place].message for place in parted.taken], flooded)
+            done, counted = self._handle([queue[place].message for place in parted.taken], flooded)
         except SurroundingsError as error:
             self._hinder(error)
             return
-        self._resume()
+        if counted:
+            self._resume()
+        else:
+            self._hinder(UNCOUNTED)
+        had = parted.refused if counted else ()
         self.gate.charge((o.source, o.word, o.rows) for ingested in done for o in ingested.outcomes)
-        self._left, self._soon = [queue[place] for place in parted.left], parted.soon
+        again = sorted({*parted.left, *parted.refused} - {*had})
+        self._left, self._soon = [queue[place] for place in again], parted.soon
         for _ in new:
             self.link.waiting.popleft()
         receipts = {answer.topic: answer.payload for ingested in done for answer in ingested.answers}
         for topic, payload in receipts.items():
             self.link.publish(topic, payload)
-        self.link.acknowledge(queue[place] for place in sorted(parted.taken + parted.refused))
-        self._count(done, flooded)
+        self.link.acknowledge(queue[place] for place in sorted(parted.taken + had))
+        self._count(done, flooded if counted else NOTHING)
 
-    def _handle(self, messages: Sequence[Message], flooded: Mapping[str, int]) -> list[Ingested]:
+    def _handle(self, messages: Sequence[Message], flooded: Mapping[str, int]) -> tuple[list[Ingested], bool]:
         """Ingest a handful; if that fails in a way nobody foresaw, one by one, to find the culprit.
 
         Args:
             flooded: by source, what of the queue is only counted.
+
+        Returns:
+            What became of the messages, and whether the others are counted.
 
         Raises:
             SurroundingsError: this machine is at fault and no message (its database, its clock, a key that
                 cannot be read); nothing of it may be acknowledged, and the same handful comes again.
         """
         if not messages and not flooded:
-            return []
+            return [], True
         try:
-            return [self.ingest.ingest(messages, flooded)]
+            return [self.ingest.ingest(messages, flooded)], True
         except SurroundingsError:
             raise
         except (OSError, MemoryError) as error:
@@ -109,10 +119,28 @@ class Gateway:
         except Exception as error:
             if len(messages) == 1 and not flooded:
                 log.exception("a message could not be handled", extra={"data": {"topic": messages[0].topic}})
-                return [self._set_aside(messages[0], error)]
+                return [self._set_aside(messages[0], error)], True
             log.exception("a handful could not be handled: taking it one by one")
-        done = [ingested for message in messages for ingested in self._handle([message], NOTHING)]
-        return [*done, self.ingest.ingest((), flooded)] if flooded else done
+        done = [ingested for message in messages for ingested in self._handle([message], NOTHING)[0]]
+        return done, self._tally(flooded)
+
+    def _tally(self, flooded: Mapping[str, int]) -> bool:
+        """Count what nobody looks at; False if that fails in a way nobody foresaw.
+
+        Then it stays with the broker, and comes again: the messages that were looked at are committed,
+        and are answered all the same. Ending the process would save nothing, and cost them their receipts.
+        """
+        try:
+            if flooded:
+                self.ingest.ingest((), flooded)
+        except SurroundingsError:
+            raise
+        except (OSError, MemoryError) as error:
+            raise SurroundingsError(f"this machine failed the gateway: {error}") from error
+        except Exception:
+            log.exception("what is too much could not be counted")
+            return False
+        return True
 
     def _set_aside(self, message: Message, error: Exception) -> Ingested:
         try:

@@ -19,11 +19,13 @@ from firmware_sim.device import Device, Pack
 from firmware_sim.enrolment import Enrolment
 from firmware_sim.flash import Flash
 from firmware_sim.sender import Verdict
+from gateway.flood import Limits
 from gateway.link import Delivery, Link
 from gateway.log import JsonLines
 from gateway.service import HANDFUL, Gateway
 from tests.support.broker import Broker
 from tests.support.gateway import DEADLINE_S, GatewayProcess, publishing, wait_until
+from tests.support.heap import Heap
 from tests.support.sensor import SITE, World, make_world
 from tests.support.telling import http_server
 from tests.support.world import GTIN, LIMITS
@@ -262,6 +264,39 @@ def test_a_message_that_breaks_the_program_is_found_and_set_aside(lite: World, b
             publisher.send(sensor.topic, body)
         drive(gateway, lambda: lite.accepted(sensor) == frames and len(lite.quarantined()) == 1)
     assert [(code, body) for _, code, body in lite.quarantined()] == [("error", b"poison")]
+
+
+class Uncounting(FailingIngest):
+    """Cannot count what nobody looks at, as long as ``broken``."""
+
+    broken = True
+
+    def ingest(self, messages: Any, flooded: Any = NOTHING) -> Ingested:
+        if flooded and self.broken:
+            raise ZeroDivisionError("bug")
+        return super().ingest(messages, flooded)
+
+
+def test_a_flood_that_cannot_be_counted_ends_nothing_and_loses_nothing(
+    lite: World, caplog: pytest.LogCaptureFixture
+):
+    flooder, other, heap = lite.sensor(), lite.sensor(), Heap()
+    ingest = Uncounting(lite, lambda _: None)
+    gateway = Gateway(ingest, heap, Limits(1, 1))
+    for body in flooder.frames(70):
+        heap.put(Message(flooder.topic, body))
+    heap.put(Message(other.topic, other.frame()))
+    gateway._take()
+    assert lite.accepted(flooder) == flooder.made[:1]
+    assert lite.accepted(other) == other.made, "others are taken and answered"
+    assert heap.acknowledged == 2
+    assert gateway._hindered == "surroundings"
+    assert "what is too much could not be counted" in caplog.text
+    ingest.broken = False
+    gateway._take()
+    assert gateway._hindered is None
+    assert lite.tallies()[flooder.device]["flooded"] > 0
+    assert heap.acknowledged + len(gateway._left) == 71, "each is committed, counted, or still there"
 
 
 def test_what_cannot_even_be_set_aside_stays_with_the_broker(lite: World, broker: Broker):
