@@ -290,11 +290,11 @@ def test_a_flood_that_cannot_be_counted_ends_nothing_and_loses_nothing(
     assert lite.accepted(flooder) == flooder.made[:1]
     assert lite.accepted(other) == other.made, "others are taken and answered"
     assert heap.acknowledged == 2
-    assert gateway._hindered == "surroundings"
+    assert gateway._detail()["error"] == "surroundings"
     assert "what is too much could not be counted" in caplog.text
     ingest.broken = False
     gateway._take()
-    assert gateway._hindered is None
+    assert not gateway._hindered
     assert lite.tallies()[flooder.device]["flooded"] > 0
     assert heap.acknowledged + len(gateway._left) == 71, "each is committed, counted, or still there"
 
