@@ -63,6 +63,7 @@
         ├── BehindError           a witness that has not seen all leaves yet
         ├── WorkerLostError       a process of the audit that ended before its work was done
         └── ClockError            the node's own clock did not move on
+            └── ClockLeapError    or is so far ahead of all that was signed that somebody must confirm it
 
 A code, once released, never changes its meaning: it is shown to people, counted
 in metrics, written into quarantine rows and receipts, and matched by scripts.
@@ -468,6 +469,11 @@ class WorkerLostError(SurroundingsError):
 class ClockError(SurroundingsError):
     code = "clock-stuck"
     advice = "Set this machine's clock; nothing is taken or signed until it moves on."
+
+
+class ClockLeapError(ClockError):
+    code = "clock-leapt"
+    advice = "Set this machine's clock. If it is right: traceability doctor --clock-is-right"
 
 
 def _shown(value: object) -> str:

@@ -15,10 +15,11 @@ from tests.support.heap import Heap
 from tests.support.outcome import Outcome
 from tests.support.world import MINUTE_MS, Probe, World, make_world
 from traceability import media
-from traceability.errors import ClockError
-from traceability.operations import ingest
+from traceability.errors import ClockError, ClockLeapError
+from traceability.operations import chain, ingest, leap
 from traceability.operations.audit import audit
 from traceability.operations.ingest import Message
+from traceability.operations.publish import publish
 from traceability.sensing.senml import Reading
 from traceability.store import models
 from traceability.verification.verdict import check
@@ -106,3 +107,57 @@ def test_a_node_that_believes_its_own_clock_would_lose_what_right_ones_say(
     for _ in range(12):
         wrong.run()
     outcome.control(Came("a node that believes its own clock", 12, len(wrong.sent), wrong.lost()))
+
+
+def leapt(world: World) -> Wrong:
+    """A node that nobody confirmed, whose clock is suddenly twenty years ahead; a frame waits."""
+    (world.node.folder / leap.CONFIRMED).unlink()
+    wrong = Wrong(world, random.Random(2))
+    world.wait(minutes=4)
+    wrong._put(wrong.right, world.now_ms)
+    world.now[0] += 20 * YEAR_MS
+    return wrong
+
+
+def test_a_node_whose_clock_leaps_by_years_writes_nothing_and_loses_nothing(world: World):
+    wrong = leapt(world)
+    wrong.gateway._take()
+    assert wrong.heap.acknowledged == 0
+    assert wrong.gateway._hindered == "clock-leapt"
+    with pytest.raises(ClockLeapError, match="2045"):
+        world.harvest(wrong.farm, "L2")
+    world.now[0] -= 20 * YEAR_MS
+    wrong.gateway._take()
+    world.harvest(wrong.farm, "L2")
+    assert (wrong.heap.acknowledged, wrong.lost()) == (1, 0)
+    world.now[0] += 20 * YEAR_MS
+    with pytest.raises(ClockLeapError):
+        publish(world.store, world.node)
+    world.now[0] -= 20 * YEAR_MS
+    assert world.publish() is not None
+    assert audit(world.store, world.node, workers=1).ok
+
+
+def test_who_says_that_a_clock_is_right_is_believed_for_another_year(world: World):
+    wrong = leapt(world)
+    leap.confirm_clock(world.node.folder, world.now_ms)
+    world.harvest(wrong.farm, "L2")
+    assert world.publish() is not None
+    world.now[0] += 2 * YEAR_MS
+    with pytest.raises(ClockLeapError):
+        world.harvest(wrong.farm, "L3")
+    (world.node.folder / leap.CONFIRMED).write_text("soon")
+    with pytest.raises(ClockLeapError):
+        world.harvest(wrong.farm, "L3")
+
+
+def test_without_the_guard_one_record_of_a_wrong_future_stops_the_log(
+    world: World, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(chain, "require_plausible", lambda *_: None)
+    wrong = leapt(world)
+    wrong.gateway._take()
+    assert wrong.heap.acknowledged == 1
+    world.now[0] -= 20 * YEAR_MS
+    with pytest.raises(ClockError):
+        world.publish()

@@ -41,6 +41,7 @@ from traceability.operations.export import export_bundle
 from traceability.operations.heartbeat import beat
 from traceability.operations.ingest import Ingest, Ingested, Message
 from traceability.operations.keyring import revoke_key, rotate_party_key
+from traceability.operations.leap import confirm_clock
 from traceability.operations.log import newest_beacon
 from traceability.operations.masterdata import Asset, Place, Product, save
 from traceability.operations.node import Node, init_node, load_node
@@ -56,7 +57,7 @@ from traceability.sensing.senml import Reading
 from traceability.signing.disclosure import Audience
 from traceability.signing.keys import PrivateKey
 from traceability.signing.keystatement import device_request
-from traceability.store.engine import Store
+from traceability.store.engine import Store, system_clock
 from traceability.verification.bundle import encode_bundle
 from traceability.verification.quorum import Witness
 
@@ -234,6 +235,7 @@ def make_world(folder: Path, database_url: str, name: str | None = None) -> Worl
     if not store.is_current():
         store.migrate()
     world = World(init_node(folder, name), store, now)
+    confirm_clock(folder, system_clock())  # commands in a test go by the real one, years after this world
     world.publish()
     return world
 

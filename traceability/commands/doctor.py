@@ -21,12 +21,13 @@ from traceability.errors import SettingsError, TraceabilityError
 from traceability.ledger.record import format_time
 from traceability.operations.credentials import PROBE, own_credential
 from traceability.operations.ingest import MAX_AHEAD_MS
+from traceability.operations.leap import confirm_clock, require_plausible
 from traceability.operations.node import Node, load_node, secret_files
 from traceability.operations.verifierfile import Standing, look_up
 from traceability.running.address import with_address
 from traceability.running.verifierfile import served_verifier
 from traceability.secretfiles import check_mode
-from traceability.settings import GatewaySettings, load, tls_context
+from traceability.settings import GatewaySettings, NodeSettings, load, tls_context
 from traceability.signing.keys import check_library
 from traceability.store import models
 from traceability.store.engine import Store, system_clock
@@ -56,16 +57,23 @@ class Finding:
 
 def add(verbs: Verbs) -> None:
     """Add this verb to the command line."""
-    add_verb(
+    verb = add_verb(
         verbs,
         "doctor",
         _doctor,
         does="Check settings, keys, database, disk, clock and broker; exit code 1 if something is broken",
         example="traceability doctor --json",
     )
+    verb.add_argument(
+        "--clock-is-right",
+        action="store_true",
+        help="confirm this machine's clock, after a look at another one, where it is a year ahead of the log",
+    )
 
 
-def _doctor(_: argparse.Namespace) -> Answer:
+def _doctor(args: argparse.Namespace) -> Answer:
+    if args.clock_is_right:
+        confirm_clock(load(NodeSettings, os.environ).data, system_clock())
     findings = examine(os.environ)
     lines = []
     for finding in findings:
@@ -165,11 +173,21 @@ def _database(url: str, node: Node) -> list[Finding]:
         with store.reading() as connection:
             newest = connection.execute(select(func.max(models.Record.time_ms))).scalar_one()
             logged = check_logged(connection, node, served_verifier())
-        return [*findings, check_clock(system_clock(), newest), *logged]
+            signed = connection.execute(select(func.max(models.Checkpoint.time_ms))).scalar_one()
+        return [*findings, _clock(node, newest, signed), *logged]
     except TraceabilityError as error:
         return [_failed("database", error)]
     finally:
         store.close()
+
+
+def _clock(node: Node, newest_ms: int | None, signed_ms: int | None) -> Finding:
+    now_ms = system_clock()
+    try:
+        require_plausible(node.folder, now_ms, signed_ms)
+    except TraceabilityError as error:
+        return _failed("clock", error)
+    return check_clock(now_ms, newest_ms)
 
 
 def _sqlite_flags(store: Store) -> list[Finding]:

@@ -15,6 +15,7 @@ from sqlalchemy import bindparam, func, select
 
 from traceability.ledger.record import GENESIS, Record, commit, make_salt
 from traceability.ledger.state import stream_hash
+from traceability.operations.leap import require_plausible
 from traceability.operations.node import Node
 from traceability.store import models
 from traceability.store.engine import Transaction
@@ -75,12 +76,16 @@ def append(
 
     Returns:
         One record an entry.
+
+    Raises:
+        ClockLeapError: this machine's clock is more than a year ahead of the last checkpoint.
     """
     if not entries:
         return []
     if heads is None:
         heads = lock_heads(tx, (e.stream for e in entries))
     times = tx.connection.execute(_EARLIEST).one()
+    require_plausible(node.folder, tx.now_ms, times[0])
     earliest = max(tx.now_ms, *(time_ms or 0 for time_ms in times))
     records: list[Record] = []
     rows = []

@@ -30,6 +30,7 @@ from traceability.ledger.state import StateLeaf, parse_state_leaf
 from traceability.ledger.statepages import Page
 from traceability.ledger.tiles import Tiles
 from traceability.operations.keptstate import grown_heads, keep_pages, kept_state
+from traceability.operations.leap import require_plausible
 from traceability.operations.lock import Lock
 from traceability.operations.log import latest_checkpoint, read_tiles
 from traceability.operations.node import Node
@@ -64,7 +65,7 @@ def publish(store: Store, node: Node) -> Published | None:
         LogConflictError: store and lock disagree, or the kept tiles or state are not those that were
             signed; nothing was signed.
         ChainMismatchError: a stored record does not hash to what the chain says; nothing was signed.
-        ClockError: there are new records and this machine's clock did not move on.
+        ClockError: there are new records and this machine's clock did not move on, or leapt ahead.
         StoreUnavailableError: try again.
     """
     lock = Lock(node.lock_path)
@@ -129,6 +130,7 @@ def _stage(tx: Transaction, node: Node, latest: AnyRow | None) -> _Staged | None
     if latest is not None and not rows:
         return None
     _check_clock(tx, latest, rows)
+    require_plausible(node.folder, tx.now_ms, latest.time_ms if latest else None)
     tiles = read_tiles(connection)
     _check_tiles(tiles, latest)
     before = kept_state(connection, latest)
