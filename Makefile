@@ -24,8 +24,8 @@ unexport PYTHONDONTWRITEBYTECODE
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: $(VENV)/run.stamp ## install what running needs, then start the whole node (Ctrl-C ends it)
-	@exec $(VENV)/bin/traceability run
+run: $(VENV)/run.stamp ## install what running needs, then start the whole node (Ctrl-C ends it; TLS=1 for https)
+	@exec $(VENV)/bin/traceability run $(if $(TLS),--tls)
 
 setup: $(VENV)/develop.stamp $(NODE_PACKAGES) $(BUILT) ## install everything that running, testing and linting need into .venv
 

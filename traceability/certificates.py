@@ -1,8 +1,8 @@
-"""A small certificate authority for the broker and its clients: files in one folder, for one owner.
+"""A small certificate authority for broker, clients and site: files in one folder, for one owner.
 
     authority.key                    signs the others: keep it away from the broker (mode 0600)
     ca.pem                           its certificate: whom clients and brokers believe
-    server.pem, server.key           the broker's
+    server.pem, server.key           the broker's, or the site's
     clients/NAME/ca.pem, client.pem, client.key
                                      a client's: such a folder is what FT_MQTT_TLS names
 
@@ -31,7 +31,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from traceability.errors import MalformedError, SettingsError
 from traceability.secretfiles import read_secret, write_whole
-from traceability.settings import TLS_AUTHORITY, TLS_CERTIFICATE, TLS_KEY
+from traceability.settings import TLS_CERTIFICATE, TLS_KEY
+from traceability.settingvalues import TLS_AUTHORITY
 
 AUTHORITY_KEY: Final = "authority.key"
 AUTHORITY_DAYS: Final = 3650
@@ -63,7 +64,7 @@ class Authority:
         self._key = key
 
     def server(self, hosts: Sequence[str], days: int) -> Path:
-        """The broker's certificate, new or again; where it is.
+        """A server's certificate, new or again; where it is.
 
         Args:
             hosts: names and addresses under which clients reach it; the first is its name.
@@ -73,7 +74,7 @@ class Authority:
             MalformedError: no host, or days out of range.
         """
         if not hosts:
-            raise MalformedError("a broker's certificate needs a host name or address")
+            raise MalformedError("a server's certificate needs a host name or address")
         key, path = ec.generate_private_key(ec.SECP256R1()), self.folder / "server.pem"
         usage = ExtendedKeyUsageOID.SERVER_AUTH
         builder = self._builder(hosts[0][:64], key, usage, days)
@@ -104,7 +105,7 @@ class Authority:
 
     def _make(self) -> None:
         key = ec.generate_private_key(ec.SECP256R1())
-        name = _subject("food-traceability broker authority")
+        name = _subject("food-traceability local authority")
         builder = _dated(name, name, key, AUTHORITY_DAYS)
         builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         usage = _usage(key_cert_sign=True, crl_sign=True)

@@ -10,19 +10,31 @@ import ipaddress
 import socket
 import ssl
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final, TypeVar
-from urllib.parse import urlsplit
 
-from traceability.errors import ForeignTopicError, SettingsError
+from traceability.errors import SettingsError
 from traceability.peer import require_address
-from traceability.sensing.topics import parse_site
+from traceability.settingvalues import (
+    EMBEDDED,
+    TLS_AUTHORITY,
+    optional,
+    parse_file,
+    parse_folder,
+    parse_host,
+    parse_mailbox,
+    parse_many,
+    parse_mqtt,
+    parse_port,
+    parse_proxies,
+    parse_secret,
+    parse_sites,
+    parse_smtp,
+    parse_switch,
+    url_of,
+)
 
-EMBEDDED: Final = "embedded://"
-"""``FT_MQTT_URL=embedded://127.0.0.1:1884``: the node's own broker, on another port than 1883."""
-
-TLS_AUTHORITY: Final = "ca.pem"
 TLS_CERTIFICATE: Final = "client.pem"
 TLS_KEY: Final = "client.key"
 """What ``FT_MQTT_TLS`` holds: who signs the broker's certificate; this client's own, if it has one."""
@@ -61,13 +73,17 @@ class GatewaySettings(NodeSettings):
 
 @dataclass(frozen=True, slots=True)
 class WebSettings(NodeSettings):
-    """The web site. ``base_url`` is what QR codes and links begin with; mail is for forgotten passwords."""
+    """The web site. ``base_url`` is what QR codes and links begin with; mail is for forgotten passwords.
+
+    ``proxies`` may say who asks.
+    """
 
     base_url: str
     mqtt_url: str
     mqtt_tls: Path | None
     smtp_url: str
     mail_from: str
+    proxies: tuple[str, ...] = field(default=(), kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,54 +103,8 @@ class RunSettings(WebSettings):
     port: int
     demo: bool
     sites: tuple[str, ...]
-
-
-def _port(text: str) -> int:
-    if not (text.isascii() and text.isdecimal()) or not 1 <= int(text) <= 65535:
-        raise ValueError("a port is a number from 1 to 65535")
-    return int(text)
-
-
-def _many(text: str) -> int:
-    if not (text.isascii() and text.isdecimal()) or not 1 <= int(text) <= 1_000_000:
-        raise ValueError("a number from 1 to 1,000,000 is needed")
-    return int(text)
-
-
-def _switch(text: str) -> bool:
-    if text not in {"0", "1"}:
-        raise ValueError("say 0 or 1")
-    return text == "1"
-
-
-def _url(*schemes: str) -> Callable[[str], str]:
-    def parse(text: str) -> str:
-        parts = urlsplit(text)
-        extra = parts.path not in {"", "/"} or parts.query or parts.fragment
-        if parts.scheme not in schemes or not parts.hostname or extra or parts.port == 0:
-            raise ValueError(f"an address such as {schemes[0]}://host:port is needed, without a path")
-        return text.rstrip("/")
-
-    return parse
-
-
-def _mqtt(text: str) -> str:
-    address = f"mqtt://{text.removeprefix(EMBEDDED)}" if text.startswith(EMBEDDED) else text
-    return _url("mqtt", "mqtts")(address)
-
-
-def _folder(text: str) -> Path | None:
-    if text and not (Path(text) / TLS_AUTHORITY).is_file():
-        raise ValueError(f"a folder with {TLS_AUTHORITY} is needed")
-    return Path(text).absolute() if text else None
-
-
-def _sites(text: str) -> tuple[str, ...]:
-    names = [name.strip() for name in text.split(",")] if text else []
-    try:
-        return tuple(sorted({parse_site(name) for name in names}))
-    except ForeignTopicError as error:
-        raise ValueError(f"sites with commas between are needed: {error}") from error
+    tls_cert: Path | None = field(default=None, kw_only=True)
+    tls_key: Path | None = field(default=None, kw_only=True)
 
 
 def tls_context(folder: Path | None) -> ssl.SSLContext:
@@ -160,37 +130,6 @@ def runs_own_broker(environ: Mapping[str, str]) -> bool:
     """Whether `traceability run` starts the embedded broker: no other one is named."""
     named = environ.get("FT_MQTT_URL", "")
     return not named or named.startswith(EMBEDDED)
-
-
-def _host(text: str) -> str:
-    if not text or any(c.isspace() or c == "/" for c in text):
-        raise ValueError("a host name or address is needed")
-    return text
-
-
-def _optional(parse: Callable[[str], str]) -> Callable[[str], str]:
-    return lambda text: parse(text) if text else ""
-
-
-def _secret(text: str) -> str:
-    if len(text) < 16:
-        raise ValueError("at least 16 characters are needed")
-    return text
-
-
-def _smtp(text: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme not in {"smtp", "smtps"} or not parts.hostname or parts.path not in {"", "/"}:
-        raise ValueError("an address such as smtps://user:password@host:465 is needed")
-    return text
-
-
-def parse_mailbox(text: str) -> str:
-    """An e-mail address as it was written; ValueError if it is none."""
-    name, at, host = text.partition("@")
-    if not (name and at and host) or any(c.isspace() or not c.isprintable() for c in text):
-        raise ValueError("an address such as name@host is needed")
-    return text
 
 
 def lan_address() -> str:
@@ -229,7 +168,8 @@ def sign_in_url(settings: RunSettings) -> str:
 
 def _default_base_url(chosen: Mapping[str, Any]) -> str:
     host = lan_address() if listens_everywhere(chosen["host"]) else chosen["host"]
-    return f"http://{f'[{host}]' if ':' in host else host}:{chosen['port']}"
+    scheme = "http" if chosen["tls_cert"] is None else "https"
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{chosen['port']}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,30 +183,37 @@ class Setting:
 
 SETTINGS: Final[Mapping[str, Setting]] = {
     "data": Setting("./data", lambda text: Path(text).absolute(), "folder of keys and database"),
-    "host": Setting("127.0.0.1", _host, "where to listen; 0.0.0.0 lets phones in"),
-    "port": Setting("8000", _port, "port of the web site"),
-    "base_url": Setting(_default_base_url, _url("http", "https"), "what links and QR codes begin with"),
+    "host": Setting("127.0.0.1", parse_host, "where to listen; 0.0.0.0 lets phones in"),
+    "port": Setting("8000", parse_port, "port of the web site"),
+    "tls_cert": Setting("", parse_file, "certificate of the web site, and of its authority (PEM): https"),
+    "tls_key": Setting("", parse_file, "its private key (PEM)"),
+    "proxies": Setting("", parse_proxies, "addresses of reverse proxies, which may say who asks"),
+    "base_url": Setting(_default_base_url, url_of("http", "https"), "what links and QR codes begin with"),
     "database_url": Setting(
         lambda chosen: f"sqlite:///{chosen['data'] / 'node.sqlite'}",
         str,
         "SQLAlchemy URL: SQLite or PostgreSQL",
     ),
     "mqtt_url": Setting(
-        "mqtt://127.0.0.1:1883", _mqtt, "broker; the embedded one if not set, or if embedded://"
+        "mqtt://127.0.0.1:1883", parse_mqtt, "broker; the embedded one if not set, or if embedded://"
     ),
     "mqtt_tls": Setting(
-        "", _folder, "for mqtts://, a folder with ca.pem, and client.pem, client.key if asked"
+        "", parse_folder, "for mqtts://, a folder with ca.pem, and client.pem, client.key if asked"
     ),
-    "sites": Setting("", _sites, "sites that the gateway takes from, with commas between; all if not set"),
-    "device_rate": Setting("50", _many, "messages a second that the gateway takes of one device"),
-    "device_burst": Setting("500", _many, "how many of them at once, after a rest"),
-    "webhook_url": Setting("", _optional(require_address), "where alarms are posted; https"),
-    "webhook_secret": Setting("", _optional(_secret), "what posted alarms are signed with; 16 characters"),
-    "webhook_private": Setting("0", _switch, "1: FT_WEBHOOK_URL may be in a private network"),
-    "smtp_url": Setting("", _optional(_smtp), "mail server: smtp://USER:PASSWORD@HOST:PORT or smtps://"),
-    "mail_from": Setting("", _optional(parse_mailbox), "whom e-mails of the node come from"),
-    "mail_to": Setting("", _optional(parse_mailbox), "whom those about alarms go to"),
-    "demo": Setting("1", _switch, "1: play the strawberry journey; 0: start empty"),
+    "sites": Setting(
+        "", parse_sites, "sites that the gateway takes from, with commas between; all if not set"
+    ),
+    "device_rate": Setting("50", parse_many, "messages a second that the gateway takes of one device"),
+    "device_burst": Setting("500", parse_many, "how many of them at once, after a rest"),
+    "webhook_url": Setting("", optional(require_address), "where alarms are posted; https"),
+    "webhook_secret": Setting(
+        "", optional(parse_secret), "what posted alarms are signed with; 16 characters"
+    ),
+    "webhook_private": Setting("0", parse_switch, "1: FT_WEBHOOK_URL may be in a private network"),
+    "smtp_url": Setting("", optional(parse_smtp), "mail server: smtp://USER:PASSWORD@HOST:PORT or smtps://"),
+    "mail_from": Setting("", optional(parse_mailbox), "whom e-mails of the node come from"),
+    "mail_to": Setting("", optional(parse_mailbox), "whom those about alarms go to"),
+    "demo": Setting("1", parse_switch, "1: play the strawberry journey; 0: start empty"),
 }
 
 
@@ -293,6 +240,8 @@ def load(cls: type[Settings], environ: Mapping[str, str]) -> Settings:
         except ValueError as error:
             shown = "..." if name in SECRET else repr(text)
             raise SettingsError(f"FT_{name.upper()}={shown}: {error}") from error
+    if (chosen["tls_cert"] is None) != (chosen["tls_key"] is None):
+        raise SettingsError("FT_TLS_CERT and FT_TLS_KEY go together: give both, or none")
     wanted = {f.name for f in fields(cls)}
     return cls(**{name: value for name, value in chosen.items() if name in wanted})
 

@@ -33,7 +33,7 @@ from traceability.operations.visitors.networks import Networks
 from traceability.operations.visitors.scans import Scans
 from traceability.settings import WebSettings, tls_context
 from traceability.store.engine import Store
-from webapp import called, cookie, crosssite, database, http, i18n, signedin
+from webapp import called, cookie, crosssite, database, http, i18n, proxies, signedin
 from webapp.accounts import accounts
 from webapp.api import epcis, problems
 from webapp.api.enrol import Patience, enrol
@@ -117,6 +117,7 @@ def create_app(settings: WebSettings | None = None) -> Flask:
         app.register_blueprint(blueprint)
     epcis.install(app)
     _install_errors(app)
+    proxies.install(app, chosen.proxies)
     http.install(app, secure=chosen.base_url.startswith("https:"))
     return app
 

@@ -14,6 +14,7 @@ CONTENT_POLICY: Final = (
 )
 ALONE: Final = "default-src 'none'; sandbox; frame-ancestors 'none'"
 """For what others wrote: if a browser shows it after all, it runs nothing and belongs to no site."""
+EVENTS: Final = "text/event-stream"
 SMALLEST: Final = 500
 """Bytes; below this, compression saves nothing."""
 
@@ -79,6 +80,9 @@ def _compress(text: str) -> bytes:
 def _pack(response: Response) -> Response:
     """Compress text for those who take gzip, and what a view says is ``g.compressible``; nothing private."""
     kind = response.mimetype or ""
+    if kind == EVENTS:
+        response.headers["X-Accel-Buffering"] = "no"  # a proxy would hold events back until it has enough
+        return response
     if g.get("private") or response.content_encoding:
         return response
     if not kind.startswith(_PACKED) and not kind.endswith("+json") and not g.get("compressible", False):

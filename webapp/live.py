@@ -91,7 +91,6 @@ def listen(name: str, key: str) -> Response:
         return Response(status=503, headers={"Retry-After": str(ASK_AGAIN_S)})
     response = Response(_events(watched, request.args.get("mark", "")), mimetype="text/event-stream")
     response.call_on_close(_places.release)
-    response.headers["X-Accel-Buffering"] = "no"
     return response
 
 

@@ -23,8 +23,10 @@ from traceability.errors import SettingsError
 from traceability.ledger import note
 from traceability.operations.node import Node, init_node, load_node
 from traceability.operations.prepare import prepare_node
+from traceability.running.children import Child
 from traceability.running.neighbours import neighbour_programs, prepare_neighbours
 from traceability.settings import RunSettings, load
+from traceability.sitecertificate import authority_of, make_local
 from traceability.store.engine import system_clock
 from traceability.verification.freshness import FreshnessCode
 from traceability.verification.verdict import check
@@ -135,6 +137,20 @@ def test_a_full_neighbour_reads_the_log_where_the_site_is_this_time(settings):
         folder = settings.data / "witnesses" / "hangzhou"
         with open_memory(folder) as memory, memory.mirror(node.origin) as mirror:
             assert mirror.url() == url
+
+
+def test_by_tls_a_full_neighbour_reads_under_the_certificate_s_name_and_believes_its_authority(settings):
+    init_node(settings.data)
+    certificate, key = make_local(settings)
+    secure = replace(settings, base_url="https://127.0.0.1:8125", tls_cert=certificate, tls_key=key)
+    node = prepared(secure)
+    folder = settings.data / "witnesses" / "hangzhou"
+    with open_memory(folder) as memory, memory.mirror(node.origin) as mirror:
+        assert mirror.url() == "https://127.0.0.1:8125/log"
+    (first, *_) = neighbour_programs(node, authority_of(secure))
+    child = Child(first, {"PATH": "/bin"}, settings.data)
+    assert child.environ == {"PATH": "/bin", "SSL_CERT_FILE": str(certificate.parent / "ca.pem")}
+    child.close()
 
 
 def test_a_start_that_was_cut_off_goes_on_with_the_witnesses_that_are_whole(settings):

@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import socket
+import ssl
 import sys
 import time
 import urllib.request
@@ -83,6 +84,19 @@ def test_a_node_starts_empty_ends_at_ctrl_c_and_continues_where_it_was(tmp_path)
         assert again.wait_for(r"opened node (\S+)")[1] == name
         assert again.wait_for(r"batch page +(http\S+)")[1] == page
         assert again.end(signal.SIGTERM) == 0
+
+
+@pytest.mark.slow
+def test_by_tls_the_site_is_believed_through_the_authority_that_is_named(tmp_path):
+    environ = node_environment(tmp_path / "node")
+    with running_node(environ, "--tls") as node:
+        site = node.wait_for(r"site +(https://\S+)/")[1]
+        authority = node.wait_for(r"authority +(/\S+ca\.pem)")[1]
+        context = ssl.create_default_context(cafile=authority)
+        with urllib.request.urlopen(f"{site}/", timeout=30, context=context) as answer:
+            assert answer.status == 200
+        assert "certificate: valid until" in cli(environ, "doctor").stdout
+        assert node.end() == 0
 
 
 @pytest.mark.slow

@@ -23,12 +23,12 @@ DEADLINE_S = 60.0
 class RunningNode:
     """One ``traceability run``."""
 
-    def __init__(self, environ: Mapping[str, str]) -> None:
+    def __init__(self, environ: Mapping[str, str], *options: str) -> None:
         self.data = Path(environ["FT_DATA"])
         self.said: list[str] = []
         self._lines: queue.Queue[str | None] = queue.Queue()
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "traceability", "run"],
+            [sys.executable, "-m", "traceability", "run", *options],
             env=environ,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -106,9 +106,9 @@ def cli(environ: Mapping[str, str], *words: str) -> subprocess.CompletedProcess[
 
 
 @contextmanager
-def running_node(environ: Mapping[str, str]) -> Iterator[RunningNode]:
+def running_node(environ: Mapping[str, str], *options: str) -> Iterator[RunningNode]:
     """A node that ends with the block."""
-    node = RunningNode(environ)
+    node = RunningNode(environ, *options)
     try:
         yield node
     finally:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -32,7 +33,12 @@ class _Client(FlaskClient):
 
 @contextmanager
 def site_of(
-    world: World, *, base_url: str = BASE_URL, mqtt_url: str = NOBODY, smtp_url: str = ""
+    world: World,
+    *,
+    base_url: str = BASE_URL,
+    mqtt_url: str = NOBODY,
+    smtp_url: str = "",
+    proxies: Sequence[str] = (),
 ) -> Iterator[Flask]:
     """The application of a world's node; its connections are closed at the end."""
     settings = WebSettings(
@@ -43,6 +49,7 @@ def site_of(
         mqtt_tls=None,
         smtp_url=smtp_url,
         mail_from="node@example.org" if smtp_url else "",
+        proxies=tuple(proxies),
     )
     app = create_app(settings)
     app.test_client_class = _Client
@@ -61,14 +68,20 @@ def site_of(
 def served(world: World, address: str | None = None) -> Iterator[str]:
     """The application, on a free port if it is not told one; its address is also its base URL."""
     address = address or f"http://{HOST}:{free_port()}"
-    port = urlsplit(address).port or 0
-    with site_of(world, base_url=address) as app:
-        server = make_server(HOST, port, app, threaded=True)
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        try:
-            yield address
-        finally:
-            server.shutdown()
-            thread.join()
-            server.server_close()
+    with site_of(world, base_url=address) as app, listening(app, urlsplit(address).port or 0):
+        yield address
+
+
+@contextmanager
+def listening(app: Flask, port: int, tls: tuple[Path, Path] | None = None) -> Iterator[None]:
+    """An application on a port of this machine; ``tls`` are its certificate and key."""
+    pair = None if tls is None else (str(tls[0]), str(tls[1]))
+    server = make_server(HOST, port, app, threaded=True, ssl_context=pair)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

@@ -9,9 +9,11 @@ import shutil
 import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from sqlalchemy import Connection, func, select, text
 
@@ -27,8 +29,9 @@ from traceability.operations.verifierfile import Standing, look_up
 from traceability.running.address import with_address
 from traceability.running.verifierfile import served_verifier
 from traceability.secretfiles import check_mode
-from traceability.settings import GatewaySettings, NodeSettings, load, tls_context
+from traceability.settings import GatewaySettings, NodeSettings, RunSettings, load, tls_context
 from traceability.signing.keys import check_library
+from traceability.sitecertificate import read_pair
 from traceability.store import models
 from traceability.store.engine import Store, system_clock
 
@@ -36,6 +39,7 @@ OK: Final = "ok"
 WARN: Final = "warn"
 FAIL: Final = "fail"
 
+EXPIRES_SOON: Final = timedelta(days=14)
 FREE_WARN_BYTES: Final = 2 * 1024**3
 FREE_FAIL_BYTES: Final = 200 * 1024**2
 WANTED_FLAGS: Final = {"journal_mode": "wal", "synchronous": "2", "secure_delete": "1"}
@@ -98,6 +102,7 @@ def examine(environ: Mapping[str, str]) -> list[Finding]:
         check_sqlite(sqlite3.sqlite_version_info),
         *_node(settings),
         _broker(settings),
+        *_site(environ),
         *_verifier(),
     ]
 
@@ -211,6 +216,32 @@ def _broker(settings: GatewaySettings) -> Finding:
         return Finding("broker", OK, f"{url} answers MQTT")
     advice = "Start it: traceability run, or the broker that FT_MQTT_URL names."
     return Finding("broker", WARN, f"{url} does not answer MQTT", advice)
+
+
+def _site(environ: Mapping[str, str]) -> list[Finding]:
+    """The site's certificate, if it has one of its own."""
+    here = load(RunSettings, with_address(environ))
+    if here.tls_cert is None or here.tls_key is None:
+        return []
+    host = urlsplit(here.base_url).hostname or ""
+    return check_certificate(here.tls_cert, here.tls_key, host, datetime.now(UTC))
+
+
+def check_certificate(certificate: Path, key: Path, host: str, now: datetime) -> list[Finding]:
+    """Whether browsers take the site's certificate, for how long yet, and who can read its key."""
+    try:
+        found = read_pair(certificate, key, now)
+    except TraceabilityError as error:
+        return [_failed("certificate", error)]
+    shown = f"valid until {found.until:%Y-%m-%d}"
+    finding = Finding("certificate", OK, shown)
+    if not found.is_for(host):
+        advice = f"Get one for {host}, or set FT_BASE_URL to a name that it is for."
+        finding = Finding("certificate", WARN, f"{shown}, but not for {host}", advice)
+    elif found.until - now < EXPIRES_SOON:
+        advice = "Renew it and start again; browsers refuse the site from that day on."
+        finding = Finding("certificate", WARN, shown, advice)
+    return [finding, _ask("certificate's key", partial(check_mode, key), "only its owner reads it")]
 
 
 def _probe(settings: GatewaySettings) -> tuple[str, str] | None:

@@ -6,7 +6,9 @@ import argparse
 import os
 
 from traceability.commands.verb import Answer, Verbs, add_verb, opened
+from traceability.errors import SettingsError
 from traceability.settings import SETTINGS, RunSettings, load, runs_own_broker
+from traceability.sitecertificate import make_local
 
 
 def add(verbs: Verbs) -> None:
@@ -18,6 +20,11 @@ def add(verbs: Verbs) -> None:
         does="Run the whole node: broker, gateway, publisher, web site and the demo journey; Ctrl-C ends it",
         example="FT_HOST=0.0.0.0 traceability run",
     )
+    run.add_argument(
+        "--tls",
+        action="store_true",
+        help="serve https with a certificate of a local authority, which is made if there is none",
+    )
     settings = "\n".join(f"  FT_{name.upper():<13} {setting.help}" for name, setting in SETTINGS.items())
     run.epilog = f"{run.epilog}\n\nsettings, from the environment:\n{settings}"
     demo = "Record what the people of the demo journey say"
@@ -28,6 +35,12 @@ def _run(args: argparse.Namespace) -> Answer:
     from traceability.running.supervisor import supervise
 
     settings = load(RunSettings, os.environ)
+    if args.tls:
+        if settings.tls_cert is not None:
+            raise SettingsError("run --tls makes its own certificate: leave FT_TLS_CERT and FT_TLS_KEY out")
+        files = zip(("FT_TLS_CERT", "FT_TLS_KEY"), map(str, make_local(settings)), strict=True)
+        os.environ.update(files)
+        settings = load(RunSettings, os.environ)
     supervise(settings, embedded_broker=runs_own_broker(os.environ))
     return Answer({"ended": True}, ("everything has ended",))
 

@@ -10,7 +10,7 @@ from typing import Final
 from traceability.operations.handover import write_private
 from traceability.settings import NodeSettings, load
 
-NAMES: Final = ("FT_HOST", "FT_PORT", "FT_BASE_URL", "FT_MQTT_URL")
+NAMES: Final = ("FT_HOST", "FT_PORT", "FT_TLS_CERT", "FT_TLS_KEY", "FT_BASE_URL", "FT_MQTT_URL")
 """The settings that say where a node listens."""
 FILE: Final = "run.json"
 

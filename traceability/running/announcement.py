@@ -18,6 +18,7 @@ from traceability.operations.node import load_node
 from traceability.running import demo
 from traceability.running.terminal import draw_qr
 from traceability.settings import RunSettings, lan_address, listens_everywhere, only_here, sign_in_url
+from traceability.sitecertificate import authority_of, only_this
 from traceability.store import models
 from traceability.store.engine import Store
 
@@ -62,7 +63,7 @@ class Announcement:
         settings = self._settings
         self._say(f"ready after {time.monotonic() - self._began:.1f} s\n")
         self._say(f"  site        {settings.base_url}/")
-        for line in phone_lines(settings):
+        for line in [*phone_lines(settings), *authority_lines(settings)]:
             self._say(f"  {line}")
         if (link := self._first_link()) is not None:
             self._say(f"  first administrator  {link}")
@@ -102,10 +103,16 @@ class Announcement:
             store.close()
         return None if uri is None else parse_stream(uri).batch
 
+    def _connection(self, host: str) -> http.client.HTTPConnection:
+        port, certificate = self._settings.port, self._settings.tls_cert
+        if certificate is None:
+            return http.client.HTTPConnection(host, port, timeout=ASK_TIMEOUT_S)
+        return http.client.HTTPSConnection(host, port, timeout=ASK_TIMEOUT_S, context=only_this(certificate))
+
     def _answers(self, path: str) -> bool:
         """Whether the site shows a page, asked under the name that it goes by."""
         host = "127.0.0.1" if listens_everywhere(self._settings.host) else self._settings.host
-        connection = http.client.HTTPConnection(host, self._settings.port, timeout=ASK_TIMEOUT_S)
+        connection = self._connection(host)
         try:
             connection.request("GET", path, headers={"Host": urlsplit(self._settings.base_url).netloc})
             return connection.getresponse().status == http.client.OK
@@ -115,13 +122,25 @@ class Announcement:
             connection.close()
 
 
+def authority_lines(settings: RunSettings) -> list[str]:
+    """What a phone has to trust, if the certificate is of the authority on this machine."""
+    authority = authority_of(settings)
+    if authority is None:
+        return []
+    return [
+        f"authority   {authority}",
+        "            a phone trusts this site once it has that file: docs/https.md",
+    ]
+
+
 def phone_lines(settings: RunSettings) -> list[str]:
     """Which address a phone can use, or how to start the node so that there is one."""
     if not only_here(urlsplit(settings.base_url).hostname or ""):
         return [f"phone       {settings.base_url}/ (in the same network)"]
     address = lan_address()
-    shown = f"http://{'this-machine' if only_here(address) else address}:{settings.port}/"
+    scheme = urlsplit(settings.base_url).scheme
+    shown = f"{scheme}://{'this-machine' if only_here(address) else address}:{settings.port}/"
     return [
         "phone       this address works on this machine only; for phones in your network start with",
-        f"            FT_HOST=0.0.0.0 make run   ->   {shown}",
+        f"            FT_HOST=0.0.0.0 make run{' TLS=1' if settings.tls_cert else ''}   ->   {shown}",
     ]

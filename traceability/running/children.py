@@ -41,6 +41,7 @@ class Program:
         ready: a line of its output that has this text says that it is at work.
         after: the name of the program that must be at work before this one is started.
         stuck: with these words in its log it says that it does nothing more until it is started again.
+        believes: the authorities whose certificates it takes, instead of the machine's own.
     """
 
     name: str
@@ -49,13 +50,15 @@ class Program:
     ready: str = ""
     after: str = ""
     stuck: str = ""
+    believes: Path | None = None
 
 
 class Child:
     """A program under supervision. Start it from the main thread only: its life hangs on that thread."""
 
     def __init__(self, program: Program, environ: Mapping[str, str], logs: Path) -> None:
-        self.program, self._environ = program, environ
+        own = {} if program.believes is None else {"SSL_CERT_FILE": str(program.believes)}
+        self.program, self.environ = program, {**environ, **own}
         self.log = logs / f"{program.name}.log"
         self.process: subprocess.Popen[bytes] | None = None
         self.done, self.ready = False, False
@@ -75,7 +78,7 @@ class Child:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            env={**self._environ, "PYTHONUNBUFFERED": "1"},
+            env={**self.environ, "PYTHONUNBUFFERED": "1"},
             start_new_session=True,
         )
         self._started, self.ready = time.monotonic(), False

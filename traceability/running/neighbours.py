@@ -50,7 +50,7 @@ def prepare_neighbours(settings: RunSettings, node: Node) -> Node:
     return node
 
 
-def neighbour_programs(node: Node) -> list[Program]:
+def neighbour_programs(node: Node, authority: Path | None = None) -> list[Program]:
     """The witnesses of the node's policy that have their folder here.
 
     Raises:
@@ -66,7 +66,7 @@ def neighbour_programs(node: Node) -> list[Program]:
                 f"or write another port into {node.folder / 'policy'}"
             )
         command = ("-m", "traceability", "witness", "run", f"--data={folder}", f"--port={port}")
-        programs.append(Program(witness.name.lower(), (sys.executable, *command)))
+        programs.append(Program(witness.name.lower(), (sys.executable, *command), believes=authority))
     return programs
 
 
@@ -84,7 +84,9 @@ def _own(node: Node) -> list[Witness]:
 
 
 def _log_url(settings: RunSettings) -> str:
-    """Where a program on this machine reads the log."""
+    """Where a program on this machine reads the log; by TLS under the name that the certificate is for."""
+    if settings.tls_cert is not None:
+        return f"{settings.base_url}/log"
     host = HOST if listens_everywhere(settings.host) else settings.host
     return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}/log"
 

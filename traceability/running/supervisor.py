@@ -27,6 +27,7 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from datetime import UTC, datetime
 from types import FrameType
 from typing import Final, TextIO
 from urllib.parse import urlsplit
@@ -44,6 +45,7 @@ from traceability.running.children import Child, Program
 from traceability.running.neighbours import neighbour_programs, prepare_neighbours
 from traceability.running.verifierfile import deposit_served
 from traceability.settings import RunSettings, environment
+from traceability.sitecertificate import authority_of, read_pair
 from traceability.store.engine import Store
 
 BROKER_START_S: Final = 15.0
@@ -65,10 +67,12 @@ def supervise(settings: RunSettings, *, embedded_broker: bool, out: TextIO = sys
     """Run everything until a signal comes (SIGINT, SIGTERM, SIGHUP).
 
     Raises:
-        SettingsError: a port is taken, or another supervisor works in this folder.
+        SettingsError: a port is taken, the certificate is of no use, or another supervisor works here.
         SurroundingsError: the broker or the database does not start.
     """
     with _alone(settings):
+        if settings.tls_cert is not None and settings.tls_key is not None:
+            read_pair(settings.tls_cert, settings.tls_key, datetime.now(UTC))
         _check_ports(settings, embedded_broker)
         supervisor = Supervisor(settings, out)
         supervisor.catch_signals()
@@ -106,7 +110,7 @@ class Supervisor:
         keep_address(self._settings.data, os.environ)
         self._say(f"{'made' if new else 'opened'} node {node.name}")
         self._deposit_verifier(node)
-        neighbours = neighbour_programs(node)
+        neighbours = neighbour_programs(node, authority_of(self._settings))
         for program in programs(self._settings):
             self._add(program)
         self._later = neighbours + (demo_programs() if self._settings.demo else [])
@@ -206,6 +210,11 @@ def broker_program(command: Sequence[str]) -> Program:
 def programs(settings: RunSettings) -> list[Program]:
     """What runs beside the broker, in the order of starting."""
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    tls = (
+        ()
+        if settings.tls_cert is None
+        else (f"--certfile={settings.tls_cert}", f"--keyfile={settings.tls_key}")
+    )
     web = (
         *PYTHON,
         "gunicorn",
@@ -217,6 +226,9 @@ def programs(settings: RunSettings) -> list[Program]:
         "--graceful-timeout=1",
         "--limit-request-line=8190",
         "--log-level=warning",
+        # Only the application decides whose word counts on who asks: webapp.proxies.
+        "--forwarded-allow-ips=",
+        *tls,
         "webapp:create_app()",
     )
     return [

@@ -15,7 +15,7 @@ from traceability.operations.accounts.trail import Actor, note
 from traceability.operations.node import Node
 from traceability.operations.outbox import EMAIL, WEBHOOK
 from traceability.peer import require_address
-from traceability.settings import parse_mailbox
+from traceability.settingvalues import parse_mailbox
 from traceability.signing.keys import table_key
 from traceability.signing.strictjson import b64url
 from traceability.store.engine import Store, Transaction
