@@ -47,7 +47,7 @@ from webapp.consumer.pictures import pictures
 from webapp.consumer.reporting import reporting
 from webapp.consumer.views import LotConverter, pages
 from webapp.live import live
-from webapp.regulator.views import regulator
+from webapp.regulator import regulator, sharing
 from webapp.reports import reports
 
 ERRORS: dict[type[TraceabilityError], tuple[int, str]] = {
@@ -71,6 +71,7 @@ BLUEPRINTS = (
     reporting,
     reports,
     regulator,
+    sharing,
     accounts,
     live,
     log,

@@ -18,8 +18,8 @@ from markupsafe import Markup, escape
 
 LANGUAGES: Final = {"en": "English", "zh": "中文"}
 DEFAULT: Final = "en"
-TYPED: Final = ("gtin", "lot", "code")
-LONGEST_TYPED: Final = 64
+TYPED: Final = ("gtin", "lot", "code", "q", "thing", "direction", "contact", "food", "from", "to")
+LONGEST_TYPED: Final = 512
 """Characters of what somebody typed in that are carried on."""
 _FOLDER: Final = Path(__file__).parent / "translations"
 _PATTERNS: Final = {

@@ -191,7 +191,6 @@ def test_no_question_makes_the_site_work_long(story: Story):
         ("/epcis/events", "application/json", 401),
         ("/recalls", "application/json", 401),
         ("/recalls/preview", "application/json", 401),
-        ("/regulator/trace", "application/x-www-form-urlencoded", 413),
     ],
 )
 def test_a_body_that_is_too_large_is_not_read_from_strangers(story: Story, path: str, kind: str, status: int):

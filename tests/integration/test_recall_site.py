@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
 
 from tests.support.recalls import LATE, MIX, NOTICE, SAID, YOGHURT, A, Site, make
@@ -194,65 +192,3 @@ def test_a_trace_is_for_regulators(trade):
     assert trade.ask("GET", "/trace?thing=09520000000011/A").status_code == 401
     firm = trade.token(trade.farm, [Scope.QUERY])
     assert trade.ask("GET", "/trace?thing=09520000000011/A", firm).json["code"] == "forbidden"
-
-
-def ask_page(trade, lang="en", **said):
-    form = {"token": trade.office, "thing": "09520000000011/A", "direction": "forward", **said}
-    return trade.client.post(f"/regulator/trace?lang={lang}", data=form)
-
-
-def test_the_page_shows_a_picture_and_a_table_of_the_same_things(trade):
-    page = ask_page(trade)
-    text = page.text
-    assert (page.status_code, page.headers["Cache-Control"]) == (200, "no-store")
-    assert "Set-Cookie" not in page.headers
-    (svg,) = re.findall(r"<svg[^>]* class=\"trace\".*?</svg>", text, re.DOTALL)
-    boxes = re.findall(r'class="trace-box', svg)
-    rows = re.findall(r'<th scope="row">', text)
-    assert len(boxes) == len(rows) == 4
-    assert text.count('href="/01/09520000000011/10/MIX?lang=en"') == 2
-    assert "Dairy" in text
-    assert "shipped, and never received" in text
-    assert 'Times: <span class="zone">UTC</span>.' in text, (
-        "where a script shows the reader's own, it says so here"
-    )
-    chinese = ask_page(trade, "zh").text
-    assert "已发货，未见收货" in chinese
-    assert 'href="/regulator/trace?lang=en"' in chinese
-
-
-@pytest.mark.parametrize("file", ["json", "csv", "graphml", "svg"])
-def test_the_page_gives_the_same_as_a_file(trade, file):
-    answer = ask_page(trade, file=file)
-    assert answer.headers["Content-Disposition"] == f"attachment; filename=trace.{file}"
-    assert MIX in answer.get_data(as_text=True)
-
-
-@pytest.mark.parametrize(
-    ("said", "status", "shown"),
-    [
-        ({"token": "ft_nothing"}, 401, "not valid here"),
-        ({"token": ""}, 401, "not valid here"),
-        ({"thing": "09520000000011/NONE"}, 404, "No event on this node names this"),
-        ({"thing": "?"}, 400, "not a valid identifier"),
-        ({"thing": ""}, 400, "not a valid identifier"),
-    ],
-)
-def test_the_page_says_why_it_shows_nothing(trade, said, status, shown):
-    page = ask_page(trade, **said)
-    assert (page.status_code, shown in page.text, "<svg class" in page.text) == (status, True, False)
-
-
-def test_the_page_is_for_authorities(trade):
-    page = ask_page(trade, token=trade.token(trade.farm, [Scope.QUERY]))
-    assert (page.status_code, "for authorities" in page.text, MIX in page.text) == (403, True, False)
-    assert (
-        ask_page(trade, token=trade.token(trade.authority, [Scope.RECALL], regulator=True)).status_code == 200
-    )
-
-
-def test_the_form_keeps_its_token_out_of_addresses_and_autocompletion(trade):
-    text = trade.client.get("/regulator/trace").text
-    (form,) = re.findall(r"<form.*?</form>", text, re.DOTALL)
-    assert 'method="post"' in form
-    assert re.search(r'<input type="password" name="token"[^>]* autocomplete="off"', form)

@@ -1,48 +1,41 @@
-"""The trace page: a form that takes a regulator's token, and answers with picture, table and files.
-
-There are no sessions here: the token travels in the body of each request and nowhere else, neither in an
-address nor in a log, and without it nothing is told. So no other site can ask in a regulator's name.
-"""
+"""The trace page: what became of a thing or what it came from, as picture, table and files."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 from urllib.parse import urlsplit
 
-from flask import Blueprint, Response, render_template, request
+from flask import Response, render_template, request
 from markupsafe import Markup
-from sqlalchemy import Connection
 
 from traceability.errors import (
-    ForbiddenError,
     IdentifierError,
     MalformedError,
     QueryTooLargeError,
     RefusedError,
-    TokenError,
     TraceabilityError,
     UnknownSubjectError,
 )
+from traceability.operations.accounts.roles import Right
 from traceability.operations.describe import describe
 from traceability.operations.names import party_names, product_names
-from traceability.operations.tokens import Access, Scope, find_token
-from traceability.operations.trace import trace
+from traceability.operations.trace import trace as trace_things
 from traceability.operations.tracerequest import Asked
 from traceability.supply.tracing.balance import Verdict
 from traceability.supply.tracing.labels import ThingKind, kind_of, label_of, product_of
 from traceability.supply.tracing.picture import Words, render_svg
 from traceability.supply.tracing.trace import Detail, Direction, Flag, Mode, Reached, Trace
-from webapp.api.access import node, require_regulator, store
+from webapp.api.access import node
 from webapp.api.epcis.exchange import taking
 from webapp.api.epcis.resource import bounds
 from webapp.api.traces import FORMATS, MAX_THINGS, content_type
 from webapp.database import snapshot
 from webapp.i18n import language, named, noted, translate
-from webapp.signedin import public
+from webapp.regulator.blueprint import regulator
+from webapp.signedin import requires
 
-regulator: Final = Blueprint("regulator", __name__, url_prefix="/regulator")
 ROWS: Final = 500
 """Rows of the page's table; the files have all."""
 LONGEST: Final = 40
@@ -51,14 +44,15 @@ _FILES: Final = {kind.rpartition("/")[2].removesuffix("+xml"): kind for kind in 
 """Media types by the ends of file names: json, csv, graphml, svg."""
 _LABELS: Final = {"json": "JSON", "csv": "CSV", "graphml": "GraphML", "svg": "SVG"}
 _REFUSALS: Final[tuple[tuple[type[TraceabilityError], int, str], ...]] = (
-    (TokenError, 401, noted("This token is not valid here: unknown, expired or revoked.")),
-    (ForbiddenError, 403, noted("This is a firm’s token; traces are for authorities.")),
     (UnknownSubjectError, 404, noted("No event on this node names this.")),
     (QueryTooLargeError, 413, noted("That is too much for one trace.")),
     (IdentifierError, 400, noted("That is not a valid identifier.")),
     (MalformedError, 400, noted("That cannot be traced.")),
     (RefusedError, 400, noted("That cannot be traced.")),
 )
+UTC: Final = Markup('<span class="zone">UTC</span>')
+"""Where a script shows the reader's own zone, it says so here."""
+Pages: TypeAlias = Callable[[str], str | None]
 KINDS: Final = {
     ThingKind.BATCH: noted("batch"),
     ThingKind.ITEM: noted("item"),
@@ -77,9 +71,8 @@ FLAGS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """What somebody typed into the form."""
+    """What the address asks for."""
 
-    token: str = ""
     thing: str = ""
     direction: Direction = Direction.FORWARD
     contact: bool = False
@@ -122,70 +115,54 @@ class Shown:
         return len(self.trace.walked.things) - len(self.rows)
 
 
-@regulator.route("/trace", methods=["GET", "POST"])
-@public
-def page() -> Response:
-    """The form; and once it is sent, the trace as a page or as a file."""
-    if request.method != "POST":
-        return Response(_page(Typed()))
-    typed = _typed()
+@regulator.get("/trace")
+@requires(Right.TRACE)
+def trace() -> Response:
+    """The form; and once something is asked for, the trace as a page or as a file."""
+    typed = read_typed(request.args)
+    if not typed.thing:
+        return Response(_page(typed))
     try:
-        require_regulator(_bearer(snapshot(), typed.token))
-        with taking(bounds().documents, "documents and traces"):
-            return _answer(typed)
+        found = find_trace(typed)
     except (MalformedError, RefusedError) as error:
         status, text = next((status, text) for root, status, text in _REFUSALS if isinstance(error, root))
-        detail = "" if status in {401, 403} else str(error)
-        return Response(_page(typed, refused=text, detail=detail), status)
+        return Response(_page(typed, refused=text, detail=str(error)), status)
+    file = request.args.get("file", "")
+    return _file(found, file) if file in _FILES else Response(_page(typed, show_trace(found, page_of)))
 
 
-def _answer(typed: Typed) -> Response:
+def find_trace(typed: Typed) -> Trace:
+    """The trace that is asked for, described.
+
+    Raises:
+        IdentifierError, UnknownSubjectError, QueryTooLargeError, QueryError: as ``operations.trace``.
+    """
     asked = Asked([typed.thing], typed.direction, typed.contact, max_things=MAX_THINGS)
-    found = describe(snapshot(), trace(snapshot(), node(), asked.request(node())))
-    file = request.form.get("file", "")
-    return _file(found, file) if file in _FILES else Response(_page(typed, _shown(found)))
+    with taking(bounds().documents, "documents and traces"):
+        return describe(snapshot(), trace_things(snapshot(), node(), asked.request(node())))
 
 
-def _typed() -> Typed:
-    said = request.form
-    way = Direction.BACKWARD if said.get("direction") == Direction.BACKWARD else Direction.FORWARD
-    return Typed(
-        said.get("token", "").strip()[:128],
-        said.get("thing", "").strip()[:512],
-        way,
-        said.get("contact") == "1",
-    )
+def read_typed(given: Mapping[str, str]) -> Typed:
+    """What an address or a link's options ask for; a direction that there is not is forward."""
+    way = Direction.BACKWARD if given.get("direction") == Direction.BACKWARD else Direction.FORWARD
+    return Typed(given.get("thing", "").strip()[:512], way, given.get("contact") == "1")
 
 
-def _bearer(connection: Connection, token: str) -> Access:
-    """Whose token it is: one for queries, or for recalls."""
-    now_ms = store().clock()
-    try:
-        return find_token(connection, node(), token, now_ms, Scope.QUERY)
-    except ForbiddenError:
-        return find_token(connection, node(), token, now_ms, Scope.RECALL)
-
-
-def _page(
-    typed: Typed,
-    shown: Shown | None = None,
-    *,
-    refused: str | None = None,
-    detail: str = "",
-) -> str:
+def _page(typed: Typed, shown: Shown | None = None, *, refused: str | None = None, detail: str = "") -> str:
     return render_template(
-        "trace.html",
+        "regulator/trace.html",
         typed=typed,
         shown=shown,
         refused=refused,
         detail=detail,
         directions=Direction,
         files=_LABELS,
-        zone=Markup('<span class="zone">UTC</span>'),
+        zone=UTC,
     )
 
 
-def _shown(found: Trace) -> Shown:
+def show_trace(found: Trace, page_of: Pages) -> Shown:
+    """A trace as a page shows it; ``page_of`` says where a box and a row lead to."""
     things = found.walked.things[:ROWS]
     uris = [found.name(thing.id) for thing in things]
     holders = {detail.last_party for thing in things if (detail := found.details.get(thing.id))}
@@ -196,17 +173,19 @@ def _shown(found: Trace) -> Shown:
     words = Words(
         translate("Trace"), translate("+{} more"), translate("until"), translate("more came out than went in")
     )
-    picture = render_svg(found, names=products | unnamed, page_of=_page_of, words=words)
-    rows = tuple(_row(found, thing, products, called) for thing in things)
+    picture = render_svg(found, names=products | unnamed, page_of=page_of, words=words)
+    rows = tuple(_row(found, thing, products, called, page_of(found.name(thing.id))) for thing in things)
     return Shown(found, picture, rows, tuple(_wrong(found)))
 
 
-def _row(found: Trace, thing: Reached, products: Mapping[str, str], parties: Mapping[str, str]) -> Row:
+def _row(
+    found: Trace, thing: Reached, products: Mapping[str, str], parties: Mapping[str, str], page: str | None
+) -> Row:
     uri, detail = found.name(thing.id), found.details.get(thing.id, Detail())
     product, (_, which) = product_of(uri), label_of(uri, LONGEST)
     return Row(
         uri,
-        _page_of(uri),
+        page,
         products.get(product or "") or (f"GTIN {product}" if product else ""),
         "" if kind_of(uri) is ThingKind.PRODUCT else which,
         KINDS[kind_of(uri)],
@@ -230,10 +209,16 @@ def _wrong(found: Trace) -> list[tuple[int | None, str, str]]:
     ]
 
 
-def _page_of(uri: str) -> str | None:
-    """The page of a batch on this node."""
-    path = urlsplit(uri).path
-    return f"{path}?lang={language()}" if kind_of(uri) is ThingKind.BATCH else None
+def page_of(uri: str) -> str | None:
+    """The page of a batch for authorities."""
+    if kind_of(uri) is not ThingKind.BATCH:
+        return None
+    return f"{regulator.url_prefix}/batches{urlsplit(uri).path}?lang={language()}"
+
+
+def public_page_of(uri: str) -> str | None:
+    """The page of a batch for everybody."""
+    return f"{urlsplit(uri).path}?lang={language()}" if kind_of(uri) is ThingKind.BATCH else None
 
 
 def _file(found: Trace, ending: str) -> Response:
