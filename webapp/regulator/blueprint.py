@@ -17,7 +17,7 @@ NAVIGATION.extend(
     (
         Place("regulator.start", noted("Search"), (Right.TRACE,)),
         Place("regulator.trace", noted("Trace"), (Right.TRACE,)),
-        Place("regulator.records", noted("Records"), (Right.TRACE,)),
+        Place("regulator.records", noted("Records of the traceability rule"), (Right.TRACE,)),
         Place("regulator.inspections", noted("Inspections"), (Right.INSPECT,)),
         Place("regulator.links", noted("Links for reading"), (Right.TRACE,)),
         Place("regulator.status", noted("Log and witnesses"), (Right.TRACE,)),
