@@ -47,6 +47,8 @@ from webapp.consumer.pictures import pictures
 from webapp.consumer.reporting import reporting
 from webapp.consumer.views import LotConverter, pages
 from webapp.live import live
+from webapp.recalling import cases
+from webapp.recalling import notices as recall_notices
 from webapp.regulator import regulator, sharing
 from webapp.reports import reports
 
@@ -116,6 +118,9 @@ def create_app(settings: WebSettings | None = None) -> Flask:
     app.extensions["scans"] = Scans(app.extensions["store"], app.extensions["networks"])
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
+    app.register_blueprint(cases, name="office_recalls", url_prefix="/regulator/recalls")
+    app.register_blueprint(cases, name="firm_recalls", url_prefix="/console/recalls")
+    app.register_blueprint(recall_notices)
     epcis.install(app)
     _install_errors(app)
     proxies.install(app, chosen.proxies)

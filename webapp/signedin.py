@@ -94,6 +94,9 @@ class Place:
 
 
 NAVIGATION: Final = [
+    Place("office_recalls.listed", noted("Recalls"), (Right.TRACE,)),
+    Place("firm_recalls.listed", noted("Recalls"), (Right.PRODUCTS,)),  # who manages a maker
+    Place("recall_notices.listed", noted("Recall notices"), (Right.RECORD,)),
     Place("accounts.parties", noted("Parties"), (Right.ADMINISTER,)),
     Place("accounts.people", noted("People"), (Right.PEOPLE,)),
     Place("accounts.tokens", noted("Tokens"), (Right.TOKENS,)),

@@ -87,6 +87,11 @@ class Scope:
         said = [state.value, notice.recall_class, dict(notice.hazard), dict(notice.advice), notice.contact]
         return hashlib.sha256(json_encode([list(self.origins), list(self.things), said])).hexdigest()
 
+    @property
+    def reach(self) -> str:
+        """SHA-256 over what it begins with and names, whatever is said of it."""
+        return hashlib.sha256(json_encode([list(self.origins), list(self.things)])).hexdigest()
+
     def digests(self, notice: Notice) -> dict[str, str]:
         """The digest that confirms each of what can be done, by the state that it leads to."""
         return {state.value: self.digest(notice, state) for state in (State.HOLD, State.ISSUED)}

@@ -14,11 +14,11 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, or_, select
 
-from traceability.errors import ConflictError, UnknownSubjectError
+from traceability.errors import ConflictError, ScopeChangedError, UnknownSubjectError
 from traceability.operations.node import Node
 from traceability.operations.recall import new_id, require_own
 from traceability.operations.recalling.people import Participant
-from traceability.operations.recallscope import Scope, origins_of, scope
+from traceability.operations.recallscope import Notice, Scope, origins_of, scope
 from traceability.operations.recallstatus import known_recall, named_things
 from traceability.store import recalling as tables
 from traceability.store.engine import AnyRow, Store, Transaction
@@ -166,6 +166,23 @@ def look_at(connection: Connection, node: Node, case: Case) -> Scope:
     """
     named = () if case.drill else named_things(connection, case.id)
     return scope(connection, node, case.origin, named=named).described(connection)
+
+
+def confirm_seen(
+    connection: Connection, node: Node, case: Case, seen: str, notice: Notice, state: State
+) -> str:
+    """The digest of texts that were just said over a scope that was seen before.
+
+    Args:
+        seen: the scope's ``reach`` then.
+
+    Raises:
+        ScopeChangedError: it reaches other things by now.
+    """
+    found = look_at(connection, node, case)
+    if found.reach != seen:
+        raise ScopeChangedError("the scope is not the one that was seen")
+    return found.digest(notice, state)
 
 
 def require_unchanged(connection: Connection, case: Case) -> None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from sqlalchemy import Connection, func, select
@@ -22,6 +22,7 @@ from traceability.operations.recalling.answers import RECOVERED, Answer, Fate, a
 from traceability.operations.recalling.cases import Case
 from traceability.operations.recalling.holdings import Holding
 from traceability.operations.recalling.notices import Notice, items_of, notices_of
+from traceability.operations.recalling.people import Participant
 from traceability.store.recalling import NoticeDelivery
 
 
@@ -89,8 +90,14 @@ class Effectiveness:
         return max(known) if known and len(known) == len(times) else None
 
 
-def effectiveness(connection: Connection, case: Case, now_ms: int) -> Effectiveness | None:
-    """How an issued case stands; None before it is issued. Of a closed one, as it was then."""
+def effectiveness(
+    connection: Connection, case: Case, now_ms: int, reader: Participant | None = None
+) -> Effectiveness | None:
+    """How an issued case stands; None before it is issued. Of a closed one, as it was then.
+
+    Args:
+        reader: a firm reads no names of others' people.
+    """
     if case.issued_ms is None:
         return None
     at_ms = now_ms if case.closed_ms is None else case.closed_ms
@@ -103,11 +110,16 @@ def effectiveness(connection: Connection, case: Case, now_ms: int) -> Effectiven
         said.setdefault(each.party, []).append(each)
     words = _words(connection, case.id)
     holders = [
-        _of(notice, own.get(notice.party, []), said.get(notice.party, []), words)
+        _of(_told(notice, reader), own.get(notice.party, []), said.get(notice.party, []), words)
         for notice in notices_of(connection, case.id)
     ]
     unknown = sum(item.last and item.amount is None for item in items)
     return Effectiveness(at_ms, case.issued_ms, holders, _amounts(items, answers), unknown)
+
+
+def _told(notice: Notice, reader: Participant | None) -> Notice:
+    known = reader is None or reader.knows(notice.party)
+    return notice if known else replace(notice, acknowledged_by=None)
 
 
 def _of(

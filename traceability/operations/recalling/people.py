@@ -41,6 +41,10 @@ class Participant:
         """The party as who recalls."""
         return Issuer(self.party, regulator=self.regulator)
 
+    def knows(self, party: str) -> bool:
+        """Whether names of a party's people are told: of one's own, and to authorities."""
+        return self.regulator or self.party == party
+
     def note(self, tx: Transaction, action: str, case: str, **detail: object) -> None:
         """Write into the trail what this person does about a case."""
         note(tx, self.actor, action, case, by=self.user, **detail)

@@ -18,6 +18,7 @@ from traceability.operations.node import Node
 from traceability.operations.recalling.cases import Case, look_at
 from traceability.operations.recalling.effectiveness import Effectiveness, effectiveness
 from traceability.operations.recalling.letters import texts_of
+from traceability.operations.recalling.people import Participant
 from traceability.operations.recalling.timeline import Entry, timeline
 from traceability.operations.recallscope import Notice, Scope
 
@@ -70,17 +71,19 @@ class Report:
         return {why.value: which for why, which in self.scope.lost}
 
 
-def report_of(connection: Connection, node: Node, case: Case, now_ms: int) -> Report:
+def report_of(
+    connection: Connection, node: Node, case: Case, now_ms: int, reader: Participant | None = None
+) -> Report:
     """Everything about a case, from one snapshot.
 
     Raises:
         QueryTooLargeError: it reaches more than one recall can name.
     """
-    found, effect = look_at(connection, node, case), effectiveness(connection, case, now_ms)
+    found, effect = look_at(connection, node, case), effectiveness(connection, case, now_ms, reader)
     others = {case.party, *(each.notice.party for each in (effect.holders if effect else ()))}
     return Report(
         *(node.name, case, now_ms, checkpoint_at(connection), texts_of(connection, case), found),
-        *(called_in(connection, found.trace, others=others), effect, timeline(connection, case)),
+        *(called_in(connection, found.trace, others=others), effect, timeline(connection, case, reader)),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from sqlalchemy import Connection
@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from traceability.operations.recalling.answers import answers_of
 from traceability.operations.recalling.cases import Case
 from traceability.operations.recalling.notices import notices_of
+from traceability.operations.recalling.people import Participant
 from traceability.operations.recalling.proposals import proposals_of
 from traceability.operations.recalling.public import steps_of
 from traceability.supply.recall import State
@@ -50,10 +51,13 @@ class Entry:
     signed: bool = False
 
 
-def timeline(connection: Connection, case: Case) -> Sequence[Entry]:
-    """Everything that happened in a case, the first first."""
+def timeline(connection: Connection, case: Case, reader: Participant | None = None) -> Sequence[Entry]:
+    """Everything that happened in a case, the first first; a firm reads no names of others' people."""
     order = list(Step)
-    return sorted(_entries(connection, case), key=lambda entry: (entry.at_ms, order.index(entry.step)))
+    found = sorted(_entries(connection, case), key=lambda entry: (entry.at_ms, order.index(entry.step)))
+    if reader is None:
+        return found
+    return [entry if reader.knows(entry.party) else replace(entry, user=None) for entry in found]
 
 
 def _entries(connection: Connection, case: Case) -> Iterator[Entry]:
