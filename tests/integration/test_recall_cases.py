@@ -10,6 +10,8 @@ from sqlalchemy import func, select
 from tests.support.cases import Office
 from tests.support.practice import taking_part
 from tests.support.recalls import LATE, MIX, NOTICE, YOGHURT, A, make, order
+from traceability.commands.publisher import Publisher
+from traceability.commands.verb import Opened
 from traceability.errors import ConflictError, ForbiddenError, ScopeChangedError, UnknownSubjectError
 from traceability.operations.recall import Issuer, close, issue
 from traceability.operations.recallextend import extend_recalls
@@ -21,6 +23,7 @@ from traceability.operations.recalling.notices import items_of, notices_of
 from traceability.operations.recalling.proposals import approve, hold_case, proposals_of, propose, withdraw
 from traceability.operations.recalling.public import public_notices
 from traceability.operations.recallstatus import known_recall, list_recalls
+from traceability.settings import NodeSettings, load
 from traceability.store import models
 from traceability.supply.recall import Outcome, State
 
@@ -111,8 +114,9 @@ def test_a_case_is_not_there_for_other_firms(office):
         office.propose(case, office.pat)
 
 
-def test_a_scope_that_changed_is_seen_again_before_it_is_approved(office):
-    case = office.open()
+@pytest.mark.parametrize("drill", [False, True])
+def test_a_scope_that_changed_is_seen_again_before_it_is_approved(office, drill):
+    case = office.open(drill=drill)
     seen = office.digest(case)
     office.propose(case)
     make(office.world, office.packer, [MIX], LATE, 60)
@@ -219,6 +223,16 @@ def test_a_recall_by_token_gets_a_case_and_one_that_grows_tells_who_is_new(offic
     follow_recalls(world.store, world.node)
     assert (office.now(case).stage, office.now(case).outcome) == (Stage.CLOSED, "safe")
     assert follow_recalls(world.store, world.node).cases == []
+
+
+def test_the_publisher_tells_holders_of_a_recall_by_token(office):
+    world = office.world
+    done = issue(world.store, world.node, Issuer(office.farm), order(world, A))
+    settings = load(NodeSettings, {"FT_DATA": str(world.node.folder)})
+    world.wait(minutes=1)
+    Publisher(Opened(settings, world.node, world.store)).turn()
+    with world.store.reading() as connection:
+        assert len(notices_of(connection, done.id)) == 3
 
 
 def test_what_was_issued_otherwise_meanwhile_is_not_approved(office):
