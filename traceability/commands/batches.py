@@ -16,7 +16,6 @@ from traceability.commands.words import (
     parse_decimal,
     parse_milli,
     parse_moment,
-    read_asset,
     read_party,
 )
 from traceability.errors import ConflictError, StatementError
@@ -32,7 +31,7 @@ from traceability.sensing.profiles import PROFILES
 from traceability.settings import WebSettings, load
 from traceability.supply.epcis.events import STEPS
 from traceability.supply.lineage import Amount
-from traceability.supply.scanned import read_batch
+from traceability.supply.scanned import read_asset, read_batch
 from traceability.supply.sheets.steps import read_part
 
 BATCH_STEPS: Final = tuple(
@@ -192,7 +191,7 @@ def _name_batch(connection: Connection, args: argparse.Namespace) -> Batch:
 def _asset(here: Opened, args: argparse.Namespace, batch: str) -> str:
     """The asset that was named, or for a step out of one the asset that the batch is in."""
     if args.asset is not None:
-        asset = read_asset(here.node, args.asset)
+        asset = read_asset(args.asset, here.node.name)
         if parse_stream(asset).kind is not Kind.ASSET:
             raise StatementError(f"{asset} is not an asset")
         return asset

@@ -12,16 +12,15 @@ from typing import Final
 from sqlalchemy import Connection, select
 
 from traceability.errors import UnknownSignerError
-from traceability.identifiers import Kind, asset_uri, parse_stream
+from traceability.identifiers import Kind, parse_stream
 from traceability.operations.enrol import find_party
 from traceability.operations.node import Node
 from traceability.operations.verifierfile import operator_of
 from traceability.store import models
-from traceability.supply.scanned import read_batch
+from traceability.supply.scanned import read_asset, read_batch
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _BATCH: Final = re.compile(r"([0-9]{8,14})/(.+)", re.DOTALL)
-_GIAI: Final = re.compile(r"(?:\(8004\)|8004/)(.+)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,25 +76,13 @@ def parse_date(text: str) -> str:
         raise argparse.ArgumentTypeError(f"{text!r} is not a date: write 2026-05-01") from error
 
 
-def read_asset(node: Node, text: str) -> str:
-    """The URI of an asset: a URI, ``8004/`` and a GIAI, or else a number of this node's own.
-
-    Raises:
-        IdentifierError: a character or the length is wrong, or the URI is no stream's.
-    """
-    if text.startswith("https://"):
-        return parse_stream(text).uri
-    giai = _GIAI.fullmatch(text)
-    return parse_stream(asset_uri(giai[1]) if giai else asset_uri(text, node.name)).uri
-
-
 def read_target(node: Node, text: str) -> str:
     """The URI of what a device is installed on: a batch (``GTIN/LOT``, path, URI) or an asset."""
     if _BATCH.fullmatch(text) or text.startswith("/01/"):
         return read_batch(text).uri(node.name)
     if text.startswith(("https://", "http://")) and parse_stream(text).kind is Kind.BATCH:
         return text
-    return read_asset(node, text)
+    return read_asset(text, node.name)
 
 
 def read_party(connection: Connection, node: Node, text: str | None) -> str:

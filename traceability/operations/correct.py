@@ -6,7 +6,7 @@ in its place; both are recorded, or neither.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -14,13 +14,14 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from traceability.errors import ConflictError, UnknownSubjectError
+from traceability.operations.accounts.trail import Actor, note
 from traceability.operations.capture import Captured
 from traceability.operations.draft import Given
 from traceability.operations.events import view_event
 from traceability.operations.node import Node
-from traceability.operations.record import Beside, check_made, record_all, rehearse_all
+from traceability.operations.record import check_made, record_all, rehearse_all
 from traceability.signing.disclosure import Audience
-from traceability.store.engine import Store
+from traceability.store.engine import Store, Transaction
 from traceability.store.projections import Event
 from traceability.supply.epcis.context import read_context
 from traceability.supply.epcis.events import begins, entered_asset, format_event_time, makes, streams_of
@@ -115,7 +116,7 @@ def find_own(connection: Connection, party: str, event_id: str) -> tuple[Mapping
 
 
 def correct(
-    store: Store, node: Node, party: str, correction: Correction, beside: Beside | None = None
+    store: Store, node: Node, actor: Actor, party: str, correction: Correction
 ) -> tuple[Captured, ...]:
     """Record a correction: one answer for the declaration, and one for what takes its place.
 
@@ -123,6 +124,12 @@ def correct(
         ConflictError: it cannot be corrected so; the message says what can be done.
         and as ``record.record_event``.
     """
+
+    def beside(tx: Transaction, answers: Sequence[Captured]) -> None:
+        if not answers[0].known:
+            said = {"instead": answers[1].event_id} if len(answers) > 1 else {}
+            note(tx, actor, "step-taken-back", answers[0].event_id, **said)
+
     given = correction.given(node.name)
     return record_all(store, node, party, given, typed=False, beside=beside)
 

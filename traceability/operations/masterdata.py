@@ -12,7 +12,8 @@ from typing import Any, ClassVar, Final, Self, TypeVar
 from sqlalchemy import Connection, delete, or_, select
 
 from traceability.errors import StatementError, UnknownSubjectError
-from traceability.identifiers import Kind, parse_gln, parse_gtin, parse_stream
+from traceability.identifiers import GS1_HOST, Kind, parse_gln, parse_gtin, parse_stream
+from traceability.operations.accounts.trail import Actor, note
 from traceability.operations.lotdata import temperature_data
 from traceability.operations.steps import check_uom
 from traceability.store import masterdata as tables
@@ -39,7 +40,7 @@ class Product:
             ``profile`` (``sensing.profiles``), if there are none.
         max_gap_s: longest time between readings, in seconds.
         uom: the unit that is offered, UN/ECE Rec. 20; None for pieces.
-        picture: name of its file, as ``operations.pictures`` gave it.
+        picture: name of its file, as ``operations.productpictures`` gave it.
     """
 
     MODEL: ClassVar[type[Base]] = tables.Product
@@ -132,8 +133,9 @@ class Asset:
 
     @property
     def number(self) -> str:
-        """Its number, without whose it is."""
-        return parse_stream(self.uri).values[0]
+        """Its number as people type it: a node's own as it is, a GIAI behind ``8004/``."""
+        stream = parse_stream(self.uri)
+        return f"8004/{stream.values[0]}" if stream.host == GS1_HOST else stream.values[0]
 
     def check(self) -> None:
         """Raises StatementError or IdentifierError for what is no asset."""
@@ -153,7 +155,7 @@ class Asset:
 Item = TypeVar("Item", Product, Place, Asset)
 
 
-def save(store: Store, party: str, item: Product | Place | Asset) -> None:
+def save(store: Store, actor: Actor, party: str, item: Product | Place | Asset) -> None:
     """Keep a product, place or asset of a party (by its URI), in the place of what had its number.
 
     Raises:
@@ -165,9 +167,10 @@ def save(store: Store, party: str, item: Product | Place | Asset) -> None:
     with store.transaction() as tx:
         row = {"party": party, **item.columns(), **names, "changed_ms": tx.now_ms}
         put_all(tx, item.MODEL, [row])
+        note(tx, actor, f"{item.WORD}-kept", str(row[item.KEY]), name=item.names["en"])
 
 
-def forget(store: Store, party: str, kind: type[Item], number: str) -> None:
+def forget(store: Store, actor: Actor, party: str, kind: type[Item], number: str) -> None:
     """Take one of a party's things off its list; what was recorded with it stays.
 
     Raises:
@@ -178,6 +181,7 @@ def forget(store: Store, party: str, kind: type[Item], number: str) -> None:
         table = kind.MODEL.__table__
         this = (table.c.party == party, table.c[kind.KEY] == number)
         tx.connection.execute(delete(kind.MODEL).where(*this))
+        note(tx, actor, f"{kind.WORD}-forgotten", number)
 
 
 def find(connection: Connection, party: str, kind: type[Item], number: str) -> Item:
@@ -217,6 +221,12 @@ def list_items(
         query = query.where(or_(*(place.icontains(search, autoescape=True) for place in places)))
     rows = connection.execute(query.order_by(number).limit(limit))
     return [kind.of_row(row) for row in rows]
+
+
+def numbers_in_use(connection: Connection, kind: type[Item]) -> set[str]:
+    """The numbers that any party of this node gave such a thing."""
+    column = kind.MODEL.__table__.c[kind.KEY]
+    return set(connection.execute(select(column).distinct()).scalars())
 
 
 def _names(row: AnyRow) -> dict[str, str]:

@@ -1,11 +1,11 @@
 """Steps that people record: from what was entered to the event that will be signed, and what is odd about it.
 
-Nothing here writes. The web and the command line make the same events by it.
+The web and the command line make the same events by it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
@@ -14,9 +14,13 @@ from typing import Any, Final
 from sqlalchemy import Connection
 
 from traceability.errors import StatementError
+from traceability.operations.accounts.trail import Actor, note
+from traceability.operations.capture import Captured
+from traceability.operations.node import Node
 from traceability.operations.recallstatus import answers_of
-from traceability.operations.record import make_event
+from traceability.operations.record import make_event, record_event
 from traceability.operations.stock import Stock, stock_of
+from traceability.store.engine import Store, Transaction
 from traceability.supply.epcis import units
 from traceability.supply.epcis.events import STEPS
 from traceability.supply.lineage import Amount
@@ -200,3 +204,17 @@ def _odd(entered: Entered, amount: Amount, stock: Stock) -> Iterator[Caution]:
             yield Caution.OTHER_UNIT
         elif wanted > stock.left:
             yield Caution.MORE_THAN_LEFT
+
+
+def record_entered(store: Store, node: Node, actor: Actor, party: str, entered: Entered) -> Captured:
+    """Record what a person entered, and say in the trail who did.
+
+    Raises:
+        as ``event_of`` and ``record.record_event``.
+    """
+
+    def beside(tx: Transaction, answers: Sequence[Captured]) -> None:
+        if not answers[0].known:
+            note(tx, actor, "step-recorded", entered.of.uri, step=entered.step, event=answers[0].event_id)
+
+    return record_event(store, node, party, event_of(entered, party), beside)

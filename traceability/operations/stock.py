@@ -56,7 +56,9 @@ def stock_of(connection: Connection, node: str, party: str, batch: str) -> Stock
     if not statements or len(statements) > MOST:
         return Stock(inside=inside)
     views = view_events(connection, dict.fromkeys(statements, Audience.REGULATOR))
-    events = sorted((view.event for view in views.values()), key=event_time_ms)
+    # What came and went in one moment had come first.
+    events = [view.event for view in views.values()]
+    events.sort(key=lambda event: (event_time_ms(event), -_sign(event, batch, node)))
     began_ms = event_time_ms(events[0])
     try:
         left, uom = _added_up(events, batch, node)

@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 from traceability.errors import IdentifierError
 from traceability.gs1.elements import FNC1, MAX_CHARS, parse_elements, without_symbology
-from traceability.identifiers import Batch, parse_gtin, parse_lot
+from traceability.identifiers import Batch, asset_uri, parse_gtin, parse_lot, parse_stream
 
 _LINK: Final = re.compile(
     r"(?:https?://[^/?#]+)?(?:/[^/?#]+)*?/01/([0-9]{8,14})(?:/22/[^/?#]+)?"
@@ -23,6 +23,7 @@ _LINK: Final = re.compile(
 )
 _TYPED: Final = re.compile(r"([0-9]{8,14})(?:\s*[/,;]\s*|\s+)(.+)", re.DOTALL)
 _SENT: Final = re.compile(r"01[0-9]{14}.*", re.DOTALL)
+_GIAI: Final = re.compile(r"(?:\(8004\)|8004/)(.+)", re.DOTALL)
 _ELEMENTS: Final = re.compile(r"\][A-Za-z][0-9A-Za-z]|\(|\x1d")
 
 
@@ -70,6 +71,18 @@ def read_batch(text: str) -> Batch:
         raise IdentifierError(
             f"{text[:128]!r} is not a batch: write GTIN/LOT, or the address of its page ({error})"
         ) from error
+
+
+def read_asset(text: str, node: str) -> str:
+    """The URI of an asset: a URI, ``8004/`` and a GIAI, or else a number of the node's own.
+
+    Raises:
+        IdentifierError: a character or the length is wrong, or the URI is no stream's.
+    """
+    if text.startswith("https://"):
+        return parse_stream(text).uri
+    giai = _GIAI.fullmatch(text)
+    return parse_stream(asset_uri(giai[1]) if giai else asset_uri(text, node)).uri
 
 
 def _from_elements(text: str) -> Scanned:

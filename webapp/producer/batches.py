@@ -1,0 +1,97 @@
+"""The batches of a firm: list, file, and the page of one with everything that the firm said of it."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from flask import Response, abort, render_template, request
+
+from traceability.identifiers import Batch
+from traceability.ledger.record import format_time
+from traceability.operations.accounts.roles import Right
+from traceability.operations.lots import PAGE, Wanted, list_lots, lot_events
+from traceability.operations.masterdata import Product, list_items
+from traceability.operations.stock import stock_of
+from traceability.supply.epcis.events import STEPS
+from webapp.api.access import node
+from webapp.database import snapshot
+from webapp.i18n import named
+from webapp.producer.blueprint import console, own_party
+from webapp.producer.csvfile import csv_file
+from webapp.producer.entry import MOST
+from webapp.producer.fields import Fields
+from webapp.producer.preview import groups_of
+from webapp.producer.words import STEP_TEXTS, happened, step_of
+from webapp.signedin import requires, visitor
+
+ALL: Final = 10_000
+"""Rows of the file."""
+DAY_MS: Final = 86_400_000
+_KEY: Final = re.compile(r"[0-9]{1,16}:-?[0-9]{1,19}")
+
+
+@console.get("/console/batches")
+@requires(Right.RECORD, Right.PRODUCTS)
+def lots() -> str:
+    """A page of the list, those with the newest event first."""
+    fields = Fields(request.args)
+    found = list_lots(snapshot(), own_party(), _wanted(fields), PAGE + 1)
+    words = {STEPS[name].biz_step: happened(STEPS[name].biz_step, STEPS[name].action) for name in STEP_TEXTS}
+    return render_template(
+        "producer/lots.html",
+        lots=found[:PAGE],
+        more=found[PAGE - 1].key if len(found) > PAGE else None,
+        products=list_items(snapshot(), own_party(), Product, limit=MOST),
+        asked={name: request.args.get(name, "")[:64] for name in ("q", "gtin", "step", "from", "to")},
+        wrong=fields.wrong,
+        words=words,
+        happened=happened,
+    )
+
+
+@console.get("/console/batches.csv")
+@requires(Right.RECORD, Right.PRODUCTS)
+def lots_file() -> Response:
+    """The same list whole, for a spreadsheet."""
+    found = list_lots(snapshot(), own_party(), _wanted(Fields(request.args)), ALL)
+    rows = (
+        (each.batch.gtin, each.batch.lot, named(each.names), each.step, format_time(each.at_ms), each.uri)
+        for each in found
+    )
+    return csv_file("batches.csv", ("gtin", "lot", "product", "last_step", "at", "uri"), rows)
+
+
+@console.get("/console/batches/01/<gtin>/10/<lot:lot>")
+@requires(Right.RECORD, Right.PRODUCTS)
+def lot(gtin: str, lot: str) -> str:
+    """One batch: what the firm said of it, whole, and what can be done."""
+    batch, party = Batch(gtin, lot), own_party()
+    uri = batch.uri(node().name)
+    said = lot_events(snapshot(), party, uri)
+    if not said:
+        abort(404)
+    steps = [(each, step_of(each.event), groups_of(snapshot(), party, each.event)) for each in said]
+    return render_template(
+        "producer/lot.html",
+        batch=batch,
+        names=next((n for each in said if (n := each.event.get("ilmd", {}).get("ft:product"))), None),
+        steps=steps,
+        stock=stock_of(snapshot(), node().name, party, uri),
+        happened=happened,
+        may=Right.RECORD in visitor().rights,
+    )
+
+
+def _wanted(fields: Fields) -> Wanted:
+    first, last = (fields.day(name) for name in ("from", "to"))
+    after = fields.text("after")
+    lot_text = fields.text("q", most=64)
+    return Wanted(
+        gtin=fields.text("gtin"),
+        lot=lot_text,
+        step=fields.text("step"),
+        from_ms=fields.moment("from", "+00:00") if first else None,
+        to_ms=(fields.moment("to", "+00:00") or 0) + DAY_MS - 1 if last else None,
+        after=after if _KEY.fullmatch(after) else "",
+    )

@@ -1,0 +1,43 @@
+"""The first page: what to do next, the newest batches, open alarms."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from flask import Response, render_template
+
+from traceability.operations.accounts.roles import Right
+from traceability.operations.alarms import list_alarms
+from traceability.operations.enrol import device_owner
+from traceability.operations.lots import Wanted, list_lots
+from traceability.operations.masterdata import Place, Product, list_items
+from webapp import http
+from webapp.api.access import node
+from webapp.database import snapshot
+from webapp.producer.blueprint import console, own_party
+from webapp.producer.words import happened
+from webapp.signedin import requires
+
+NEWEST: Final = 5
+
+
+@console.get("/console")
+@requires(Right.RECORD, Right.PRODUCTS)
+def home() -> str:
+    """What waits, and what to do first where there is nothing yet."""
+    http.allow_fetching()
+    party, connection = own_party(), snapshot()
+    there = {
+        "product": bool(list_items(connection, party, Product, limit=1)),
+        "place": bool(list_items(connection, party, Place, limit=1)),
+    }
+    lots = list_lots(connection, party, Wanted(), NEWEST)
+    owned = [a for a in list_alarms(connection) if device_owner(connection, node(), a.device) == party]
+    return render_template("producer/home.html", there=there, lots=lots, alarms=len(owned), happened=happened)
+
+
+@console.get("/console/here")
+@requires(Right.RECORD)
+def here() -> Response:
+    """That there is a connection, and somebody who may record."""
+    return Response(status=204)

@@ -1,0 +1,90 @@
+"""Who will see what of an event, before it is signed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Final
+
+from sqlalchemy import Connection
+
+from traceability.operations.policies import policy_for, preview_event, products_of
+from traceability.signing.disclosure import Audience
+from traceability.signing.strictjson import Json
+from webapp.i18n import named, translate
+from webapp.producer.words import (
+    AUDIENCE_TEXTS,
+    AUDIENCE_TITLES,
+    FIELD_PATHS,
+    PART_TEXTS,
+    TECHNICAL,
+    happened,
+)
+
+LONGEST: Final = 120
+"""Characters of a value that are shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A part of the event: what it is called, what stands in it; ``coded`` if either is for machines."""
+
+    part: str
+    value: str
+    coded: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """What an audience sees that wider ones do not; ``technical`` counts the parts that people skip."""
+
+    title: str
+    rows: Sequence[Row]
+    technical: int
+
+
+def groups_of(connection: Connection, party: str, event: Mapping[str, Any]) -> list[Group]:
+    """The parts of an event by who sees them, the widest audience first."""
+    policy = policy_for(connection, party, products_of(event))
+    seen = preview_event(event, policy)
+    found = []
+    for audience in sorted(Audience):
+        own = [each for each in seen if each.audience == audience]
+        rows = [row for each in own if (row := _row(each.part, each.value, event))]
+        unique = list(dict.fromkeys(rows))
+        technical = sum(_plain(each.part) in TECHNICAL for each in own)
+        found.append(Group(translate(AUDIENCE_TITLES[audience]), unique, technical))
+    return found
+
+
+def badges_of(connection: Connection, party: str, gtin: str | None) -> dict[str, str]:
+    """Beside each field of a form, who will see it."""
+    policy = policy_for(connection, party, [gtin] if gtin else [])
+    return {name: translate(AUDIENCE_TEXTS[policy.audience_of(path)]) for name, path in FIELD_PATHS.items()}
+
+
+def _row(part: str, value: Json, event: Mapping[str, Any]) -> Row | None:
+    plain = _plain(part)
+    if plain in TECHNICAL or value in ({}, [], None):
+        return None
+    text = PART_TEXTS.get(plain)
+    shown, coded = _shown(plain, value, event)
+    return Row(translate(text) if text else plain, shown[:LONGEST], coded or text is None)
+
+
+def _plain(part: str) -> str:
+    return "/".join(step for step in part.split("/") if not step.isdecimal())
+
+
+def _shown(part: str, value: Json, event: Mapping[str, Any]) -> tuple[str, bool]:
+    """A value in words, and whether it is one for machines."""
+    if part == "bizStep":
+        return happened(str(value), event.get("action")), False
+    if isinstance(value, Mapping) and "en" in value:
+        return named(value), False
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_shown('', each, event)[0]}" for name, each in value.items()), True
+    if isinstance(value, list):
+        return "; ".join(_shown("", each, event)[0] for each in value), True
+    return (f"{value:f}" if isinstance(value, Decimal) else str(value)), str(value).startswith("https:")
