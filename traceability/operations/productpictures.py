@@ -1,6 +1,6 @@
 """Pictures of products: whatever a phone sends is kept as one small picture that says nothing but itself.
 
-    FT_DATA/pictures/0b7e....jpg    written whole, never changed, under a random name
+FT_DATA/pictures/0b7e....jpg    written whole, never changed, under a random name
 """
 
 from __future__ import annotations
