@@ -161,7 +161,8 @@ def gunicorn(world: World, base_url: str) -> Iterator[int]:
     port = free_port()
     settings = RunSettings(
         data=world.node.folder, database_url=world.store.url, base_url=base_url, mqtt_url=NOBODY,
-        mqtt_tls=None, host=HOST, port=port, demo=False, sites=(), smtp_url="", mail_from="", proxies=(f"{HOST}/32",),
+        mqtt_tls=None, host=HOST, port=port, demo=False, sites=(), smtp_url="", mail_from="",
+        proxies=(f"{HOST}/32",),
     )  # fmt: skip
     (web,) = [program for program in programs(settings) if program.name == "web"]
     kept = {name: value for name, value in os.environ.items() if not name.startswith("FT_")}
