@@ -17,6 +17,7 @@ from traceability.errors import (
     ConflictError,
     ForbiddenError,
     IdentifierError,
+    LabelError,
     LostStatementError,
     NotPublishedError,
     ProofTooLargeError,
@@ -47,6 +48,7 @@ from webapp.consumer.pictures import pictures
 from webapp.consumer.reporting import reporting
 from webapp.consumer.views import LotConverter, pages
 from webapp.live import live
+from webapp.printing.views import printing
 from webapp.producer import console, options
 from webapp.recalling import cases
 from webapp.recalling import notices as recall_notices
@@ -55,6 +57,7 @@ from webapp.reports import reports
 
 ERRORS: dict[type[TraceabilityError], tuple[int, str]] = {
     IdentifierError: (400, "broken"),
+    LabelError: (400, "refused"),
     UnknownSubjectError: (404, "unknown"),
     NotPublishedError: (503, "pending"),
     ProofTooLargeError: (503, "too-large"),
@@ -76,6 +79,7 @@ BLUEPRINTS = (
     regulator,
     sharing,
     console,
+    printing,
     accounts,
     live,
     log,

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import Connection
 
-from traceability.errors import LabelError
+from traceability.errors import LabelError, UnknownSubjectError
 from traceability.identifiers import Batch, encode_value
 from traceability.labels.layout import Label
 from traceability.labels.pdf import MAX_LABELS
@@ -24,6 +24,7 @@ from traceability.ledger.state import stream_hash
 from traceability.ledger.tracecode import ALPHABET
 from traceability.operations.events import batch_event
 from traceability.operations.node import Node
+from traceability.operations.prefixes import owners_of
 from traceability.operations.tracecode import read_trace_code
 
 RANDOM_CHARS: Final = 12
@@ -49,6 +50,18 @@ class Serials(StrEnum):
     NONE = "none"
     RANDOM = "random"
     ORDER = "order"
+
+
+def require_own(connection: Connection, node: Node, batch: Batch, party: str | None) -> None:
+    """Whether a batch is this party's to label.
+
+    Raises:
+        UnknownSubjectError: it is another's, or there is none.
+    """
+    uri = batch.uri(node.name)
+    ((_, owner),) = owners_of(connection, [uri])
+    if owner is None or owner != party:
+        raise UnknownSubjectError(f"{uri} is no batch of yours")
 
 
 def read_label(

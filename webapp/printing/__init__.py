@@ -1,0 +1,1 @@
+"""Printing: labels for a lot of the signed-in firm."""
