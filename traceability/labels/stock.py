@@ -58,7 +58,7 @@ class Stock:
     @property
     def size(self) -> str:
         """A label's size as people write it."""
-        return f"{self.label[0]:g} x {self.label[1]:g} mm"
+        return f"{round(self.label[0], 1):g} x {round(self.label[1], 1):g} mm"
 
     def corner(self, place: int) -> tuple[float, float]:
         """Left and top edge of a label, in the order of reading; the first place is 0."""

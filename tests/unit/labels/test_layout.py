@@ -112,7 +112,7 @@ def test_a_long_name_is_shortened_and_nothing_else():
 
 def test_what_has_no_room_is_refused_with_what_it_needs():
     label = replace(usual(), link="https://trace.farm.example/01/" + "%2F" * 100)
-    with pytest.raises(LabelError, match=r"5160 \(66.675 x 25.4 mm\) has no room .* its code alone needs"):
+    with pytest.raises(LabelError, match=r"5160 \(66.7 x 25.4 mm\) has no room .* its code alone needs"):
         lay_out(label, STOCKS["5160"])
     with pytest.raises(LabelError, match="too many for a QR code"):
         encode_symbol("x" * 5000)
