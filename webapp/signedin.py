@@ -172,6 +172,8 @@ def install(app: Flask) -> None:
 
 
 def _check() -> Response | None:
+    if held() is not None:
+        http.keep_private()
     if request.endpoint is None:
         return None
     found = classification(request.endpoint)
@@ -181,8 +183,6 @@ def _check() -> Response | None:
     if found == BEARER:
         g.visitor = Visitor(network=network_of(request.remote_addr))
         return None
-    if held() is not None:
-        http.keep_private()
     refused = None if found.by == PUBLIC.by else _require(found.rights)
     if refused is None and request.method not in SAFE:
         request.max_content_length = found.max_bytes or request.max_content_length

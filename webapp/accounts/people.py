@@ -66,6 +66,7 @@ def renew_link(user: str) -> Response:
 @requires(Right.PEOPLE)
 def change_role(user: str) -> Response:
     """Give somebody another role."""
+    _find(user)
     role = typed("role")
     if role not in set(Role) - {Role.ADMINISTRATOR}:
         return Response(_page(translate(CHOOSE)), 400)
