@@ -25,7 +25,7 @@ from traceability.operations.accounts.people import find_login, load_person
 from traceability.operations.accounts.roles import PartyKind, Role
 from traceability.operations.accounts.sessions import PROOF_MS
 from traceability.operations.accounts.trail import COMMAND_LINE, Wanted, list_trail
-from traceability.operations.tokens import Scope, find_token
+from traceability.operations.tokens import Scope, find_token, new_token
 from traceability.store.accounts import RecoveryCode
 
 PASSWORD = "violets under seven bridges"
@@ -348,3 +348,24 @@ def test_without_a_mail_server_the_page_says_whom_to_ask(place):
     page = place[1].test_client().get("/reset")
     assert "can give you a link" in page.text
     assert "Send the link" not in page.text
+
+
+def test_recalls_and_tokens_of_programs_stand_in_the_trail(place):
+    world, app = place
+    farm = world.party("Orchard")
+    lot = world.harvest(farm, "T1")
+    world.publish()
+    text, _ = new_token(world.store, world.node, party=farm, scopes=[Scope.RECALL], days=1, name="recaller")
+    with world.store.reading() as connection:
+        (made,) = list_trail(connection, Wanted(action="token-made", subject="recaller"), 5)
+    assert (made.via, made.detail["of"]) == ("command line", farm)
+    shown = {"Authorization": f"Bearer {text}"}
+    texts = {"hazard": {"en": "x", "zh": "x"}, "advice": {"en": "y", "zh": "y"}, "contact": "z"}
+    asked = {"origin": [lot], "recallClass": 1, **texts}
+    preview = app.test_client().post("/recalls/preview", json=asked, headers=shown)
+    assert preview.status_code == 200, preview.text
+    order = asked | {"state": "hold", "scope": preview.json["scope"]["hold"], "id": preview.json["id"]}
+    assert app.test_client().post("/recalls", json=order, headers=shown).status_code == 201
+    with world.store.reading() as connection:
+        (held_lot,) = list_trail(connection, Wanted(party=farm, action="recall-hold"), 5)
+    assert (held_lot.via, held_lot.subject) == ("token recaller", preview.json["id"])

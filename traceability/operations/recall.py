@@ -29,6 +29,7 @@ from traceability.errors import (
     ScopeChangedError,
 )
 from traceability.identifiers import canonical
+from traceability.operations.accounts.trail import COMMAND_LINE, Actor, note
 from traceability.operations.capture import record_drafts
 from traceability.operations.draft import Draft, Given, draft_event
 from traceability.operations.enrol import signing_key
@@ -67,6 +68,7 @@ class Issuer:
 
     party: str
     regulator: bool = False
+    actor: Actor = COMMAND_LINE
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,6 +255,7 @@ def _record(
             )
         append(tx, node, issuer.party, drafts)
         besides.also(tx)
+        note(tx, replace(issuer.actor, party=issuer.party), f"recall-{recall.state.value}", recall.id)
         return find_recall(tx.connection, recall.id)
 
 

@@ -10,11 +10,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
-from flask import Response
+from flask import Response, request
 from flask_smorest import Blueprint
 
 from traceability.errors import EventError, Problem, ScopeChangedError
 from traceability.ledger.record import format_time
+from traceability.operations.accounts.trail import Actor, network_of
 from traceability.operations.recall import Issuer, Order, close, hold, issue, new_id, require_own
 from traceability.operations.recallscope import Notice, origins_of, read_notice, scope
 from traceability.operations.recallstatus import (
@@ -172,7 +173,8 @@ def _tracing() -> Iterator[None]:
 
 
 def _issuer(access: Access) -> Issuer:
-    return Issuer(access.party, access.regulator)
+    actor = Actor(None, access.party, f"token {access.name}", network_of(request.remote_addr))
+    return Issuer(access.party, access.regulator, actor)
 
 
 def _sees(found: Status, who: Access | None) -> bool:

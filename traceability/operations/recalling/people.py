@@ -39,7 +39,7 @@ class Participant:
     @property
     def issuer(self) -> Issuer:
         """The party as who recalls."""
-        return Issuer(self.party, regulator=self.regulator)
+        return Issuer(self.party, regulator=self.regulator, actor=self.actor)
 
     def knows(self, party: str) -> bool:
         """Whether names of a party's people are told: of one's own, and to authorities."""
