@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import email
 import email.policy
@@ -14,16 +15,18 @@ import pytest
 from sqlalchemy import func, select
 
 from tests.support.gateway import wait_until
-from tests.support.people import form, held, hold, make_person, make_session, sign_in
+from tests.support.people import form, held, hold, let_in, make_person, make_session, sign_in
 from tests.support.telling import mail_server
 from tests.support.web import site_of
 from tests.support.world import make_world
+from traceability.operations.accounts import own
 from traceability.operations.accounts.first import first_link
 from traceability.operations.accounts.kinds import kind_of
 from traceability.operations.accounts.links import Purpose, new_link
 from traceability.operations.accounts.people import find_login, load_person
 from traceability.operations.accounts.roles import PartyKind, Role
-from traceability.operations.accounts.sessions import PROOF_MS
+from traceability.operations.accounts.sessions import PROOF_MS, end_sessions, find_session
+from traceability.operations.accounts.totp import take_code
 from traceability.operations.accounts.trail import COMMAND_LINE, Wanted, list_trail
 from traceability.operations.tokens import Scope, find_token, new_token
 from traceability.store.accounts import RecoveryCode
@@ -369,3 +372,30 @@ def test_recalls_and_tokens_of_programs_stand_in_the_trail(place):
     with world.store.reading() as connection:
         (held_lot,) = list_trail(connection, Wanted(party=farm, action="recall-hold"), 5)
     assert (held_lot.via, held_lot.subject) == ("token recaller", preview.json["id"])
+
+
+def test_either_database_keeps_people_sessions_links_and_the_trail(world):
+    farm = world.party("Farm")
+    person = let_in(world.store, world.node, farm)
+    text = make_session(world.store, world.node, person)
+    with world.store.transaction() as tx:
+        link = new_link(tx, world.node, COMMAND_LINE, person.id, Purpose.INVITE)
+    said = {"login": "", "name": "Li", "password": PASSWORD, "network": "n", "agent": "a"}
+    second = own.join(world.store, world.node, link, **said)
+    with world.store.reading() as connection:
+        for each in (text, second):
+            found = find_session(connection, world.node, each, world.now_ms)
+            assert found is not None
+            assert (found.person.name, found.second) == ("Li", each == text)
+    _, codes = own.set_up_app(world.store, world.node, COMMAND_LINE, found, app_code(world, found))
+    with world.store.transaction() as tx:
+        assert take_code(tx, world.node, person.id, codes[0])
+        assert not take_code(tx, world.node, person.id, codes[0])
+        assert end_sessions(tx, COMMAND_LINE, person.id) == 3
+    with world.store.reading() as connection:
+        entries = list_trail(connection, Wanted(party=farm), 50)
+    assert {"person-joined", "second-factor-set-up", "sessions-ended"} <= {e.action for e in entries}
+
+
+def app_code(world, session):
+    return pyotp.TOTP(base64.b32encode(own.app_secret(world.node, session)).decode()).at(world.now_ms // 1000)
