@@ -48,6 +48,7 @@ from webapp.consumer.pictures import pictures
 from webapp.consumer.reporting import reporting
 from webapp.consumer.views import LotConverter, pages
 from webapp.live import live
+from webapp.notices import notices
 from webapp.printing.views import printing
 from webapp.producer import console, options
 from webapp.recalling import cases
@@ -76,6 +77,7 @@ BLUEPRINTS = (
     pictures,
     reporting,
     reports,
+    notices,
     regulator,
     sharing,
     console,

@@ -8,7 +8,8 @@ from typing import Final
 
 from traceability.errors import IdentifierError
 from traceability.identifiers import Kind, parse_stream
-from traceability.supply.recall import Answer, Outcome, Recall
+from traceability.operations.recallstatus import ID
+from traceability.supply.recall import Answer, Outcome, Recall, State
 from traceability.verification.journey import Happening, Journey
 from traceability.verification.standing import standing_of
 from webapp.consumer.ingredients import Ingredient, Made
@@ -36,6 +37,7 @@ class Notice:
         made_with: whether those are among the ingredients shown on the page.
         removed: whether it was closed and the goods were removed from sale.
         ingredient: of the one it is about, product and lot; empty for the page's own lot.
+        recall: its id, if there is a public notice of it.
     """
 
     answer: Answer
@@ -49,6 +51,7 @@ class Notice:
     made_with: bool
     removed: bool
     ingredient: str = ""
+    recall: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +122,14 @@ def _notice(
         made_with=bool(origin) and all(uri in lots for uri in origin[:NAMED]),
         removed=recall.outcome is Outcome.REMOVED,
         ingredient=ingredient,
+        recall=recall.id if _is_public(recall, journey) else "",
     )
+
+
+def _is_public(recall: Recall, journey: Journey) -> bool:
+    """Whether there is a public notice: it was issued, and has an id that this node gives."""
+    said = (h.recall for h in journey.happenings if h.recall is not None and h.recall.id == recall.id)
+    return bool(ID.fullmatch(recall.id)) and any(each.state is State.ISSUED for each in said)
 
 
 def _title(journey: Journey) -> str:
