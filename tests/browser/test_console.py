@@ -20,6 +20,15 @@ pytestmark = pytest.mark.browser
 
 LOOKS = [(360, "light", "zh"), (1280, "dark", "en"), (360, "dark", "en"), (1280, "light", "zh")]
 MOST_KEYS, MOST_S = 45, 30
+ANOTHERS = """() => new Promise((done) => {
+  const asked = indexedDB.open("console", 1);
+  asked.onsuccess = () => {
+    const entries = asked.result.transaction("entries", "readwrite").objectStore("entries");
+    const entry = { id: "x", person: "another", url: "/console/record/pack", body: "", kept: 0 };
+    entries.put(entry).onsuccess = done;
+  };
+})"""
+"""Leaves an entry of somebody else on the phone."""
 
 
 @pytest.fixture(scope="module")
@@ -132,6 +141,7 @@ def test_an_entry_signed_without_a_connection_waits_and_is_sent_once_there_is_on
     _, _, address = farm
     page = signed_in(f"/console/record/pack?code={GTIN}/L2&lang=en")
     page.wait_for_selector("#queue[data-ready=yes]", state="attached")
+    page.evaluate(ANOTHERS)
     page.context.set_offline(True)
     page.get_by_role("button", name="Sign and record").click()
     page.wait_for_selector("#queue:not([hidden])")

@@ -43,6 +43,13 @@ class Kind:
     row: Callable[[Any], Sequence[str]]
 
 
+def unit_text(uom: str | None) -> str:
+    """A unit as people write it; its code if it is none of those that are offered."""
+    code = uom or ""
+    known = UNITS.get(code)
+    return code if known is None else translate(known)
+
+
 def number_of(item: Product | Place | Asset) -> str:
     """The number by which its page is found."""
     return item.number if isinstance(item, Asset) else str(getattr(item, item.KEY))
@@ -162,7 +169,7 @@ KINDS: Final[Mapping[str, Kind]] = {
         noted("Name the first thing that you grow or make: its batches begin with what you write here."),
         _read_product,
         _fill_product,
-        (GTIN.name, noted("Name"), noted("Limits"), noted("Shelf life in days")),
+        (GTIN.name, noted("Called"), noted("Limits"), noted("Shelf life in days")),
         lambda p: (p.gtin, "", _limits(p), "" if p.shelf_life_days is None else str(p.shelf_life_days)),
     ),
     "places": Kind(
@@ -172,7 +179,7 @@ KINDS: Final[Mapping[str, Kind]] = {
         noted("Name the field, shed or shop where you record: it is offered with every step."),
         _read_place,
         _fill_place,
-        (GLN.name, noted("Name"), noted("Region that the public is told"), noted("Coordinates")),
+        (GLN.name, noted("Called"), noted("Region that the public is told"), noted("Coordinates")),
         lambda p: (p.gln, "", p.region or "", _coordinates(p)),
     ),
     "assets": Kind(
@@ -182,7 +189,7 @@ KINDS: Final[Mapping[str, Kind]] = {
         noted("Name a cold room or a truck that holds a sensor: what goes in there has its temperature."),
         _read_asset,
         lambda asset: {"number": asset.number, **_filled(asset.names)},
-        (noted("Number"), noted("Name")),
+        (noted("Number"), noted("Called")),
         lambda asset: (asset.number, ""),
     ),
 }

@@ -10,9 +10,9 @@ from flask import Flask
 
 from traceability.operations.masterdata import Place, Product
 from traceability.operations.steps import plain
-from webapp.i18n import named, translate
+from webapp.i18n import named
 from webapp.producer.entry import Offer
-from webapp.producer.kinds import UNITS
+from webapp.producer.kinds import UNITS, unit_text
 
 Options = list[tuple[str, str]]
 
@@ -20,13 +20,6 @@ Options = list[tuple[str, str]]
 def amount_text(quantity: Decimal, uom: str | None) -> str:
     """How much, with its unit."""
     return f"{plain(quantity)} {unit_text(uom)}"
-
-
-def unit_text(uom: str | None) -> str:
-    """A unit as people write it; its code if it is none of those that are offered."""
-    code = uom or ""
-    known = UNITS.get(code)
-    return code if known is None else translate(known)
 
 
 def unit_options(units: Iterable[str], given: object) -> Options:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
+from urllib.parse import unquote
 
 from sqlalchemy import Connection
 
 from traceability.operations.policies import policy_for, preview_event, products_of
 from traceability.signing.disclosure import Audience
 from traceability.signing.strictjson import Json
-from webapp.i18n import named, translate
+from webapp.called import party_called
+from webapp.i18n import named, show_degrees, translate
+from webapp.producer.kinds import unit_text
 from webapp.producer.words import (
     AUDIENCE_TEXTS,
     AUDIENCE_TITLES,
@@ -22,6 +26,7 @@ from webapp.producer.words import (
     happened,
 )
 
+_KEY: Final = re.compile(r"\Ahttps://[^/]+/(?:01/(\d{14})/10/(.+)|414/(\d{13})|8004/(.+))\Z")
 LONGEST: Final = 120
 """Characters of a value that are shown."""
 
@@ -81,10 +86,31 @@ def _shown(part: str, value: Json, event: Mapping[str, Any]) -> tuple[str, bool]
     """A value in words, and whether it is one for machines."""
     if part == "bizStep":
         return happened(str(value), event.get("action")), False
-    if isinstance(value, Mapping) and "en" in value:
-        return named(value), False
-    if isinstance(value, Mapping):
-        return ", ".join(f"{name} {_shown('', each, event)[0]}" for name, each in value.items()), True
+    if part == "eventTime":
+        return str(value)[:19].replace("T", " ") + f" UTC{event.get('eventTimeZoneOffset', '')}", False
+    if part.endswith("/uom"):
+        return unit_text(str(value)), False
     if isinstance(value, list):
-        return "; ".join(_shown("", each, event)[0] for each in value), True
-    return (f"{value:f}" if isinstance(value, Decimal) else str(value)), str(value).startswith("https:")
+        return "; ".join(_shown(part, each, event)[0] for each in value), False
+    if isinstance(value, Mapping):
+        return _of_members(value), False
+    return (f"{value:f}" if isinstance(value, Decimal) else _called(str(value))), False
+
+
+def _of_members(value: Mapping[str, Any]) -> str:
+    if "en" in value:
+        return named(value)
+    if "lowMilliCelsius" in value:
+        return f"{show_degrees(value['lowMilliCelsius'])} … {show_degrees(value['highMilliCelsius'])}"
+    return ", ".join(_called(str(each)) for name, each in value.items() if name != "type")
+
+
+def _called(text: str) -> str:
+    """A batch, place or party as people call it; any other text as it is."""
+    if "/417/" in text or "/party/" in text:
+        return party_called(text)
+    found = _KEY.search(text)
+    if found is None:
+        return text
+    gtin, lot, gln, asset = found.groups()
+    return f"{unquote(lot)} ({gtin})" if lot else f"GLN {gln}" if gln else unquote(asset)

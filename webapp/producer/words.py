@@ -13,11 +13,11 @@ from webapp.i18n import noted, translate
 
 STEP_TEXTS: Final[Mapping[str, str]] = {
     "harvest": noted("Harvest"),
-    "make": noted("Make from others"),
     "cool": noted("Cool"),
     "pack": noted("Pack"),
     "ship": noted("Ship"),
     "receive": noted("Receive"),
+    "make": noted("Make from others"),
     "sell": noted("Put on sale"),
     "destroy": noted("Destroy"),
     "store": noted("Put into a cold room"),
@@ -52,7 +52,7 @@ AUDIENCE_TITLES: Final[Mapping[Audience, str]] = {
 
 PART_TEXTS: Final[Mapping[str, str]] = {
     "eventTime": noted("Time"),
-    "bizStep": noted("Step"),
+    "bizStep": noted("What happened"),
     "bizLocation": noted("Where it is then"),
     "readPoint": noted("Place"),
     "ft:region": noted("Region"),
