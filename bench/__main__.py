@@ -11,6 +11,7 @@ from bench import (
     flood,
     fsma,
     ingest,
+    memory,
     page,
     publish,
     recall,
@@ -22,6 +23,7 @@ from bench.measure import run
 if __name__ == "__main__":
     run(
         ("ingest", ingest.measure),
+        ("memory", memory.measure),
         ("admission", admission.measure),
         ("fleet", fleet.measure),
         ("flood", flood.measure),

@@ -13,8 +13,9 @@ from tests.support.sensor import Sensor, World, make_world
 from tests.support.wire import Gated
 from tests.support.world import Probe
 from tests.support.world import World as Whole
-from traceability.operations import admission, devicekeys, opening, rollups
+from traceability.operations import admission, opening, rollups
 from traceability.operations.audit import audit
+from traceability.operations.devicekeys import read_rings
 from traceability.operations.ingest import Ingest, Message
 from traceability.operations.opening import Claim
 from traceability.sensing.frame import encode_frame
@@ -112,11 +113,10 @@ def test_messages_that_name_unknown_keys_do_not_have_the_known_ones_verified_aga
 ):
     assert rotated(lone, probe, 2) == ["accepted"] * 2
     asked: list[str] = []
-    read = devicekeys.read_rings
 
     def counting(connection, node, devices):
         asked.extend(devices)
-        return read(connection, node, devices)
+        return read_rings(connection, node, devices)
 
     monkeypatch.setattr(opening, "read_rings", counting)
     assert rotated(lone, probe) == ["accepted"]

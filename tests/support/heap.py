@@ -16,6 +16,9 @@ class Heap(Link):
         super().__init__("mqtt://127.0.0.1:1", f"test-{secrets.token_hex(6)}", ())
         self.acknowledged = 0
 
+    def turn(self, wait_s: float, enough: int) -> None:
+        """Nothing more comes by itself."""
+
     def publish(self, topic: str, payload: bytes) -> None:
         """A receipt: nobody is there."""
 
