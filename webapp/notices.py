@@ -156,7 +156,7 @@ def _atom(found: Sequence[PublicNotice]) -> bytes:
             _add(_add(entry, "author"), "name", author["name"])
         _add(entry, "link", rel="alternate", type="text/html", href=item["url"])
         _add(entry, "content", item["content_text"], type="text")
-    return ET.tostring(feed, "utf-8", xml_declaration=True)
+    return bytes(ET.tostring(feed, "utf-8", xml_declaration=True))
 
 
 def _add(parent: ET.Element, name: str, text: str | None = None, **attributes: str) -> ET.Element:
@@ -172,7 +172,8 @@ def _feed(data: bytes, mimetype: str) -> Response:
     response.cache_control.public = True
     response.vary.add("Accept-Language")
     response.add_etag()
-    return response.make_conditional(request)
+    response.make_conditional(request)
+    return response
 
 
 def _title() -> str:

@@ -19,7 +19,7 @@ from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
 from flask import Flask
-from playwright.sync_api import Error, Page, Response
+from playwright.sync_api import Dialog, Error, Page, Response
 from werkzeug.exceptions import HTTPException
 
 from tests.support.recalls import order
@@ -94,7 +94,10 @@ def infest(world: World) -> Infested:
     ilmd: dict[str, Any] = {"ft:product": {"en": next(words), "zh": next(words)}}
     ilmd |= {"ft:temperature": dict(LIMITS), "cbvmda:bestBeforeDate": next(words)}
     lots = [world.batch(lot) for lot in LOTS]
-    where = {"ft:region": {"en": next(words), "zh": next(words)}, "ft:regionCentre": "geo:25.6,100.2"}
+    where: dict[str, Any] = {
+        "ft:region": {"en": next(words), "zh": next(words)},
+        "ft:regionCentre": "geo:25.6,100.2",
+    }
 
     def record(step: str, party: str, **members: Any) -> None:
         record_event(world.store, world.node, party, make_event(step, world.now_ms, **members, **where))
@@ -136,6 +139,7 @@ def addresses(app: Flask, infested: Infested, by: str) -> Iterator[str]:
             if found is None or found.by != by or not readable:
                 continue
             most = max((len(infested.known.get(name, ())) for name in rule.arguments), default=1)
+            path = ""
             for number in range(min(most, PER_ENDPOINT) or 1):
                 values = {n: _value(infested, n, number) for n in rule.arguments}
                 path = app.url_map.bind("").build(rule.endpoint, values)
@@ -171,7 +175,12 @@ def crawl(
     found, waiting = Found(), deque(seeds)
     where, kinds, opened = [""], Counter[str](), set[str]()
     page.add_init_script(LISTEN)
-    page.on("dialog", lambda dialog: (found.wrong.append(f"{where[0]}: a dialog"), dialog.dismiss()))
+
+    def refuse(dialog: Dialog) -> None:
+        found.wrong.append(f"{where[0]}: a dialog")
+        dialog.dismiss()
+
+    page.on("dialog", refuse)
     page.on("pageerror", lambda error: found.wrong.append(f"{where[0]}: {error}"))
     page.on("console", lambda said: _listen(found, where[0], said.text))
     page.on("request", lambda asked: _require_own(found, where[0], address, asked.url))
