@@ -127,6 +127,7 @@ def _item(notice: PublicNotice) -> dict[str, Any]:
 
 def _text(notice: PublicNotice) -> str:
     """The whole notice as plain text."""
+    title = translate("Lots")
     lots = ", ".join(" ".join(filter(None, (lot.product, lot.code))) for lot in _lots(notice))
     lines = [
         ended(notice),
@@ -134,7 +135,7 @@ def _text(notice: PublicNotice) -> str:
         translate(CLASSES[notice.recall_class]) if notice.recall_class in CLASSES else "",
         f"{translate('What to do')}: {named(notice.advice)}",
         f"{translate('Whom to ask')}: {notice.contact}" if notice.contact else "",
-        f"{translate('Lots')}: {lots}",
+        f"{title}: {lots}",
     ]
     return "\n".join(filter(None, lines))
 

@@ -139,12 +139,13 @@ def addresses(app: Flask, infested: Infested, by: str) -> Iterator[str]:
             if found is None or found.by != by or not readable:
                 continue
             most = max((len(infested.known.get(name, ())) for name in rule.arguments), default=1)
-            path = ""
             for number in range(min(most, PER_ENDPOINT) or 1):
                 values = {n: _value(infested, n, number) for n in rule.arguments}
                 path = app.url_map.bind("").build(rule.endpoint, values)
                 yield f"{path}?lang=en"
             if not rule.arguments or rule.endpoint in TYPED:
+                values = {n: _value(infested, n, 0) for n in rule.arguments}
+                path = app.url_map.bind("").build(rule.endpoint, values)
                 yield f"{path}?{urlencode(payloads)}"
 
 
@@ -175,12 +176,7 @@ def crawl(
     found, waiting = Found(), deque(seeds)
     where, kinds, opened = [""], Counter[str](), set[str]()
     page.add_init_script(LISTEN)
-
-    def refuse(dialog: Dialog) -> None:
-        found.wrong.append(f"{where[0]}: a dialog")
-        dialog.dismiss()
-
-    page.on("dialog", refuse)
+    page.on("dialog", lambda dialog: _refuse(found, where[0], dialog))
     page.on("pageerror", lambda error: found.wrong.append(f"{where[0]}: {error}"))
     page.on("console", lambda said: _listen(found, where[0], said.text))
     page.on("request", lambda asked: _require_own(found, where[0], address, asked.url))
@@ -214,6 +210,11 @@ def _open(page: Page, url: str) -> Response | None:
         if "Download is starting" in error.message or "ERR_ABORTED" in error.message:
             return None
         raise
+
+
+def _refuse(found: Found, where: str, dialog: Dialog) -> None:
+    found.wrong.append(f"{where}: a dialog")
+    dialog.dismiss()
 
 
 def _listen(found: Found, where: str, text: str) -> None:
