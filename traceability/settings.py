@@ -151,22 +151,6 @@ def listens_everywhere(host: str) -> bool:
         return False
 
 
-def only_here(host: str) -> bool:
-    """Whether a host name or address leads nowhere but to the machine that uses it."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
-
-
-def sign_in_url(settings: RunSettings) -> str:
-    """What links for signing in begin with: over plain http people sign in on the machine itself only."""
-    parts = urlsplit(settings.base_url)
-    if parts.scheme == "https" or only_here(parts.hostname or ""):
-        return settings.base_url
-    return f"http://127.0.0.1:{settings.port}"
-
-
 def _default_base_url(chosen: Mapping[str, Any]) -> str:
     host = lan_address() if listens_everywhere(chosen["host"]) else chosen["host"]
     scheme = "http" if chosen["tls_cert"] is None else "https"

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from flask import Flask, Response, current_app, g, request
 
-from traceability.settings import only_here
+from traceability.hosts import only_here
 
 SECURE_NAME: Final = "__Host-ft"
 PLAIN_NAME: Final = "ft-this-machine"

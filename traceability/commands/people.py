@@ -8,6 +8,7 @@ from typing import Any
 
 from traceability.commands.verb import Answer, Opened, Verbs, add_group, add_verb, opened
 from traceability.errors import UnknownSubjectError
+from traceability.hosts import sign_in_url
 from traceability.operations.accounts import managing
 from traceability.operations.accounts.first import first_link
 from traceability.operations.accounts.kinds import list_kinds, set_kind
@@ -19,7 +20,7 @@ from traceability.operations.accounts.roles import PartyKind, Role
 from traceability.operations.accounts.trail import COMMAND_LINE
 from traceability.operations.enrol import find_party
 from traceability.running.address import with_address
-from traceability.settings import RunSettings, load, sign_in_url
+from traceability.settings import RunSettings, load
 
 
 def add(verbs: Verbs) -> None:
@@ -160,7 +161,8 @@ def _find(here: Opened, login: str) -> str:
 
 
 def _shown(login: str, purpose: Purpose, text: str) -> Answer:
-    address = address_of(sign_in_url(load(RunSettings, with_address(os.environ))), purpose, text)
+    site = load(RunSettings, with_address(os.environ))
+    address = address_of(sign_in_url(site.base_url, site.port), purpose, text)
     hours = LASTS_MS[purpose] // 3_600_000
     lines = (
         address,

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import select
 
+from traceability.hosts import only_here, sign_in_url
 from traceability.identifiers import Batch, parse_stream
 from traceability.operations.accounts.first import first_link
 from traceability.operations.accounts.letters import address_of
@@ -17,7 +18,7 @@ from traceability.operations.accounts.links import Purpose
 from traceability.operations.node import load_node
 from traceability.running import demo
 from traceability.running.terminal import draw_qr
-from traceability.settings import RunSettings, lan_address, listens_everywhere, only_here, sign_in_url
+from traceability.settings import RunSettings, lan_address, listens_everywhere
 from traceability.sitecertificate import authority_of, only_this
 from traceability.store import models
 from traceability.store.engine import Store
@@ -86,7 +87,11 @@ class Announcement:
             text = first_link(store, load_node(self._settings.data))
         finally:
             store.close()
-        return None if text is None else address_of(sign_in_url(self._settings), Purpose.FIRST, text)
+        return (
+            None
+            if text is None
+            else address_of(sign_in_url(self._settings.base_url, self._settings.port), Purpose.FIRST, text)
+        )
 
     def _batch(self) -> Batch | None:
         """The batch to show, once it is in the log: the journey's first, or without a journey the newest."""
