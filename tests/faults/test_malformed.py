@@ -132,11 +132,13 @@ def test_through_a_broker_too_every_one_is_answered_by_a_gateway_that_lives_on(
     flood = Flood(world, dice)
     with GatewayProcess(world, broker.url, tmp_path) as gateway, publishing(broker.url) as publisher:
         gateway.wait_connected()
-        for _ in range(0, rounds, GENUINE_EVERY):
+        for done in range(GENUINE_EVERY, rounds + 1, GENUINE_EVERY):
             bodies = [flood.mutator.make() for _ in range(GENUINE_EVERY)]
             moments = [(flood.bad, body) for body in bodies if len(body) < MAX_PAYLOAD_BYTES]
             publish(publisher, moments + burst([flood.good], 1))
-        wait_until(lambda: received(world) == publisher.sent, "every message is counted")
+            if done % HANDFUL == 0 or done == rounds:  # a broker in haste hands some out twice
+                wait_until(lambda: received(world) >= publisher.sent, f"{done} messages are counted")
+        print(received(world), "counted of", publisher.sent, "sent")
         assert gateway.stop() == 0
         assert "Traceback" not in gateway.log
         assert "could not be handled" not in gateway.log
