@@ -9,6 +9,7 @@ from traceability.sensing.channels import Role
 from traceability.sensing.coldchain import Excursion, Limits, exposure
 from traceability.verification.journey import Journey, StayView
 from traceability.verification.stays import Curve
+from webapp.consumer.corrected import standing
 from webapp.i18n import named, translate
 
 
@@ -143,7 +144,7 @@ def unmonitored_ms(journey: Journey) -> int:
     """Time from the first step to the last step or reading in which no sensor was with the batch."""
     spans = sorted((r.from_ms, r.to_ms) for r in stay_rows(journey))
     # A recall is said of a batch wherever it is; it is no step on its way.
-    steps = [h.happened_ms for h in journey.happenings if h.recall is None] or [journey.as_of_ms]
+    steps = [h.happened_ms for h in standing(journey) if h.recall is None] or [journey.as_of_ms]
     begin, end = min(steps), max(steps + [to_ms for _, to_ms in spans])
     reached, covered = begin, 0
     for from_ms, to_ms in spans:

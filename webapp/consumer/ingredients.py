@@ -19,6 +19,7 @@ from traceability.errors import (
 from traceability.identifiers import Batch, Kind, parse_stream, stream_of
 from traceability.supply.epcis.events import begins, inputs_of
 from traceability.verification.journey import Journey
+from webapp.consumer.corrected import creation
 from webapp.consumer.journeys import Checked
 
 MOST: Final = 12
@@ -144,8 +145,8 @@ class _Gathering:
 
     def _named(self, journey: Journey) -> Sequence[str]:
         """What the batch was made of; nothing if that event only used it up."""
-        made = begins(journey.created, journey.batch, self.node)
-        return inputs_of(journey.created, self.node) if made else ()
+        event = creation(journey).event
+        return inputs_of(event, self.node) if begins(event, journey.batch, self.node) else ()
 
     def _look_at(self, uri: str) -> Journey | State:
         if _batch(uri, self.node) is None:

@@ -17,6 +17,7 @@ from traceability.sensing.kinetics import held, mean_kinetic_milli_c, spent_ms
 from traceability.sensing.profiles import PROFILES, Life, Profile
 from traceability.verification.journey import Journey, StayView
 from webapp.consumer.cold import Turn, relays
+from webapp.consumer.corrected import creation
 from webapp.i18n import show_degrees, show_duration, translate
 
 LEAST_MS: Final = 60_000
@@ -51,7 +52,7 @@ def keeping(journey: Journey) -> Keeping | None:
     mean = mean_kinetic_milli_c(found)
     if profile.life is None:
         return Keeping(mean, None, None)
-    began_ms = next(h.happened_ms for h in journey.happenings if h.event is journey.created)
+    began_ms = creation(journey).happened_ms
     last_ms = max(c.samples[-1].at_ms for s in journey.stays for c in s.curves if c.samples)
     found[max(found)] += max(0, 2 * (last_ms - began_ms) - sum(found.values()))
     left_ms = profile.life.at_reference_ms - spent_ms(found, profile.life.model)
@@ -83,7 +84,7 @@ def keeping_sentence(journey: Journey) -> str:
 
 def profile_of(journey: Journey) -> Profile | None:
     """The profile that the producer names, if this node knows it."""
-    ilmd = journey.created.get("ilmd")
+    ilmd = creation(journey).event.get("ilmd")
     stated = ilmd.get("ft:temperature") if isinstance(ilmd, Mapping) else None
     name = stated.get("profile") if isinstance(stated, Mapping) else None
     return PROFILES.get(name) if isinstance(name, str) else None

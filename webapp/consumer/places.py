@@ -9,8 +9,10 @@ from typing import Final
 
 from traceability.supply.position import Position, distance_km, position_of
 from traceability.verification.journey import Happening, Journey
+from webapp.consumer.corrected import standing
 from webapp.consumer.ingredients import Made
-from webapp.consumer.story import product_name, word_of
+from webapp.consumer.story import product_name
+from webapp.consumer.timeline import word_of
 from webapp.i18n import language, named, translate
 
 LISTED: Final = 40
@@ -105,8 +107,7 @@ def _in_order(journeys: Sequence[Journey]) -> Iterable[tuple[int, Happening]]:
 
 def _moves(journey: Journey) -> Iterator[Happening]:
     """What happened to the goods, in its order; a recall happens nowhere."""
-    ordered = sorted(journey.happenings, key=lambda h: (h.happened_ms, h.seq))
-    return (h for h in ordered if h.recall is None)
+    return (h for h in standing(journey) if h.recall is None)
 
 
 def _place(happening: Happening, known: dict[tuple[str, Position | None], Place]) -> Place | None:

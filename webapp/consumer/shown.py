@@ -19,6 +19,7 @@ from webapp.consumer.map import draw_map
 from webapp.consumer.pictures import picture_of
 from webapp.consumer.places import distance_sentence, gather_places
 from webapp.consumer.qr import draw_code
+from webapp.consumer.timeline import timeline
 
 
 def shown(journey: Journey, made: Made, label: Answer) -> dict[str, Any]:
@@ -43,7 +44,7 @@ def shown(journey: Journey, made: Made, label: Answer) -> dict[str, Any]:
         "offset": offset,
         "zone": Markup('<span class="zone">UTC{}</span>').format(offset),
         "summary": [origin, *filter(None, [distance_sentence(journey)]), *others],
-        "steps": story.steps(journey),
+        "steps": timeline(journey),
         "stays": cold.stay_rows(journey),
         "chart": chart.draw(journey, offset),
         "chart_text": story.chart_description(journey),

@@ -9,15 +9,15 @@ from typing import Any, Final
 from traceability import media
 from traceability.sensing.coldchain import Limits
 from traceability.supply.epcis.events import begins
-from traceability.supply.recall import Outcome, Recall, State
-from traceability.verification.journey import Happening, Journey
+from traceability.verification.journey import Journey
 from traceability.verification.stays import NO_LIMITS
 from webapp.consumer.cold import Cold, stay_rows, total, unmonitored_ms
+from webapp.consumer.corrected import creation, is_taken_back
 from webapp.consumer.keeping import keeping_sentence
+from webapp.consumer.timeline import Step, timeline
 from webapp.i18n import (
     language,
     named,
-    noted,
     render_text,
     render_time,
     show_degrees,
@@ -28,40 +28,6 @@ from webapp.i18n import (
 MINUTE_MS: Final = 60_000
 DEMONSTRATION: Final = "0952"
 """What a GTIN-14 with GS1's prefix for demonstrations begins with (GS1 prefix list)."""
-
-STEP_WORDS: Mapping[tuple[str, str | None], str] = {
-    ("creating_class_instance", "ADD"): noted("The batch begins"),
-    ("creating_class_instance", None): noted("Made"),
-    ("packing", "OBSERVE"): noted("Packed"),
-    ("inspecting", "OBSERVE"): noted("Inspected"),
-    ("shipping", "OBSERVE"): noted("Shipped"),
-    ("receiving", "OBSERVE"): noted("Received"),
-    ("stocking", "OBSERVE"): noted("On sale"),
-    ("storing", "OBSERVE"): noted("Cooled"),
-    ("destroying", "DELETE"): noted("Destroyed"),
-    ("storing", "ADD"): noted("Put into cold storage"),
-    ("staging_outbound", "DELETE"): noted("Taken out of cold storage"),
-    ("loading", "ADD"): noted("Loaded"),
-    ("unloading", "DELETE"): noted("Unloaded"),
-    ("installing", "ADD"): noted("Sensor put in"),
-    ("removing", "DELETE"): noted("Sensor taken out"),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """A line of the timeline."""
-
-    word: str
-    region: str
-    asset: str
-    party: str
-    by_node: bool
-    happened_ms: int
-    recorded_ms: int
-    hidden: int
-    alarm: bool
-    suspected: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +50,7 @@ def tell(journey: Journey) -> Told:
         producer=producer(journey),
         offset=offset_of(journey),
         summary=summary(journey),
-        steps=steps(journey),
+        steps=timeline(journey),
         outside_ms=total(stay_rows(journey)).outside_ms if journey.limits != NO_LIMITS else 0,
         rivals=rivals(journey),
     )
@@ -97,24 +63,19 @@ def product_name(journey: Journey) -> str:
 
 def created_of(journey: Journey) -> Mapping[str, Any]:
     """Master data that the producer gave the batch; none where only others named it."""
-    ilmd = journey.created.get("ilmd") if begins_here(journey) else None
+    ilmd = creation(journey).event.get("ilmd") if begins_here(journey) else None
     return ilmd if isinstance(ilmd, Mapping) else {}
 
 
 def begins_here(journey: Journey) -> bool:
     """Whether it is recorded how the batch came to be; else the first event is one that only names it."""
-    return begins(journey.created, journey.batch, _creation(journey).node)
-
-
-def steps(journey: Journey) -> list[Step]:
-    """The timeline, in order of what happened."""
-    ordered = sorted(journey.happenings, key=lambda h: (h.happened_ms, h.seq))
-    return [_step(h, journey) for h in ordered]
+    found = creation(journey)
+    return begins(found.event, journey.batch, found.node)
 
 
 def offset_of(journey: Journey) -> str:
     """The offset from UTC of the place where the batch came to be."""
-    return str(journey.created.get("eventTimeZoneOffset", "+00:00"))
+    return str(creation(journey).event.get("eventTimeZoneOffset", "+00:00"))
 
 
 def producer(journey: Journey) -> str:
@@ -125,7 +86,7 @@ def producer(journey: Journey) -> str:
 
 def producer_of(journey: Journey) -> str | None:
     """URI of that party; None where it is not recorded here how the batch came to be."""
-    return _creation(journey).party if begins_here(journey) else None
+    return creation(journey).party if begins_here(journey) else None
 
 
 def rivals(journey: Journey) -> str:
@@ -180,54 +141,14 @@ def chart_description(journey: Journey) -> str:
     )
 
 
-def _step(happening: Happening, journey: Journey) -> Step:
-    event = happening.event
-    return Step(
-        word=translate(word_of(happening, journey)),
-        region=named(event.get("ft:region")),
-        asset=named(event.get("ft:asset")) if event.get("type") == "AggregationEvent" else "",
-        party=named(journey.names.get(happening.party), happening.party),
-        by_node=happening.custody == "node",
-        happened_ms=happening.happened_ms,
-        recorded_ms=happening.recorded_ms,
-        hidden=happening.hidden,
-        alarm=happening.recall is not None and happening.recall.outcome is not Outcome.SAFE,
-        suspected=happening.suspected,
-    )
-
-
-def word_of(happening: Happening, journey: Journey) -> str:
-    """What happened, in English."""
-    event = happening.event
-    if happening.recall is not None:
-        return _recall_word(happening.recall)
-    if event is journey.created and was_harvested(journey):
-        return noted("Harvested")
-    if event.get("type") == "TransformationEvent" and not begins(event, journey.batch, happening.node):
-        return noted("Used in another product")
-    step, action = str(event.get("bizStep") or noted("A step")), event.get("action")
-    return STEP_WORDS.get((step, None if action is None else str(action)), step)
-
-
-def _recall_word(recall: Recall) -> str:
-    if recall.state is State.HOLD:
-        return noted("Held for examination")
-    if recall.state is State.ISSUED:
-        return noted("Recalled")
-    if recall.outcome is Outcome.SAFE:
-        return noted("Recall closed: nothing was wrong")
-    return noted("Recall closed: removed from sale")
-
-
-def _creation(journey: Journey) -> Happening:
-    return next(h for h in journey.happenings if h.event is journey.created)
-
-
 def _origin(journey: Journey) -> str:
-    event = journey.created
+    made = creation(journey)
+    event = made.event
+    if is_taken_back(journey):
+        return translate("The firm that recorded how this lot came to be has taken that back.")
     if not begins_here(journey):
         return translate("How this lot came to be is not recorded here.")
-    when = render_time(_creation(journey).happened_ms, offset_of(journey), "day")
+    when = render_time(made.happened_ms, offset_of(journey), "day")
     region = named(event.get("ft:region"))
     if is_made(journey):
         if region:
@@ -242,7 +163,7 @@ def _origin(journey: Journey) -> str:
 
 def is_made(journey: Journey) -> bool:
     """Whether the batch was made from others."""
-    return bool(journey.created.get("type") == "TransformationEvent")
+    return bool(creation(journey).event.get("type") == "TransformationEvent")
 
 
 def was_harvested(journey: Journey) -> bool:

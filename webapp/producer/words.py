@@ -8,7 +8,7 @@ from typing import Any, Final
 from traceability.operations.steps import Caution
 from traceability.signing.disclosure import Audience
 from traceability.supply.epcis.events import STEPS
-from webapp.consumer.story import STEP_WORDS
+from webapp.consumer.timeline import STEP_WORDS
 from webapp.i18n import noted, translate
 
 STEP_TEXTS: Final[Mapping[str, str]] = {

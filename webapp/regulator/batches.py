@@ -18,7 +18,9 @@ from traceability.supply.recall import State
 from traceability.verification.journey import Happening, Journey
 from webapp.api.access import node, store
 from webapp.consumer import chart, cold, story
+from webapp.consumer.corrected import in_order
 from webapp.consumer.documents import papers
+from webapp.consumer.timeline import Step, declares, steps
 from webapp.database import snapshot
 from webapp.i18n import language, named, noted, translate
 from webapp.regulator.blueprint import own_reader, regulator
@@ -117,17 +119,15 @@ def shown(found: Batch, dossier: Dossier) -> dict[str, Any]:
 
 def lines(journey: Journey) -> list[Line]:
     """The events, in order of what happened."""
-    ordered = sorted(journey.happenings, key=lambda each: (each.happened_ms, each.seq))
-    return [
-        _line(happening, step, journey) for happening, step in zip(ordered, story.steps(journey), strict=True)
-    ]
+    ordered = in_order(journey.happenings)
+    return [_line(happening, step, journey) for happening, step in zip(ordered, steps(journey), strict=True)]
 
 
-def _line(happening: Happening, step: story.Step, journey: Journey) -> Line:
+def _line(happening: Happening, step: Step, journey: Journey) -> Line:
     event = happening.event
     return Line(
         happening.happened_ms,
-        step.word + (f": {step.asset}" if step.asset else ""),
+        _word(happening, step),
         named(journey.names.get(happening.party), happening.party),
         step.by_node,
         happening.recorded_ms,
@@ -137,6 +137,11 @@ def _line(happening: Happening, step: story.Step, journey: Journey) -> Line:
         happening.hidden,
         happening.suspected,
     )
+
+
+def _word(happening: Happening, step: Step) -> str:
+    word = step.word + (f": {step.asset}" if step.asset else "")
+    return f"{word} · {translate('taken back')}" if declares(happening) else word
 
 
 def _place(event: Any) -> str:

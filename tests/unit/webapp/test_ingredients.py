@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,7 +16,7 @@ from traceability.errors import (
     TamperError,
     UnknownSubjectError,
 )
-from traceability.verification.journey import Journey
+from traceability.verification.journey import Happening, Journey
 from traceability.verification.stays import NO_LIMITS
 from webapp.consumer.ingredients import DEEPEST, LISTED, MOST, State, gather
 
@@ -31,7 +31,12 @@ def journey(lot: str, *inputs: str) -> Journey:
     named = [{"epcClass": uri(name)} for name in inputs]
     made = [{"epcClass": uri(lot)}]
     created = {"type": "TransformationEvent", "inputQuantityList": named, "outputQuantityList": made}
-    return Journey(uri(lot), created, NO_LIMITS, (), (), (), {}, 1, 1)
+    return begun(uri(lot), created)
+
+
+def begun(batch: str, created: Mapping[str, Any]) -> Journey:
+    happening = Happening(0, created, None, 0, "p", NODE, "node", 1, 1, False)
+    return Journey(batch, created, NO_LIMITS, (happening,), (), (), {}, 1, 1)
 
 
 class Kitchen:
@@ -92,7 +97,7 @@ def test_what_cannot_be_checked_is_a_state_of_that_ingredient_alone(failure, sta
 
 
 def test_an_event_that_only_used_a_batch_up_does_not_say_what_it_was_made_of():
-    used_up = replace(journey("OWN"), created=journey("OTHER", "OWN", "A").created)
+    used_up = begun(uri("OWN"), journey("OTHER", "OWN", "A").created)
     assert gather(used_up, Kitchen().load, NODE).inputs == ()
 
 
@@ -110,7 +115,7 @@ def test_what_is_no_batch_of_this_address_is_not_asked_for():
         "https://id.gs1.org/01/09520000000011",
     ]
     created = {**journey("OWN").created, "inputQuantityList": [], "inputEPCList": named}
-    made = gather(replace(journey("OWN"), created=created), kitchen.load, NODE)
+    made = gather(begun(uri("OWN"), created), kitchen.load, NODE)
     assert [(i.batch, i.state) for i in made.inputs] == [(None, State.UNKNOWN)] * 4
     assert kitchen.asked == []
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from traceability.supply.epcis.events import STEPS
-from webapp.consumer.story import STEP_WORDS
+from webapp.consumer.timeline import STEP_WORDS
 from webapp.i18n import catalog
 
 
