@@ -15,7 +15,9 @@ from tests.support.people import form, sign_in
 from tests.support.web import site_of
 from tests.support.world import GTIN, make_world
 from traceability.operations.accounts.roles import PartyKind, Role
+from traceability.operations.deposit import deposit, describe
 from traceability.store import models
+from traceability.supply.notice import Purpose
 
 PRODUCT = {"name_en": "Strawberries", "name_zh": "草莓", "number": GTIN, "low_c": "0", "high_c": "5"}
 PRODUCT |= {"gap_min": "30", "days": "7", "uom": "KGM", "profile": "", "picture": ""}
@@ -281,25 +283,58 @@ def test_a_picture_is_made_small_and_clean_and_a_bomb_is_refused(place, farm, pr
     sent = PRODUCT | {"picture": (io.BytesIO(data.getvalue()), "berry.jpg")}
     answer = farm.post(f"/console/products/{GTIN}", data=form(farm, **sent))
     assert answer.status_code == 303, answer.text
-    address = re.findall(r'src="(/pictures/[0-9a-f]{32}\.webp)"', farm.get(f"/console/products/{GTIN}").text)[
-        0
-    ]
+    page = farm.get(f"/console/products/{GTIN}").text
+    address = re.findall(r'src="(/picture/[0-9a-f]{32}\.jpg)"', page)[0]
     shown = app.test_client().get(address)
-    assert shown.mimetype == "image/webp"
+    assert shown.mimetype == "image/jpeg"
     assert shown.headers["Content-Security-Policy"].startswith("default-src 'none'; sandbox")
     with Image.open(io.BytesIO(shown.data)) as picture:
-        assert picture.size == (1024, 683)
+        assert picture.size == (480, 320)
         assert not picture.getexif()
+    (kept,) = (world.node.folder / "pictures").iterdir()
+    assert b"secret" not in kept.read_bytes()
     assert b"secret" not in shown.data
     for bad in (b"GIF89a", b"<svg/>", _bomb(8_000, 7_500), _bomb(20_000, 20_000)):
         sent = PRODUCT | {"picture": (io.BytesIO(bad), "x.png")}
         answer = farm.post(f"/console/products/{GTIN}?lang=en", data=form(farm, **sent))
         assert answer.status_code == 200
-        assert "not a picture" in answer.text or "pixels" in answer.text
+        assert "no picture that can be opened" in answer.text or "pixels" in answer.text
     without = form(farm, **PRODUCT, no_picture="1")
     assert farm.post(f"/console/products/{GTIN}", data=without).status_code == 303
     assert app.test_client().get(address).status_code == 404
     assert not list((world.node.folder / "pictures").iterdir())
+
+
+def test_the_picture_of_a_product_is_shown_on_its_lots_and_not_called_signed(place, farm, product):
+    world, app, parties = place
+    harvest(farm, "PICTURED")
+    world.publish()
+    page = f"/01/{GTIN}/10/PICTURED?lang=en"
+    assert "/picture/" not in farm.get(page).text
+    keep(farm, "products", PRODUCT | {"picture": (_picture("red"), "berry.jpg")}, GTIN)
+    rival = sign_in(app.test_client(), world.store, world.node, parties["Shop"])
+    assert keep(rival, "products", PRODUCT | {"picture": (_picture("blue"), "x.jpg")}).status_code == 303
+    shown = farm.get(page).text
+    (address,) = re.findall(r'src="(/picture/[0-9a-f]{32}\.jpg)"', shown)
+    assert "it is not signed" in shown
+    with Image.open(io.BytesIO(app.test_client().get(address).data)) as picture:
+        red, _, blue = picture.getpixel((5, 5))
+    keep(rival, "products", PRODUCT | {"forget": "1"}, GTIN)
+    assert red > blue, "another firm's picture of the same GTIN is not shown"
+    data = _picture("green").getvalue()
+    notice = describe(data, "lot.jpg", world.batch("PICTURED"), Purpose.PICTURE)
+    deposit(world.store, world.node, parties["Farm"], data, notice)
+    world.publish()
+    deposited = farm.get(page).text
+    assert re.findall(r'src="/picture/[0-9a-f]{64}\.jpg"', deposited)
+    assert "it is not signed" not in deposited
+
+
+def _picture(colour: str) -> io.BytesIO:
+    data = io.BytesIO()
+    Image.new("RGB", (300, 200), colour).save(data, "JPEG")
+    data.seek(0)
+    return data
 
 
 def _bomb(width: int, height: int) -> bytes:

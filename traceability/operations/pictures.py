@@ -16,6 +16,8 @@ from traceability.errors import PictureError
 
 MAX_PIXELS: Final = {"JPEG": 50_000_000, "PNG": 16_000_000, "WEBP": 16_000_000}
 """Of what is opened. A JPEG, as the cameras of phones make them, is made smaller while it is read."""
+MAX_BYTES: Final = 12 * 1024 * 1024
+"""Of a file that is opened."""
 QUALITIES: Final = (82, 70, 55, 40)
 SMALLEST_PX: Final = 60
 

@@ -11,14 +11,12 @@ from pathlib import Path
 from typing import Final
 
 from traceability.errors import FileError, OversizeError, UnknownSubjectError
-from traceability.operations.pictures import remake_picture
+from traceability.operations.pictures import MAX_BYTES, remake_picture
 from traceability.secretfiles import write_new
 
-MAX_BYTES: Final = 12 * 1024 * 1024
 EDGE_PX: Final = 1024
 """Of the longer edge of what is kept."""
 KEPT_BYTES: Final = 256 * 1024
-MEDIA_TYPE: Final = "image/jpeg"
 _NAME: Final = re.compile(r"[0-9a-f]{32}")
 
 

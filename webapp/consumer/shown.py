@@ -20,6 +20,7 @@ from webapp.consumer.pictures import picture_of
 from webapp.consumer.places import distance_sentence, gather_places
 from webapp.consumer.qr import draw_code
 from webapp.consumer.timeline import timeline
+from webapp.database import snapshot
 
 
 def shown(journey: Journey, made: Made, label: Answer) -> dict[str, Any]:
@@ -51,7 +52,7 @@ def shown(journey: Journey, made: Made, label: Answer) -> dict[str, Any]:
         "places": places,
         "drawn": draw_map(places),
         "producer": story.producer(journey),
-        "picture": picture_of(journey, node),
+        "picture": picture_of(journey, node, snapshot()),
         "rivals": story.rivals(journey),
         "parties": {h.party: h.custody for h in journey.happenings}
         | {d.party: d.custody for d in journey.documents},
