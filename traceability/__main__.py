@@ -27,6 +27,7 @@ VERBS: Final[Mapping[str, tuple[str, ...]]] = {
     "token": ("token",),
     "people": ("people",),
     "batches": ("batch", "record"),
+    "importing": ("import",),
     "label": ("label",),
     "deposit": ("deposit",),
     "readings": ("readings",),

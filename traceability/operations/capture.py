@@ -113,13 +113,14 @@ def record_drafts(
 
 @dataclass(slots=True)
 class _Run:
-    """Events on their way into one transaction; those in ``waiting`` are checked and not yet written."""
+    """Events on their way into one transaction; ``waiting`` are not yet written, ``named`` their streams."""
 
     tx: Transaction
     node: Node
     party: str
     typed: bool
     waiting: list[Draft] = field(default_factory=list)
+    named: set[str] = field(default_factory=set)
     seqs: dict[bytes, dict[str, int]] = field(default_factory=dict)
     heads: dict[bytes, Head] | None = None
     unused: list[bytes] = field(default_factory=list)
@@ -185,12 +186,15 @@ class _Run:
                 problems=[Problem("/eventTime", "a time that has come", str(draft.event["eventTime"]))],
             )
         if self.typed:
+            if not self.named.isdisjoint(draft.streams):
+                self._flush()  # what is asked now may hang on it
             _check_typed(self.tx, self.node, draft)
         if draft.move is not None:
             self._flush()
             check_move(self.tx, self.node, self.party, draft.move)
         self.quota.spend(draft)
         self.waiting.append(draft)
+        self.named.update(draft.streams)
         if draft.move is None:
             return
         self._flush()
@@ -200,6 +204,7 @@ class _Run:
     def _flush(self) -> None:
         """Write what was checked."""
         taken, self.waiting = self.waiting, []
+        self.named.clear()
         pairs = [(draft, uri) for draft in taken for uri in self._streams(draft)]
         entries = [Entry(uri, media.EVENT, draft.issued.statement) for draft, uri in pairs]
         records = append(self.tx, self.node, entries, self.heads)

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, delete, or_, select
 from traceability.errors import StatementError, UnknownSubjectError
 from traceability.identifiers import GS1_HOST, Kind, parse_gln, parse_gtin, parse_stream
 from traceability.operations.accounts.trail import Actor, note
-from traceability.operations.lotdata import temperature_data
+from traceability.operations.lotdata import lot_data, temperature_data
 from traceability.operations.steps import check_uom
 from traceability.store import masterdata as tables
 from traceability.store.engine import AnyRow, Store
@@ -71,6 +71,12 @@ class Product:
         _require(self.shelf_life_days, range(MAX_DAYS + 1), "a shelf life in days")
         check_uom(self.uom)
         temperature_data(self.low_milli_c, self.high_milli_c, self.max_gap_s, self.profile)
+
+    def lot_data(self, step: str, day: str, until: str | None) -> dict[str, Any]:
+        """The ``ilmd`` of a lot of it that begins by a step on a day; ``until``: best before."""
+        limits = temperature_data(self.low_milli_c, self.high_milli_c, self.max_gap_s, self.profile)
+        begun = {"harvested" if step == "harvest" else "produced": day}
+        return lot_data(self.names, temperature=limits, best_before=until, **begun)
 
     def columns(self) -> dict[str, Any]:
         """Its row, but for whose it is."""

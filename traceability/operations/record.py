@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, TypeAlias
 
-from traceability.errors import ConflictError, EventError
+from traceability.errors import ConflictError, EventError, TraceabilityError
 from traceability.operations.capture import Captured, record_drafts
-from traceability.operations.draft import Given, draft_event
+from traceability.operations.draft import Draft, Given, draft_event
 from traceability.operations.enrol import signing_key
 from traceability.operations.keyring import alone
 from traceability.operations.node import Node
@@ -92,12 +92,34 @@ def record_all(
 
 def rehearse_all(store: Store, node: Node, party: str, given: Sequence[Given], *, typed: bool) -> None:
     """Raise what ``record_all`` would raise now, and record nothing."""
+    for answer in answers_to(store, node, party, given, typed=typed):
+        if answer.refused is not None:
+            raise answer.refused
 
-    def take_back(_tx: Transaction, _answers: Sequence[Captured]) -> None:
+
+def answers_to(
+    store: Store, node: Node, party: str, given: Sequence[Given], *, typed: bool
+) -> tuple[Captured, ...]:
+    """What would become of each event if those that can be were recorded now; nothing is.
+
+    Raises:
+        UnknownSignerError: the party has no key in this node's custody.
+    """
+    with store.reading() as connection:
+        key = signing_key(connection, node, party)
+    drafts: dict[int, Draft] = {}
+    answers: dict[int, Captured] = {}
+    for number, each in enumerate(given):
+        try:
+            drafts[number] = draft_event(node.name, party, key, each, store.clock())
+        except TraceabilityError as error:
+            answers[number] = Captured(str(each.event.get("eventID", "")), refused=error)
+    with suppress(_PreviewedError), store.transaction() as tx:
+        answers |= zip(
+            drafts, record_drafts(tx, node, party, list(drafts.values()), typed=typed), strict=True
+        )
         raise _PreviewedError
-
-    with suppress(_PreviewedError):
-        record_all(store, node, party, given, typed=typed, beside=take_back)
+    return tuple(answers[number] for number in range(len(given)))
 
 
 @contextmanager

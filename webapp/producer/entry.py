@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from traceability.errors import IdentifierError
 from traceability.identifiers import Batch, parse_lot, parse_stream, place_uri
-from traceability.operations.lotdata import best_before, lot_data, temperature_data
+from traceability.operations.lotdata import best_before
 from traceability.operations.lots import last_event
 from traceability.operations.masterdata import Asset, Place, Product, list_items
 from traceability.operations.numbers import known_batches, next_lot
@@ -230,16 +230,7 @@ def _partner(made: Offer, fields: Fields) -> str | None:
 
 def _ilmd(made: Offer, fields: Fields, at_ms: int, offset: str) -> dict[str, Any]:
     product = made.choices.products[fields.text("gtin")]
-    day = local_text(at_ms, offset)[:10]
-    return lot_data(
-        product.names,
-        temperature=temperature_data(
-            product.low_milli_c, product.high_milli_c, product.max_gap_s, product.profile
-        ),
-        harvested=day if made.step == "harvest" else None,
-        produced=day if made.step == "make" else None,
-        best_before=fields.day("best_before"),
-    )
+    return product.lot_data(made.step, local_text(at_ms, offset)[:10], fields.day("best_before"))
 
 
 def _place_of(event: Mapping[str, Any]) -> str:

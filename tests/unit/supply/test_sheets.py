@@ -6,13 +6,22 @@ import io
 import zipfile
 from datetime import datetime
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from openpyxl import Workbook
 
 from traceability.errors import MalformedError, OversizeError
+from traceability.identifiers import Batch
 from traceability.supply.sheets.steps import COLUMNS, WORDS, read_steps
-from traceability.supply.sheets.table import MAX_CHARS, MAX_ROWS, MAX_UNPACKED_BYTES, read_table
+from traceability.supply.sheets.table import (
+    MAX_CHARS,
+    MAX_LINES,
+    MAX_ROWS,
+    MAX_UNPACKED_BYTES,
+    read_table,
+    write_table,
+)
 from traceability.supply.sheets.template import write_template
 
 HEAD = "step,product,lot,quantity,unit,time,place,partner,asset,made_from,best_before"
@@ -133,3 +142,43 @@ def test_too_many_rows_and_too_long_cells_are_refused():
         steps(*[ROW] * (MAX_ROWS + 1))
     with pytest.raises(OversizeError, match="A2"):
         steps("x" * (MAX_CHARS + 1))
+
+
+@pytest.mark.parametrize("between", [",", "\t"])
+def test_a_table_that_is_written_is_read_again_under_the_same_numbers(between):
+    odd = [["step", "product", "lot", "time"], [], [], ["a,b;c\td", "", 'say "x"', "two\nlines"], [], ["x"]]
+    table = read_table(workbook(*odd))
+    assert [row.number for row in table] == [1, 4, 6]
+    assert read_table(write_table(table, between).encode()) == table
+
+
+def test_what_stands_far_below_everything_else_is_refused():
+    rows = "\n" * MAX_LINES
+    assert len(read_table(f"{HEAD}\n{ROW}{rows}".encode())) == 2
+    with pytest.raises(OversizeError, match="below row"):
+        read_table(f"{HEAD}\n{rows}{ROW}".encode())
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01 00:00-14:00", "1969-12-31 23:59", "9999-12-31 23:59-14:00"])
+def test_a_time_of_another_age_is_a_bad_cell(moment):
+    found = steps(ROW.replace("2026-05-01 07:30", moment))
+    assert [problem.pointer for problem in found.problems] == ["F2"]
+
+
+def test_a_partner_is_named_by_gln_or_by_its_number_on_this_node():
+    (found,) = steps(ROW.replace(",,,,,", ",,00000000000000aa,,,")).rows
+    assert found.partner == "00000000000000aa"
+    assert steps(ROW.replace(",,,,,", ",,Farm,,,")).problems[0].pointer == "H2"
+
+
+def test_a_row_names_its_batch_whatever_else_is_wrong_with_it():
+    table = read_table(f"{HEAD}\n{ROW.replace('harvest', 'dance')}\ndance,12".encode())
+    found = read_steps(table, "+08:00")
+    assert [found.batch(row) for row in table[1:]] == [Batch("02000000000015", "L1"), None]
+
+
+def test_the_page_for_people_shows_the_same_columns_and_steps():
+    page = (Path(__file__).parents[3] / "docs" / "import.md").read_text("utf-8")
+    shown = [f"| `{c.name}` | {c.chinese} | {'yes' if c.needed else ''} | {c.says} |" for c in COLUMNS]
+    shown += [f"| `{word}` | {chinese} |" for word, chinese in WORDS.items()]
+    assert [line for line in page.splitlines() if line.startswith("| `")] == shown

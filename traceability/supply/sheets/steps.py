@@ -22,6 +22,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _QUANTITY: Final = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,6})?")
 _SHORTENED: Final = re.compile(r"[0-9.]+E\+[0-9]+", re.IGNORECASE)
 _PARENT: Final = re.compile(r"(.+)=([0-9]{1,12}(?:\.[0-9]{1,6})?)([A-Za-z0-9]*)", re.DOTALL)
+_PSEUDONYM: Final = re.compile(r"[0-9a-f]{16}")
 _OFFSET: Final = re.compile(r"[+-](?:0[0-9]|1[0-4]):[0-5][0-9]")
 
 WORDS: Final[Mapping[str, str]] = {
@@ -90,7 +91,13 @@ COLUMNS: Final = (
         "2026-05-01 07:30",
     ),
     Column("place", "地点", False, "GLN, 13 digits, of one of your places", ""),
-    Column("partner", "对方", False, "GLN of whom it goes to (ship) or comes from (receive)", ""),
+    Column(
+        "partner",
+        "对方",
+        False,
+        "for ship and receive: GLN of to whom or from whom; of who has none, its number on this node",
+        "",
+    ),
     Column("asset", "设备", False, "own number of a cold room or truck: store, retrieve, load, unload", ""),
     Column("made_from", "原料批次", False, "for make: GTIN/LOT=12.5KGM; another after a semicolon", ""),
     Column("best_before", "保质期至", False, "for harvest and make, such as 2026-05-08", ""),
@@ -126,6 +133,15 @@ class Steps:
     def cell(self, row: Row, column: str) -> str:
         """What a spreadsheet calls a cell; the first of the row where the column is not there."""
         return row.reference(self.places.get(column, 0))
+
+    def batch(self, row: Row) -> Batch | None:
+        """The batch that a row names, whatever else of it cannot be read; None if that cannot be either."""
+        texts = dict(enumerate(row.cells))
+        product, lot = (texts.get(self.places[name], "") for name in ("product", "lot"))
+        try:
+            return Batch(_gtin(product), parse_lot(lot))
+        except IdentifierError:
+            return None
 
 
 def read_steps(table: Sequence[Row], offset: str) -> Steps:
@@ -189,7 +205,7 @@ class _Reading:
             "quantity": self._take("quantity", _quantity),
             "uom": self._take("unit", _unit),
             "place": self._take("place", parse_gln),
-            "partner": self._take("partner", parse_gln),
+            "partner": self._take("partner", _partner),
             "asset": self._take("asset", str),
             "parts": self._take("made_from", _parts) or (),
             "best_before": self._take("best_before", _date),
@@ -249,9 +265,13 @@ def _when(text: str, offset: str) -> When:
     if moment.tzinfo is None:
         moment = datetime.fromisoformat(moment.isoformat() + offset)
     shown = moment.isoformat()[-6:]
-    if not _OFFSET.fullmatch(shown):
-        raise StatementError(f"{text!r} has no zone of whole minutes")
+    if not _OFFSET.fullmatch(shown) or not 1970 <= moment.year < 9999:
+        raise StatementError(f"{text!r} has no zone of whole minutes, or is of another age")
     return When((moment - _EPOCH) // timedelta(milliseconds=1), shown)
+
+
+def _partner(text: str) -> str:
+    return text if _PSEUDONYM.fullmatch(text) else parse_gln(text)
 
 
 def _quantity(text: str) -> Decimal:

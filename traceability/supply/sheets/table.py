@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from typing import Any, Final
@@ -22,6 +22,8 @@ from traceability.errors import MalformedError, OversizeError
 MAX_BYTES: Final = 4 * 1024 * 1024
 MAX_UNPACKED_BYTES: Final = 64 * 1024 * 1024
 MAX_ROWS: Final = 2_000
+MAX_LINES: Final = 20_000
+"""Counting those in which nothing stands."""
 MAX_COLUMNS: Final = 64
 MAX_CHARS: Final = 1_000
 """Of one cell."""
@@ -54,6 +56,18 @@ def read_table(data: bytes) -> tuple[Row, ...]:
     return tuple(_bounded(lines))
 
 
+def write_table(table: Sequence[Row], between: str = ",") -> str:
+    """The same rows as CSV, each under its number again, for ``read_table``."""
+    out = io.StringIO()
+    writer = csv.writer(out, delimiter=between, lineterminator="\n")
+    last = 0
+    for row in table:
+        out.write("\n" * (row.number - last - 1))
+        writer.writerow(row.cells)
+        last = row.number
+    return out.getvalue()
+
+
 def _bounded(lines: Iterable[list[str]]) -> Iterator[Row]:
     kept = 0
     for number, line in enumerate(lines, 1):
@@ -62,6 +76,8 @@ def _bounded(lines: Iterable[list[str]]) -> Iterator[Row]:
             cells = cells[:-1]
         if not cells:
             continue
+        if number > MAX_LINES:
+            raise OversizeError(f"row {number} is below row {MAX_LINES}", remedy="Take empty rows away.")
         kept += 1
         if kept > MAX_ROWS + 1:
             raise OversizeError(f"a sheet has at most {MAX_ROWS} rows below its head", remedy="Split it.")
