@@ -186,6 +186,7 @@ def _check() -> Response | None:
     refused = None if found.by == PUBLIC.by else _require(found.rights)
     if refused is None and request.method not in SAFE:
         request.max_content_length = found.max_bytes or request.max_content_length
+        request.max_form_memory_size = found.max_bytes or request.max_form_memory_size
         require_same_site(held())
     return refused
 

@@ -10,7 +10,7 @@ An event is named by its hash, so a row that was recorded before is known again.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from traceability.errors import (
@@ -51,10 +51,17 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """A sheet as it would be recorded: its lines in their order, and each bad cell, as ``C7``, in order."""
+    """A sheet as it would be recorded.
+
+    Attributes:
+        lines: the rows that can be read, in their order.
+        problems: of each bad cell, as ``C7``, in order.
+        waits: for cells of rows that lack what a bad row before them would have done, its number.
+    """
 
     lines: tuple[Line, ...]
     problems: tuple[Problem, ...]
+    waits: Mapping[str, int]
 
     @property
     def new(self) -> int:
@@ -82,8 +89,9 @@ def preview_import(store: Store, node: Node, party: str, table: Sequence[Row], o
     sound = [line for line in lines if line.given]
     answers = answers_to(store, node, party, [line.given for line in sound if line.given], typed=True)
     said = {line.row.row.number: answer for line, answer in zip(sound, answers, strict=True)}
-    problems = [*steps.problems, *wrong, *_refusals(node, steps, lines, said, table)]
-    return Preview(tuple(_judged(line, said) for line in lines), _in_order(problems, table))
+    refusals, waits = _refusals(node, steps, lines, said, table)
+    problems = _in_order([*steps.problems, *wrong, *refusals], table)
+    return Preview(tuple(_judged(line, said) for line in lines), problems, waits)
 
 
 def record_import(
@@ -138,21 +146,25 @@ def _judged(line: Line, said: dict[int, Captured]) -> Line:
 
 def _refusals(
     node: Node, steps: Steps, lines: Sequence[Line], said: dict[int, Captured], table: Sequence[Row]
-) -> list[Problem]:
-    """What is refused, row by row; of one that lacks what a bad row before it would have done, it is said."""
+) -> tuple[list[Problem], dict[str, int]]:
+    """What is refused, row by row; for cells of rows that lack what a bad row would have done, its number."""
     by_number = {line.row.row.number: line for line in lines}
     missing = _Missing(node)
-    problems = []
+    problems: list[Problem] = []
+    waits: dict[str, int] = {}
     for row in table[1:]:
         line = by_number.get(row.number)
         if line is None or line.entered is None:
             missing.unreadable(row.number, steps.batch(row))
         elif (error := said[row.number].refused) is not None:
             cell, first = steps.cell(row, _column(node, line, error)), missing.before(line, error)
-            after = Problem(cell, f"row {first} to be put right first", str(error))
-            problems.append(_refusal(cell, error) if first is None else after)
+            if first is None:
+                problems.append(_refusal(cell, error))
+            else:
+                waits[cell] = first
+                problems.append(Problem(cell, f"row {first} to be put right first", str(error)))
             missing.refused(line, line.entered)
-    return problems
+    return problems, waits
 
 
 class _Missing:

@@ -47,6 +47,7 @@ def lots() -> str:
         wrong=fields.wrong,
         words=words,
         happened=happened,
+        may=Right.RECORD in visitor().rights,
     )
 
 

@@ -94,7 +94,7 @@ def _csv(data: bytes) -> Iterator[list[str]]:
     text = _decoded(data)
     if "\0" in text:
         raise MalformedError("this is neither CSV nor XLSX", remedy="Save it as CSV (UTF-8) or as XLSX.")
-    head = text.partition("\n")[0]
+    head = next((line for line in text.splitlines() if line.strip()), "")
     between = max(",;\t", key=head.count)
     # Quotes are looked for everywhere, so that one that is missing shows as a row that is far too long.
     try:
