@@ -17,7 +17,7 @@ from traceability.operations.events import Reader
 from traceability.operations.prefixes import list_prefixes
 from traceability.operations.publish import publish
 from traceability.operations.query import run
-from traceability.running import demo
+from traceability.running.demo import journey as demo
 from traceability.supply.epcis.context import read_context
 from traceability.supply.epcis.events import CONTEXT, inputs_of
 from traceability.supply.notice import Purpose

@@ -46,7 +46,7 @@ def _run(args: argparse.Namespace) -> Answer:
 
 
 def _demo(_: argparse.Namespace) -> Answer:
-    from traceability.running.demo import play
+    from traceability.running.demo.journey import play
 
     with opened() as here:
         recorded = play(here.store, here.node)

@@ -16,7 +16,7 @@ from traceability.operations.accounts.first import first_link
 from traceability.operations.accounts.letters import address_of
 from traceability.operations.accounts.links import Purpose
 from traceability.operations.node import load_node
-from traceability.running import demo
+from traceability.running.demo import journey as demo
 from traceability.running.terminal import draw_qr
 from traceability.settings import RunSettings, lan_address, listens_everywhere
 from traceability.sitecertificate import authority_of, only_this

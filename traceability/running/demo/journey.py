@@ -1,4 +1,4 @@
-"""The people of the demo journey: firms that enrol, install devices and record their steps.
+"""The people of the journey: firms that enrol, install devices and record their steps.
 
 The simulated devices write what is to happen (``demo/plan.json``) and their requests; this
 program answers each with ``enrolled.json``, says ``ready`` when all are installed, and records
