@@ -75,7 +75,7 @@ class GatewaySettings(NodeSettings):
 class WebSettings(NodeSettings):
     """The web site. ``base_url`` is what QR codes and links begin with; mail is for forgotten passwords.
 
-    ``proxies`` may say who asks.
+    ``proxies`` may say who asks; ``demo``: links let people of the demonstration in.
     """
 
     base_url: str
@@ -84,6 +84,7 @@ class WebSettings(NodeSettings):
     smtp_url: str
     mail_from: str
     proxies: tuple[str, ...] = field(default=(), kw_only=True)
+    demo: bool = field(default=False, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,6 @@ class RunSettings(WebSettings):
 
     host: str
     port: int
-    demo: bool
     sites: tuple[str, ...]
     tls_cert: Path | None = field(default=None, kw_only=True)
     tls_key: Path | None = field(default=None, kw_only=True)
@@ -197,7 +197,7 @@ SETTINGS: Final[Mapping[str, Setting]] = {
     "smtp_url": Setting("", optional(parse_smtp), "mail server: smtp://USER:PASSWORD@HOST:PORT or smtps://"),
     "mail_from": Setting("", optional(parse_mailbox), "whom e-mails of the node come from"),
     "mail_to": Setting("", optional(parse_mailbox), "whom those about alarms go to"),
-    "demo": Setting("1", parse_switch, "1: play the strawberry journey; 0: start empty"),
+    "demo": Setting("1", parse_switch, "1: show a world with people, links for each; 0: begin for real"),
 }
 
 

@@ -103,6 +103,7 @@ def create_app(settings: WebSettings | None = None) -> Flask:
     app = Flask(__name__)
     app.config.update(
         BASE_URL=chosen.base_url,
+        DEMO=chosen.demo,
         MAX_CONTENT_LENGTH=64 * 1024,
         PROVIDE_AUTOMATIC_OPTIONS=False,
     )

@@ -17,6 +17,7 @@ from typing import Any, Final, TypeVar, cast
 
 from flask import Flask, Response, abort, current_app, g, redirect, render_template, request, url_for
 
+from traceability.operations.accounts.demonstration import is_invented
 from traceability.operations.accounts.people import Person
 from traceability.operations.accounts.roles import PartyKind, Right
 from traceability.operations.accounts.sessions import Session, find_session, keep_open, say_next
@@ -103,7 +104,7 @@ NAVIGATION: Final = [
     Place("accounts.trail", noted("Audit trail"), (Right.PEOPLE,)),
     Place("accounts.account", noted("Your account")),
 ]
-"""In the order in which they are shown; a part of the site adds its own here."""
+"""In the order in which they are shown, accounts last; a part of the site adds its own here."""
 
 
 def public(view: View) -> View:
@@ -168,7 +169,9 @@ def said() -> str | None:
 def install(app: Flask) -> None:
     """Check every request of an application before its view."""
     app.before_request(_check)
-    app.jinja_env.globals.update(visitor=visitor, signed_in=signed_in, said=said, places=_places)
+    app.jinja_env.globals.update(
+        visitor=visitor, signed_in=signed_in, said=said, places=_places, is_invented=is_invented
+    )
 
 
 def _check() -> Response | None:
@@ -220,14 +223,21 @@ def _find_visitor() -> Visitor:
     return Visitor(session, network)
 
 
+def first_place(rights: frozenset[Right]) -> Place:
+    """Where somebody with these rights begins."""
+    return _places_for(rights)[0]
+
+
 def _places() -> list[Place]:
     """What the navigation shows this visitor."""
     who = visitor()
-    return [
-        place
-        for place in NAVIGATION
-        if who.session and (not place.rights or who.rights.intersection(place.rights))
-    ]
+    return _places_for(who.rights) if who.session else []
+
+
+def _places_for(rights: frozenset[Right]) -> list[Place]:
+    """What is about people comes behind what is about food."""
+    found = (place for place in NAVIGATION if not place.rights or not rights.isdisjoint(place.rights))
+    return sorted(found, key=lambda place: place.endpoint.startswith("accounts."))
 
 
 def _classify(view: View, found: Classified) -> View:

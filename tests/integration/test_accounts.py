@@ -307,19 +307,6 @@ def test_the_trail_is_the_partys_own_in_pages_and_as_a_file(firm):
     assert "trail-reader" in administrator.get("/trail").text
 
 
-def test_a_link_of_the_demonstration_lets_in_as_with_an_app(firm):
-    world, app, _ = firm
-    court = world.party("Court")
-    person = make_person(world.store, world.node, court, PartyKind.AUTHORITY)
-    with world.store.transaction() as tx:
-        text = new_link(tx, world.node, COMMAND_LINE, person.id, Purpose.DEMO)
-    client = app.test_client()
-    assert client.get(f"/enter/{text}").status_code == 200
-    assert client.post(f"/enter/{text}").status_code == 303
-    assert client.get("/people").status_code == 200
-    assert app.test_client().post(f"/enter/{text}").status_code == 404
-
-
 def test_who_forgot_a_password_gets_a_link_by_e_mail_and_strangers_the_same_answer(firm):
     world, _, party = firm
     make_person(world.store, world.node, party, PartyKind.PROCESSOR, login="pending@example.org")

@@ -11,18 +11,39 @@ import pytest
 from firmware_sim.demo import Demo, load_or_make_plan, open_flashes
 from tests.support.world import make_world
 from traceability.errors import TokenError
+from traceability.identifiers import party_uri
+from traceability.operations.accounts.kinds import list_kinds
+from traceability.operations.accounts.trail import Wanted, list_trail
 from traceability.operations.audit import audit
 from traceability.operations.credentials import Credential, admit
 from traceability.operations.events import Reader
+from traceability.operations.inspections import inspections_of, show_case
+from traceability.operations.masterdata import Product, numbers_in_use
 from traceability.operations.prefixes import list_prefixes
 from traceability.operations.publish import publish
 from traceability.operations.query import run
+from traceability.operations.recalling.answers import answers_of
+from traceability.operations.recalling.cases import Stage, list_cases
+from traceability.operations.recalling.notices import notices_of
+from traceability.operations.recallstatus import named_things
+from traceability.operations.visitors.reports import list_reports
 from traceability.running.demo import journey as demo
+from traceability.running.demo import market
+from traceability.running.demo.casework import SPINACH_DAY, Casework
+from traceability.running.demo.firms import FIRMS, GOODS, KINDS
+from traceability.running.demo.people import PEOPLE, let_in, new_links
+from traceability.running.demo.shelves import parties_of
+from traceability.running.demo.world import COMPLETE, play
 from traceability.supply.epcis.context import read_context
 from traceability.supply.epcis.events import CONTEXT, inputs_of
 from traceability.supply.notice import Purpose
 from traceability.supply.queries.query import parse_query
 from traceability.verification.verdict import check
+
+
+def trail_length(world):
+    with world.store.reading() as connection:
+        return len(list_trail(connection, Wanted(), 10_000))
 
 
 @pytest.fixture(scope="module")
@@ -33,9 +54,15 @@ def played(tmp_path_factory):
     world.now[0] = time.time_ns() // 1_000_000
     place = Demo(demo.folder(world.node.folder))
     plan = load_or_make_plan(place, world.node.name, world.now_ms)
+    told = json.loads(place.plan_path.read_text("utf-8"))
     with open_flashes(place, plan, world.now_ms), pytest.MonkeyPatch.context() as patch:
         patch.setattr(demo, "PATIENCE_S", 0)
-        recorded = demo.play(world.store, world.node), demo.play(world.store, world.node)
+        patch.setattr(market, "DAYS", 7)
+        recorded = demo.play(world.store, world.node, told), play(world.store, world.node), 0
+        (demo.folder(world.node.folder) / COMPLETE).unlink()
+        before = trail_length(world)
+        recorded = *recorded[:2], play(world.store, world.node)
+        assert trail_length(world) == before, "whoever starts again does nothing"
     world.wait(minutes=1)
     publish(world.store, world.node)
     yield world, plan, recorded
@@ -44,9 +71,10 @@ def played(tmp_path_factory):
 
 def test_every_step_is_recorded_once_and_all_of_it_holds(played):
     world, plan, recorded = played
-    assert recorded == (len(plan.steps) - len(plan.devices), 0), (
-        "devices are installed when they are enrolled"
-    )
+    journey, around, again = recorded
+    assert journey == len(plan.steps) - len(plan.devices), "devices are installed when they are enrolled"
+    assert around > 100
+    assert again == 0
     report = audit(world.store, world.node)
     assert report.ok, report.lines()
     for batch in plan.batches:
@@ -79,7 +107,7 @@ def test_a_device_from_before_there_were_passwords_gets_one_and_the_others_keep_
     without = {name: value for name, value in told.items() if name not in {"username", "password"}}
     old.write_text(json.dumps(without), "utf-8")
     assert not place.is_answered(plan)
-    assert demo.play(world.store, world.node) == 0
+    assert play(world.store, world.node) == 0
     assert place.is_answered(plan)
     assert other.read_bytes() == kept
     again = json.loads(old.read_text("utf-8"))
@@ -96,7 +124,9 @@ def test_every_firm_holds_its_company_prefix_and_all_that_it_makes_bears_it(play
     world, plan, _ = played
     with world.store.reading() as connection:
         held = {each.party: each.prefix for each in list_prefixes(connection)}
-    assert held == {party.uri: party.prefix for party in plan.parties}
+    invented = {party.uri: party.prefix for party in plan.parties}
+    invented |= {party_uri(world.node.name, firm.gln): firm.prefix for firm in FIRMS}
+    assert held == invented
     assert all(party.gln.startswith(held[party.uri]) for party in plan.parties)
 
 
@@ -126,3 +156,70 @@ def test_partners_see_what_passes_between_them_and_nobody_else_does(played):
         "creamery": sorted([milk_1, milk_2, fruit, yoghurt]),
         "shop": sorted([yoghurt, packed_b]),
     }
+
+
+@pytest.fixture(scope="module")
+def at_work(played):
+    """The people at work, as the demonstration left them."""
+    world, _, _ = played
+    told = demo.kept_plan(world.node.folder)
+    assert told is not None
+    parties = parties_of(world.node, told)
+    around = market.Market(world.node.name, market.midnight(told["now_ms"]))
+    return Casework(world.store, world.node, parties, let_in(world.store, world.node, parties), around)
+
+
+def test_there_are_two_dozen_parties_of_every_kind_and_twenty_products(played, at_work):
+    world, plan, _ = played
+    with world.store.reading() as connection:
+        kinds = list_kinds(connection, world.node)
+        products = numbers_in_use(connection, Product)
+    assert set(kinds) == set(at_work.parties.values())
+    assert set(kinds.values()) == set(KINDS.values()) | {firm.kind for firm in FIRMS}
+    assert len(products) == len(GOODS) + len({batch.gtin for batch in plan.batches})
+    assert len(kinds) >= 12
+    assert len(products) >= 20
+
+
+def test_one_recall_is_open_and_one_drill_waits_for_approval(played, at_work):
+    world, _, _ = played
+    spinach = at_work.lot("spinach", SPINACH_DAY).uri(world.node.name)
+    with world.store.reading() as connection:
+        drill, recall = sorted(list_cases(connection), key=lambda case: not case.drill)
+        notices = {each.party: each for each in notices_of(connection, recall.id)}
+        answers = answers_of(connection, recall.id)
+        things = named_things(connection, recall.id)
+    assert (drill.stage, recall.stage) == (Stage.PROPOSED, Stage.ISSUED)
+    assert recall.origin == (spinach,)
+    names = {"SPI", "SAL", "BOW"}
+    assert {uri.rpartition("/")[2][:3] for uri in things} == names, "what the spinach went into"
+    seller, canteen = (notices[at_work.parties[key]] for key in ("supermarket", "canteen"))
+    assert seller.acknowledged_by == at_work.people["retailer"].login
+    assert canteen.acknowledged_ms is None
+    assert {each.party for each in answers} == {at_work.parties["supermarket"]}
+
+
+def test_an_inspection_has_two_samples_and_one_result_and_a_shopper_has_complained(played, at_work):
+    world, _, _ = played
+    with world.store.reading() as connection:
+        about = at_work.lot("spinach", SPINACH_DAY).uri(world.node.name)
+        (report,) = inspections_of(connection, about)
+        samples = show_case(connection, world.node, report.id).samples
+        (complaint,) = list_reports(connection)
+    assert report.document is not None
+    assert sorted(len(results) for _, results in samples) == [0, 1]
+    assert all(sample.laboratory == at_work.parties["laboratory"] for sample, _ in samples)
+    assert complaint.party == at_work.parties["greens"]
+
+
+def test_who_is_ended_in_the_casework_goes_on_there_and_nothing_is_done_twice(played, at_work):
+    before = trail_length(at_work)
+    at_work.do()
+    assert trail_length(at_work) == before
+
+
+def test_everybody_with_a_task_has_a_new_link_each_time(played):
+    world, _, _ = played
+    first, second = (dict(new_links(world.store, world.node)) for _ in range(2))
+    assert set(first) == {each for each in PEOPLE if each.what}
+    assert set(first.values()).isdisjoint(second.values())

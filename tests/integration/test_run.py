@@ -166,6 +166,9 @@ def test_the_journey_is_shown_on_its_page_and_not_recorded_twice(tmp_path):
         with urllib.request.urlopen(page, timeout=10) as answer:
             assert answer.status == 200
         plan = json.loads((node.data / "demo" / "plan.json").read_text("utf-8"))
+        link = node.wait_for(r"^ +(http\S+/enter/\S+)")[1]
+        with urllib.request.urlopen(link, timeout=10) as answer:
+            assert answer.status == 200
         assert node.end() == 0
         assert read_qr(node.said) == [page]
         assert page.endswith(plan["batches"][0]["lot"])

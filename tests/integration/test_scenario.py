@@ -15,7 +15,7 @@ from tests.support.scenarios import loaded
 from tests.support.sensor import make_world
 from traceability import media
 from traceability.operations.configs import configs_of
-from traceability.running import demo
+from traceability.running.demo import world as demo
 from traceability.sensing.frame import parse_statement
 from traceability.settings import SimulatorSettings, load
 

@@ -39,6 +39,7 @@ def site_of(
     mqtt_url: str = NOBODY,
     smtp_url: str = "",
     proxies: Sequence[str] = (),
+    demo: bool = False,
 ) -> Iterator[Flask]:
     """The application of a world's node; its connections are closed at the end."""
     settings = WebSettings(
@@ -50,6 +51,7 @@ def site_of(
         smtp_url=smtp_url,
         mail_from="node@example.org" if smtp_url else "",
         proxies=tuple(proxies),
+        demo=demo,
     )
     app = create_app(settings)
     app.test_client_class = _Client

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import http.client
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, TextIO
 from urllib.parse import urlsplit
 
@@ -17,6 +17,8 @@ from traceability.operations.accounts.letters import address_of
 from traceability.operations.accounts.links import Purpose
 from traceability.operations.node import load_node
 from traceability.running.demo import journey as demo
+from traceability.running.demo.people import Somebody, new_links
+from traceability.running.demo.world import is_complete
 from traceability.running.terminal import draw_qr
 from traceability.settings import RunSettings, lan_address, listens_everywhere
 from traceability.sitecertificate import authority_of, only_this
@@ -46,18 +48,26 @@ class Announcement:
         self._settings, self._say, self._out = settings, say, out
         self._began = began
         self._next = 0.0
-        self.site, self._page = False, False
+        self.site, self._page, self._people = False, False, not settings.demo
 
     def turn(self) -> None:
         """Look whether there is something new to say."""
-        if self._page or time.monotonic() < self._next:
+        if (self._page and self._people) or time.monotonic() < self._next:
             return
         if not self.site and self._answers("/"):
             self.site = True
             self._say_site()
-        if self.site and (batch := self._batch()) is not None and self._answers(batch.path):
+        if (
+            self.site
+            and not self._page
+            and (batch := self._batch()) is not None
+            and self._answers(batch.path)
+        ):
             self._page = True
             self._say_page(self._settings.base_url + batch.path)
+        elif self._page and is_complete(self._settings.data):
+            self._people = True
+            self._say_people()
         self._next = time.monotonic() + ASK_EVERY_S
 
     def _say_site(self) -> None:
@@ -66,7 +76,7 @@ class Announcement:
         self._say(f"  site        {settings.base_url}/")
         for line in [*phone_lines(settings), *authority_lines(settings)]:
             self._say(f"  {line}")
-        if (link := self._first_link()) is not None:
+        if not settings.demo and (link := self._first_link()) is not None:
             self._say(f"  first administrator  {link}")
             self._say("              opened once, within a day: there is no default password")
         if self._batch() is None:
@@ -79,6 +89,16 @@ class Announcement:
         draw_qr(address, self._out)
         self._out.flush()
         self._say(f"\n  batch page  {address}\n  Ctrl-C stops everything")
+
+    def _say_people(self) -> None:
+        """How one looks around as each of the invented people."""
+        store = Store(self._settings.database_url)
+        try:
+            links = new_links(store, load_node(self._settings.data))
+        finally:
+            store.close()
+        for line in people_lines(sign_in_url(self._settings), links):
+            self._say(line)
 
     def _first_link(self) -> str | None:
         """Where the first administrator joins; None once there is one."""
@@ -125,6 +145,22 @@ class Announcement:
             return False
         finally:
             connection.close()
+
+
+def people_lines(site: str, links: Sequence[tuple[Somebody, str]]) -> list[str]:
+    """The links by which one looks around, each below who it is and what to try."""
+    lines = ["", "Look around as one of these invented people; each link opens once, within a day:"]
+    for each, text in links:
+        lines.append(f"  {each.name}, {each.role} ({each.what}): {each.tries}")
+        lines.append(f"    {address_of(site, Purpose.DEMO, text)}")
+    end = "traceability demo --delete   ends the demonstration, to begin for real"
+    return [
+        *lines,
+        "",
+        f"  {end}",
+        "  traceability demo --links    prints new links",
+        "  Ctrl-C stops everything",
+    ]
 
 
 def authority_lines(settings: RunSettings) -> list[str]:

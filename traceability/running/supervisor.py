@@ -7,7 +7,7 @@
     web        the web site
     chongqing, chengdu, hangzhou
                witnesses of the log            (FT_DEMO=1)
-    people     the firms of the demo journey   (FT_DEMO=1)
+    people     the people of the demonstration (FT_DEMO=1)
     devices    its simulated devices           (FT_DEMO=1)
 
 They start in this order and end in the opposite one; the gateway waits until the doorkeeper
@@ -37,6 +37,7 @@ from traceability.doorkeeper.config import admission_config
 from traceability.doorkeeper.service import OPEN
 from traceability.errors import SettingsError
 from traceability.holding import holding
+from traceability.operations.accounts.demonstration import end_demonstration
 from traceability.operations.node import Node
 from traceability.operations.prepare import prepare_node
 from traceability.running.address import keep_address
@@ -109,7 +110,7 @@ class Supervisor:
         node = prepare_neighbours(self._settings, node)
         keep_address(self._settings.data, os.environ)
         self._say(f"{'made' if new else 'opened'} node {node.name}")
-        self._deposit_verifier(node)
+        self._bring_up(node)
         neighbours = neighbour_programs(node, authority_of(self._settings))
         for program in programs(self._settings):
             self._add(program)
@@ -142,10 +143,12 @@ class Supervisor:
                 child.kill()
             child.close()
 
-    def _deposit_verifier(self, node: Node) -> None:
-        """Let the log say which file the site serves for checking."""
+    def _bring_up(self, node: Node) -> None:
+        """Let the log say which file the site serves for checking; lock invented people out, if need be."""
         store = Store(self._settings.database_url)
         try:
+            if not self._settings.demo and (number := end_demonstration(store, node)):
+                self._say(f"{number} people of the demonstration are let in no more")
             if said := deposit_served(store, node):
                 self._say(said)
         finally:

@@ -125,6 +125,11 @@ class Store:
         with _reachable(), self.engine.connect() as connection:
             schema.upgrade(connection)
 
+    def drop_tables(self) -> None:
+        """Remove the node's tables and all that is in them; nothing else of the database."""
+        with _reachable(), self.engine.begin() as connection:
+            schema.drop(connection)
+
     def is_current(self) -> bool:
         """Whether the tables are at this version."""
         with self.reading() as connection:

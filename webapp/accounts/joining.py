@@ -11,17 +11,17 @@ from typing import cast
 from flask import Response, current_app, render_template, request, url_for
 
 from traceability.errors import ConflictError, MalformedError, SignInError, WeakPasswordError
+from traceability.operations.accounts.demonstration import enter, find_demo_link
 from traceability.operations.accounts.letters import Letters
 from traceability.operations.accounts.links import JOINING, Link, Purpose, find_link
 from traceability.operations.accounts.own import FIRST, choose_new_password, join
-from traceability.operations.accounts.signin import enter
 from webapp.accounts.blueprint import accounts
 from webapp.accounts.refusals import DIFFER, reason
 from webapp.accounts.signing import agent, attempts, go, insecure, network, typed
 from webapp.api.access import node, store
 from webapp.cookie import give, may_hold
 from webapp.i18n import language
-from webapp.signedin import public
+from webapp.signedin import first_place, public
 
 
 @accounts.route("/join/<token>", methods=["GET", "POST"], endpoint="join")
@@ -83,15 +83,16 @@ def reset(token: str) -> Response:
 @accounts.route("/enter/<token>", methods=["GET", "POST"], endpoint="enter")
 @public
 def enter_page(token: str) -> Response:
-    """Look around as somebody of the demonstration."""
+    """Look around as somebody of the demonstration, where this node shows it."""
     if not may_hold():
         return insecure()
-    link = _link(token, Purpose.DEMO)
+    shown = bool(current_app.config["DEMO"])
+    link = find_demo_link(store(), node(), token, shown=shown)
     if request.method != "POST":
         return Response(render_template("enter.html", person=link.person))
-    given = enter(store(), node(), token, network(), agent())
+    person, given = enter(store(), node(), token, network(), agent(), shown=shown)
     give(given)
-    return go(url_for("accounts.account", lang=language()))
+    return go(url_for(first_place(person.rights).endpoint, lang=language()))
 
 
 @accounts.errorhandler(SignInError)

@@ -11,6 +11,7 @@ from traceability.operations.alarms import list_alarms
 from traceability.operations.enrol import device_owner
 from traceability.operations.lots import Wanted, list_lots
 from traceability.operations.masterdata import Place, Product, list_items
+from traceability.operations.recalling.notices import notices_to
 from webapp import http
 from webapp.api.access import node
 from webapp.database import snapshot
@@ -33,7 +34,15 @@ def home() -> str:
     }
     lots = list_lots(connection, party, Wanted(), NEWEST)
     owned = [a for a in list_alarms(connection) if device_owner(connection, node(), a.device) == party]
-    return render_template("producer/home.html", there=there, lots=lots, alarms=len(owned), happened=happened)
+    waiting = sum(each.acknowledged_ms is None for each in notices_to(connection, party))
+    return render_template(
+        "producer/home.html",
+        there=there,
+        lots=lots,
+        alarms=len(owned),
+        waiting=waiting,
+        happened=happened,
+    )
 
 
 @console.get("/console/here")

@@ -9,7 +9,6 @@ from sqlalchemy import Connection, select
 
 from traceability.errors import SignInError, TamperError
 from traceability.operations.accounts.attempts import Attempts
-from traceability.operations.accounts.links import Purpose, use_link
 from traceability.operations.accounts.passwords import is_password
 from traceability.operations.accounts.people import find_login, genuine_row, load_person
 from traceability.operations.accounts.sessions import end_session, find_session, open_session
@@ -55,18 +54,6 @@ def sign_in(store: Store, node: Node, attempts: Attempts, shown: Shown, former: 
         if not _is_password(store, node, user, shown.password):
             user = None
         return _enter(store, node, user, shown, former)
-
-
-def enter(store: Store, node: Node, text: str, network: str, agent: str) -> str:
-    """Open a session by a link of the demonstration, which stands in for a second factor, too.
-
-    Raises:
-        SignInError: the link is not valid any more.
-    """
-    with store.transaction() as tx:
-        person = use_link(tx, node, text, {Purpose.DEMO}).person
-        note(tx, Actor(person.id, person.party, "web", network), SIGNED_IN, person.id, by="link")
-        return open_session(tx, node, person.id, second=True, network=network, agent=agent)
 
 
 def _is_password(store: Store, node: Node, user: str | None, password: str) -> bool:

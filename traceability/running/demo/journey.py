@@ -22,7 +22,6 @@ from typing import Any, Final
 from sqlalchemy import func, select
 
 from traceability import media
-from traceability.errors import SettingsError
 from traceability.identifiers import device_uri
 from traceability.ledger.state import stream_hash
 from traceability.operations.configs import configs_of, next_version, set_config
@@ -77,27 +76,31 @@ def folder(data: Path) -> Path:
 
 def first_batch(data: Path) -> str | None:
     """The URI of the batch whose page is shown first; None while the journey is not planned yet."""
+    planned = kept_plan(data)
+    return None if planned is None else str(planned["batches"][0]["uri"])
+
+
+def kept_plan(data: Path) -> Entry | None:
+    """What is to happen, if the simulated devices have written it already."""
     try:
-        planned = json.loads((folder(data) / "plan.json").read_text("utf-8"))
+        planned: Entry = json.loads((folder(data) / "plan.json").read_text("utf-8"))
     except FileNotFoundError:
         return None
-    return str(planned["batches"][0]["uri"])
+    return planned
 
 
-def play(store: Store, node: Node) -> int:
+def is_the_journey(plan: Entry) -> bool:
+    """Whether a plan is that of the demonstration, and of no scenario."""
+    return any(batch["key"] == REPORTED for batch in plan["batches"])
+
+
+def play(store: Store, node: Node, plan: Entry) -> int:
     """Play the people's part to its end.
 
     Returns:
         How many events were recorded; 0 when all of them were there.
-
-    Raises:
-        SettingsError: the plan is of another node.
     """
     place = folder(node.folder)
-    _wait_for(place / "plan.json")
-    plan = json.loads((place / "plan.json").read_text("utf-8"))
-    if plan["node"] != node.name:
-        raise SettingsError(f"{place} holds the journey of {plan['node']}, not of {node.name}: remove it")
     journey = Journey(store, node, plan)
     journey.enrol_parties()
     for device in plan["devices"]:
@@ -110,7 +113,8 @@ def play(store: Store, node: Node) -> int:
             recorded += journey.record(told)
         else:
             journey.configure(told)
-    journey.deposit_report()
+    if is_the_journey(plan):
+        journey.deposit_report()
     return recorded
 
 
@@ -167,9 +171,7 @@ class Journey:
             set_config(self._store, self._node, config)
 
     def deposit_report(self) -> None:
-        """The packer deposits what a laboratory wrote about the strawberries; a scenario has no such lot."""
-        if REPORTED not in self._plan["batches"]:
-            return
+        """The packer deposits what a laboratory wrote about the strawberries."""
         batch, party = self._plan["batches"][REPORTED], self._plan["parties"][REPORTER]["uri"]
         data = REPORT.format(gtin=batch["gtin"], lot=batch["lot"], **batch["product"]).encode("utf-8")
         notice = describe(data, f"{batch['lot']} 检验报告.txt", batch["uri"], Purpose.ANALYSIS)

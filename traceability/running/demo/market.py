@@ -13,14 +13,16 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Final
 
+from sqlalchemy import select
+
 from traceability.identifiers import Batch, party_uri, place_uri
 from traceability.operations.enrol import enrol_party
 from traceability.operations.lotdata import best_before, lot_data, temperature_data
-from traceability.operations.masterdata import Place, Product, save
 from traceability.operations.node import Node
 from traceability.operations.record import check_made, record_all
 from traceability.operations.steps import Entered, Where, event_of
 from traceability.running.demo.firms import FIRMS, GOODS, Firm, Goods
+from traceability.store import models
 from traceability.store.engine import Store
 from traceability.supply.lineage import Amount
 
@@ -62,14 +64,16 @@ class Market:
 
     def batch(self, goods: Goods, day: int) -> Batch:
         """The lot of a product that began on a day."""
-        firm = _FIRMS[goods.firm]
-        item = [each.key for each in GOODS if each.firm == goods.firm].index(goods.key) + 1
-        return Batch(firm.gtin(item), f"{goods.key[:3].upper()}-{self._date(day):%m%d}")
+        return Batch(gtin_of(goods), f"{goods.key[:3].upper()}-{self._date(day):%m%d}")
+
+    def begun(self, goods: Goods, day: int) -> int:
+        """The newest day, until that one, on which a lot of a product began."""
+        return day - (day + GOODS.index(goods)) % goods.every
 
     def _lot(self, day: int, place: int, goods: Goods) -> Iterator[Step]:
         firm, batch = _FIRMS[goods.firm], self.batch(goods, day)
         inputs = tuple(
-            Amount(lot.uri(self.node), (Decimal(amount) * _THIRD).quantize(Decimal(1)), _goods(key).uom)
+            Amount(lot.uri(self.node), (Decimal(amount) * _THIRD).quantize(Decimal(1)), goods_of(key).uom)
             for key in goods.made_of
             for lot, amount in [self._newest.get(key, (None, 0))]
             if lot is not None
@@ -108,34 +112,29 @@ class Market:
         limits = temperature_data(None, None, MAX_GAP_S, goods.profile or None)
         made = {"produced": date.isoformat()} if goods.made_of else {"harvested": date.isoformat()}
         return lot_data(
-            _names(goods.names), temperature=limits, best_before=best_before(date, goods.days), **made
+            names_of(goods.names), temperature=limits, best_before=best_before(date, goods.days), **made
         )
 
 
 def open_market(store: Store, node: Node, start_ms: int) -> int:
-    """Enrol the firms, keep their products and places, and record what they say; says how many steps.
+    """Enrol the firms, and record what they say; says how many steps were not there yet.
 
     Args:
         start_ms: when the demonstration began.
     """
+    with store.reading() as connection:
+        known = set(connection.execute(select(models.Key.subject)).scalars())
     for firm in FIRMS:
-        enrol_party(store, node, _names(firm.names), firm.gln, [firm.prefix])
-        (names, (latitude, longitude)) = firm.region
-        place = Place(
-            firm.gln, _names(firm.names), round(latitude * 1e6), round(longitude * 1e6), _names(names)
-        )
-        save(store, party_uri(node.name, firm.gln), place)
+        if party_uri(node.name, firm.gln) not in known:
+            enrol_party(store, node, names_of(firm.names), firm.gln, [firm.prefix])
     market = Market(node.name, midnight(start_ms))
-    for goods in GOODS:
-        product = Product(
-            market.batch(goods, 0).gtin,
-            _names(goods.names),
-            profile=goods.profile or None,
-            shelf_life_days=goods.days,
-            uom=goods.uom,
-        )
-        save(store, party_uri(node.name, _FIRMS[goods.firm].gln), product)
     return sum(_record(store, node, firm, steps) for firm, steps in _rounds(market.steps()))
+
+
+def gtin_of(goods: Goods) -> str:
+    """Of a product: the number of its place among its firm's."""
+    item = [each.key for each in GOODS if each.firm == goods.firm].index(goods.key) + 1
+    return _FIRMS[goods.firm].gtin(item)
 
 
 def midnight(at_ms: int) -> int:
@@ -170,13 +169,15 @@ def _with(
     """The same, at a firm's place; the host of a node is that of the batch's page."""
     host = entered.of.uri.split("/")[2]
     region, (latitude, longitude) = firm.region
-    where = Where(place_uri(firm.gln, host), _names(region), f"geo:{latitude},{longitude}")
+    where = Where(place_uri(firm.gln, host), names_of(region), f"geo:{latitude},{longitude}")
     return replace(entered, where=where, inputs=inputs, ilmd=ilmd, partner=partner)
 
 
-def _names(pair: tuple[str, str]) -> dict[str, str]:
+def names_of(pair: tuple[str, str]) -> dict[str, str]:
+    """English and Chinese, as events and tables have them."""
     return dict(zip(("en", "zh"), pair, strict=True))
 
 
-def _goods(key: str) -> Goods:
+def goods_of(key: str) -> Goods:
+    """A product by its key."""
     return next(each for each in GOODS if each.key == key)
