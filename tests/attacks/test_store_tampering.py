@@ -39,7 +39,9 @@ from traceability.ledger.state import StateTree
 from traceability.operations.accounts.trail import Actor
 from traceability.operations.alarms import look
 from traceability.operations.audit import Report, audit, audit_connection
+from traceability.operations.corrective import FIELDS, Hand, write_report
 from traceability.operations.disclosures import SEPARATOR, split_texts
+from traceability.operations.enrol import device_owner
 from traceability.operations.inspecting import plan
 from traceability.operations.keptstate import grown_heads
 from traceability.operations.project import OPAQUE
@@ -103,6 +105,10 @@ CLASSIFICATION: dict[str, dict[str, str]] = {
             *("acknowledged_ms", "acknowledged_by", "note"),
         ),
         "not evidence: what the node told people; what it rests on is in frames",
+    ),
+    "corrective_rows": dict.fromkeys(
+        ("alarm", "number", "party", "kind", "of", "by", "name", "says", "made_ms"),
+        "not evidence: what people wrote about an alarm; deposited, it is a signed document",
     ),
     "deliveries": dict.fromkeys(
         ("alarm", "event", "channel", "due_ms", "tries", "done_ms", "error"),
@@ -373,7 +379,11 @@ def alarmed(world: World) -> Story:
     plan(world.store, world.node, bureau, story.closed, {"reason": "a complaint"})
     new_link(world.store, world.node, bureau, View.BATCH, story.closed, 7, regulator=True)
     world.wait(minutes=31)
-    assert look(world.store, Watch(since_ms=0), ("webhook",))
+    (raised, *_) = look(world.store, Watch(since_ms=0), ("webhook",))
+    with world.store.reading() as connection:
+        owner = device_owner(connection, world.node, raised.alarm.device)
+    hand = Hand("0123456789abcdef", "Li Wei", owner, Actor(None, owner, "web"))
+    write_report(world.store, hand, raised.alarm.id, dict.fromkeys(FIELDS, "door closed"))
     return story
 
 

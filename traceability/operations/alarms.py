@@ -96,19 +96,22 @@ def acknowledge(store: Store, number: str, who: str, note: str) -> Shown:
         ConflictError: somebody has acknowledged it.
         StatementError: no name, or a name or note that is too long.
     """
+    with store.transaction() as tx:
+        return acknowledge_in(tx, number, who, note)
+
+
+def acknowledge_in(tx: Transaction, number: str, who: str, note: str) -> Shown:
+    """The same in a transaction in which something else is written with it; raises as ``acknowledge``."""
     if not 1 <= len(who.strip()) <= MAX_NAME or len(note) > MAX_NOTE:
         raise StatementError(f"a name of at most {MAX_NAME} characters and a note of at most {MAX_NOTE}")
-    with store.transaction() as tx:
-        row = tx.connection.execute(select(Alarm).where(Alarm.id == number)).one_or_none()
-        if row is None:
-            raise UnknownSubjectError(f"there is no alarm {number[:64]!r}")
-        if row.acknowledged_ms is not None:
-            raise ConflictError(
-                f"{row.acknowledged_by} acknowledged it at {format_time(row.acknowledged_ms)}"
-            )
-        values = {"acknowledged_ms": tx.now_ms, "acknowledged_by": who.strip(), "note": note}
-        tx.connection.execute(update(Alarm).where(Alarm.id == number).values(values))
-        return _shown(tx.connection, [number])[0]
+    row = tx.connection.execute(select(Alarm).where(Alarm.id == number)).one_or_none()
+    if row is None:
+        raise UnknownSubjectError(f"there is no alarm {number[:64]!r}")
+    if row.acknowledged_ms is not None:
+        raise ConflictError(f"{row.acknowledged_by} acknowledged it at {format_time(row.acknowledged_ms)}")
+    values = {"acknowledged_ms": tx.now_ms, "acknowledged_by": who.strip(), "note": note}
+    tx.connection.execute(update(Alarm).where(Alarm.id == number).values(values))
+    return _shown(tx.connection, [number])[0]
 
 
 def list_alarms(connection: Connection, *, ended: bool = False) -> list[Shown]:

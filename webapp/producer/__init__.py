@@ -1,6 +1,15 @@
 """The console of firms: what they make, where, and every step that they record."""
 
-from webapp.producer import batches, corrections, home, importing, items, recording
+from webapp.producer import alarms, batches, corrections, home, importing, items, recording
 from webapp.producer.blueprint import console
 
-__all__ = ["batches", "console", "corrections", "home", "importing", "items", "recording"]
+__all__ = [
+    "alarms",
+    "batches",
+    "console",
+    "corrections",
+    "home",
+    "importing",
+    "items",
+    "recording",
+]

@@ -16,6 +16,7 @@ NAVIGATION[:0] = [
     Place("console.home", noted("Overview"), (Right.RECORD, Right.PRODUCTS)),
     Place("console.choose", noted("Record a step"), (Right.RECORD,)),
     Place("console.lots", noted("Batches"), (Right.RECORD, Right.PRODUCTS)),
+    Place("console.alarms", noted("Alarms"), (Right.ALARMS,)),
     Place("console.products", noted("Products"), (Right.RECORD, Right.PRODUCTS)),
     Place("console.places", noted("Places"), (Right.RECORD, Right.PRODUCTS)),
     Place("console.assets", noted("Rooms and vehicles"), (Right.RECORD, Right.PRODUCTS)),

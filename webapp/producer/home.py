@@ -7,13 +7,11 @@ from typing import Final
 from flask import Response, render_template
 
 from traceability.operations.accounts.roles import Right
-from traceability.operations.alarms import list_alarms
-from traceability.operations.enrol import device_owner
 from traceability.operations.lots import Wanted, list_lots
 from traceability.operations.masterdata import Place, Product, list_items
+from traceability.operations.ownalarms import count_open
 from traceability.operations.recalling.notices import notices_to
 from webapp import http
-from webapp.api.access import node
 from webapp.database import snapshot
 from webapp.producer.blueprint import console, own_party
 from webapp.producer.words import happened
@@ -33,13 +31,13 @@ def home() -> str:
         "place": bool(list_items(connection, party, Place, limit=1)),
     }
     lots = list_lots(connection, party, Wanted(), NEWEST)
-    owned = [a for a in list_alarms(connection) if device_owner(connection, node(), a.device) == party]
+    alarms = count_open(connection, party)
     waiting = sum(each.acknowledged_ms is None for each in notices_to(connection, party))
     return render_template(
         "producer/home.html",
         there=there,
         lots=lots,
-        alarms=len(owned),
+        alarms=alarms,
         waiting=waiting,
         happened=happened,
     )

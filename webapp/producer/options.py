@@ -57,6 +57,11 @@ def profile_options(profiles: Mapping[str, Any]) -> Options:
     return [(name, name.replace("-", " ")) for name in profiles]
 
 
+def states_in(texts: Mapping[str, str]) -> Options:
+    """The keys of a table of texts, in words."""
+    return [(name, translate(text)) for name, text in texts.items()]
+
+
 def install(app: Flask) -> None:
     """Give templates all of them."""
     tools = (
@@ -67,5 +72,6 @@ def install(app: Flask) -> None:
         place_options,
         asset_options,
         profile_options,
+        states_in,
     )
     app.jinja_env.globals.update({tool.__name__: tool for tool in tools})
