@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Final
 
 from traceability.commands.verb import Answer, Opened, Verbs, add_verb, opened
 from traceability.errors import SettingsError
+from traceability.hosts import sign_in_url
 from traceability.running.address import with_address
-from traceability.settings import SETTINGS, RunSettings, load, runs_own_broker, sign_in_url
+from traceability.settings import SETTINGS, RunSettings, load, runs_own_broker
 from traceability.sitecertificate import make_local
 
 if TYPE_CHECKING:
@@ -89,7 +90,8 @@ def _links(here: Opened) -> Answer:
     settings = load(RunSettings, with_address(os.environ))
     if not settings.demo:
         raise SettingsError("this node is not to show the demonstration: FT_DEMO=0")
-    site, made = sign_in_url(settings), new_links(here.store, here.node)
+    site = sign_in_url(settings.base_url, settings.port)
+    made = new_links(here.store, here.node)
     links = {each.key: address_of(site, Purpose.DEMO, text) for each, text in made}
     return Answer({"links": links}, tuple(people_lines(site, made)))
 

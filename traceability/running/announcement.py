@@ -97,7 +97,7 @@ class Announcement:
             links = new_links(store, load_node(self._settings.data))
         finally:
             store.close()
-        for line in people_lines(sign_in_url(self._settings), links):
+        for line in people_lines(sign_in_url(self._settings.base_url, self._settings.port), links):
             self._say(line)
 
     def _first_link(self) -> str | None:

@@ -10,7 +10,7 @@ from flask import Flask
 
 from traceability.operations.masterdata import Place, Product
 from traceability.operations.steps import plain
-from webapp.i18n import named
+from webapp.i18n import named, translate
 from webapp.producer.entry import Offer
 from webapp.producer.kinds import UNITS, unit_text
 
