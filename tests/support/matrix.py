@@ -1,106 +1,132 @@
-"""Who may use which route: one row for each endpoint of the site, to be checked for everybody.
+"""Who may use which route, as a table, and a site on which to try: rows are in ``tests/support/routes.py``.
 
-A new route fails ``tests/attacks/test_matrix.py`` until it has its row here:
-
-    PUBLIC   pages for anybody: how to make an address, and what a stranger is answered
-    API      what is answered by token: for each method the scopes that open it, or ANYBODY
-    PAGES    pages for who is signed in: any one of which rights opens them, and, where the address names
-             an object of a party, how to make one: ``of=`` a function from the site and a party to the
-             arguments of the address. Of another party it must answer 404, but for those with a right
-             over everybody's (``over=``).
+A row of PAGES says which rights open a page and, where its address or its form names an object, how to
+make one for a party. Another party's must answer as if there were none.
 """
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final, TypeAlias
+from urllib.parse import urlencode
 
+import pytest
 from flask import Flask
+from sqlalchemy import func, select
+from werkzeug.test import TestResponse
 
-from tests.support.people import make_person, make_session
-from tests.support.world import World
+from tests.support.web import site_of
+from tests.support.world import World, make_world
 from traceability.operations.accounts.kinds import set_kind
 from traceability.operations.accounts.roles import PartyKind, Right
-from traceability.operations.accounts.sessions import find_session
 from traceability.operations.accounts.trail import COMMAND_LINE
-from traceability.operations.tokens import Scope, new_token
+from traceability.operations.tokens import Scope
+from traceability.store.accounts import TrailEntry
 
 ANYBODY: Final = "anybody"
 REGULATOR: Final = "a regulator's token, for queries or recalls"
 CODE: Final = "a code in the body"
-Make: TypeAlias = "Callable[[Site, str], Mapping[str, str]]"
+Given: TypeAlias = "Mapping[str, str]"
+Make: TypeAlias = "Callable[[Site, str], Given]"
 Needs: TypeAlias = "frozenset[Scope] | str"
 
 
 @dataclass
 class Site:
-    """An application, its world, and two parties of each kind: one's own and another."""
+    """An application, its world, and two parties of each kind, one's own and another; each has made a lot."""
 
     app: Flask
     world: World
     own: dict[PartyKind, str] = field(default_factory=dict)
     others: dict[PartyKind, str] = field(default_factory=dict)
-    made: dict[tuple[Make, str], Mapping[str, str]] = field(default_factory=dict)
+    lots: dict[str, str] = field(default_factory=dict)
+    made: dict[tuple[Make, str], Given] = field(default_factory=dict)
+    cells: int = 0
 
     def __post_init__(self) -> None:
         with_kind = ((kind, parties) for kind in PartyKind for parties in (self.own, self.others))
         for kind, parties in with_kind:
-            parties[kind] = self.world.party(f"{kind} {len(self.own) + len(self.others)}")
+            number = len(self.own) + len(self.others) + 1
+            parties[kind] = party = self.world.party(f"{kind} {number}")
             with self.world.store.transaction() as tx:
-                set_kind(tx, self.world.node, COMMAND_LINE, parties[kind], kind)
+                set_kind(tx, self.world.node, COMMAND_LINE, party, kind)
+            self.lots[party] = self.world.harvest(party, f"L{number}")
+        self.world.publish()
 
-    def arguments(self, row: Page, party: str) -> Mapping[str, str]:
-        """What the address of a row's page names of a party; made once for each party."""
-        if row.of is None:
+    def arguments(self, make: Make | None, party: str) -> Given:
+        """What names an object of a party; made once for each party."""
+        if make is None:
             return {}
-        if (row.of, party) not in self.made:
-            self.made[row.of, party] = row.of(self, party)
-        return self.made[row.of, party]
+        if (make, party) not in self.made:
+            self.made[make, party] = make(self, party)
+        return self.made[make, party]
 
-    def path(self, endpoint: str, **arguments: str) -> str:
-        """The address of an endpoint."""
-        rule = next(rule for rule in self.app.url_map.iter_rules() if rule.endpoint == endpoint)
-        built = rule.build(arguments)
+    def cells_of(self, row: Page, *parties: str) -> Iterator[tuple[Given, str]]:
+        """What a row's address names of each of these parties; of the first if it names nobody's."""
+        for make in row.of or (None,):
+            for party in parties if make else parties[:1]:
+                yield {**row.given, **self.arguments(make, party)}, party
+
+    def public(self, made: Given | Make) -> Given:
+        """What the address of a public page names."""
+        return self.arguments(made, self.own[PartyKind.PRODUCER]) if callable(made) else made
+
+    def path(self, endpoint: str, method: str = "GET", **arguments: str) -> str:
+        """The address of an endpoint; what is no part of its path is behind the question mark."""
+        rules = [rule for rule in self.app.url_map.iter_rules() if rule.endpoint == endpoint]
+        rule = next((rule for rule in rules if method in (rule.methods or ())), rules[0])
+        within = {name: text for name, text in arguments.items() if name in rule.arguments}
+        built = rule.build(within)
         assert built is not None, f"{endpoint} needs {sorted(rule.arguments)}, the row gives {arguments}"
-        return built[1]
+        asked = urlencode({name: text for name, text in arguments.items() if name not in within})
+        return built[1] + (f"?{asked}" if asked else "")
+
+    def methods(self, endpoint: str) -> list[str]:
+        """What an endpoint answers, but for what every one does."""
+        rules = [rule for rule in self.app.url_map.iter_rules() if rule.endpoint == endpoint]
+        return sorted({method for rule in rules for method in rule.methods or ()} - {"HEAD", "OPTIONS"})
 
 
 @dataclass(frozen=True)
 class Page:
-    """A row of PAGES."""
+    """A row of PAGES; see ``page``."""
 
     rights: frozenset[Right]
-    of: Make | None = None
-    over: Right | None = None
+    of: tuple[Make, ...] = ()
+    over: frozenset[Right] = frozenset()
+    only: frozenset[Right] | None = None
+    given: Given = field(default_factory=dict)
+
+    def opens(self, rights: frozenset[Right], *, own: bool) -> bool:
+        """Whether somebody with these rights sees the object, once the page let them in."""
+        if self.only is not None:
+            return bool(self.only & rights) and (own or not self.of or bool(self.over & rights))
+        return own or not self.of or bool(self.over & rights)
 
 
-def page(*rights: Right, of: Make | None = None, over: Right | None = None) -> Page:
-    """A row: any one of these rights opens it; none: everybody who is signed in."""
-    return Page(frozenset(rights), of, over)
+def page(
+    *rights: Right,
+    of: Make | tuple[Make, ...] = (),
+    over: tuple[Right, ...] = (),
+    only: tuple[Right, ...] | None = None,
+    given: Given | None = None,
+) -> Page:
+    """A row.
 
-
-def a_person(site: Site, party: str) -> Mapping[str, str]:
-    """Somebody of a party."""
-    return {"user": make_person(site.world.store, site.world.node, party, None).id}
-
-
-def a_token(site: Site, party: str) -> Mapping[str, str]:
-    """A token of a party."""
-    name = f"token-{secrets.token_hex(4)}"
-    new_token(site.world.store, site.world.node, party=party, scopes=[Scope.QUERY], days=1, name=name)
-    return {"name": name}
-
-
-def a_session(site: Site, party: str) -> Mapping[str, str]:
-    """A session of somebody else of a party: never one's own to end."""
-    store, node = site.world.store, site.world.node
-    text = make_session(store, node, make_person(store, node, party, None))
-    with store.reading() as connection:
-        found = find_session(connection, node, text, store.clock())
-    assert found is not None
-    return {"short": found.short}
+    Args:
+        rights: any one of these opens it; none: everybody who is signed in.
+        of: how to make what the address or the form names, for a party.
+        over: any one of these opens another party's as well.
+        only: without one of these the object is not there, whoever's it is.
+        given: parts of the address that name nothing of anybody.
+    """
+    makes = of if isinstance(of, tuple) else (of,)
+    return Page(
+        frozenset(rights), makes, frozenset(over), None if only is None else frozenset(only), given or {}
+    )
 
 
 def scopes(*needed: Scope) -> frozenset[Scope]:
@@ -108,75 +134,36 @@ def scopes(*needed: Scope) -> frozenset[Scope]:
     return frozenset(needed)
 
 
-_PEOPLE: Final = page(Right.PEOPLE, of=a_person, over=Right.ADMINISTER)
-PAGES: Final[dict[str, Page]] = {
-    "accounts.account": page(),
-    "accounts.password": page(),
-    "accounts.app": page(),
-    "accounts.remove_app": page(),
-    "accounts.codes": page(),
-    "accounts.end_one": page(of=a_session),
-    "accounts.end_others": page(),
-    "accounts.people": page(Right.PEOPLE),
-    "accounts.invite": page(Right.PEOPLE),
-    "accounts.renew_link": _PEOPLE,
-    "accounts.change_role": _PEOPLE,
-    "accounts.disable": _PEOPLE,
-    "accounts.enable": _PEOPLE,
-    "accounts.forget_app": _PEOPLE,
-    "accounts.tokens": page(Right.TOKENS),
-    "accounts.make": page(Right.TOKENS),
-    "accounts.revoke": page(Right.TOKENS, of=a_token),
-    "accounts.trail": page(Right.PEOPLE),
-    "accounts.trail_csv": page(Right.PEOPLE),
-    "accounts.parties": page(Right.ADMINISTER),
-    "accounts.enrol": page(Right.ADMINISTER),
-    "accounts.change_kind": page(Right.ADMINISTER),
-}
+@contextmanager
+def site_with(folder: Path) -> Iterator[Site]:
+    """A site over a new world, in which no password is computed."""
+    world = make_world(folder / "node", f"sqlite:///{folder / 'node.sqlite'}")
+    try:
+        with site_of(world) as app, pytest.MonkeyPatch.context() as patch:
+            for module in ("own", "signin"):
+                patch.setattr(f"traceability.operations.accounts.{module}.is_password", lambda *_: False)
+            yield Site(app, world)
+    finally:
+        world.store.close()
 
-_LOT: Final = {"gtin": "09520000000011", "lot": "L1"}
-PUBLIC: Final[dict[str, Mapping[str, str]]] = {
-    "static": {"filename": "site.css"},
-    "consumer.start": {},
-    "consumer.batch": _LOT,
-    "consumer.incomplete": {"rest": "x"},
-    "consumer.qr_svg": _LOT,
-    "consumer.qr_png": _LOT,
-    "consumer.bundle": _LOT,
-    "consumer.policy": {},
-    "checking.any_bundle": {},
-    "checking.bundle_of": _LOT,
-    "documents.file": {"notice": "0" * 64},
-    "regulator.page": {},
-    "log.checkpoint": {},
-    "log.proof": {},
-    "log.tile": {"path": "tile/0/000"},
-    "health.healthz": {},
-    "health.metrics": {},
-    "accounts.sign_in": {},
-    "accounts.sign_out": {},
-    "accounts.join": {"token": "x" * 43},
-    "accounts.forgot": {},
-    "accounts.reset": {"token": "x" * 43},
-    "accounts.enter": {"token": "x" * 43},
-}
 
-API: Final[dict[str, tuple[Mapping[str, str], Mapping[str, Needs]]]] = {
-    "enrol.application": ({}, {"POST": CODE}),
-    "epcis.Top": ({}, {"GET": ANYBODY}),
-    "epcis.Description": ({}, {"GET": ANYBODY}),
-    "epcis.Captures": ({}, {"GET": scopes(Scope.CAPTURE), "POST": scopes(Scope.CAPTURE)}),
-    "epcis.CaptureJob": ({"capture_id": "x"}, {"GET": scopes(Scope.CAPTURE)}),
-    "epcis.Events": ({}, {"GET": ANYBODY, "POST": scopes(Scope.CAPTURE)}),
-    "epcis.Event": ({"event_id": "x"}, {"GET": ANYBODY}),
-    "epcis.Queries": ({}, {"GET": scopes(Scope.QUERY), "POST": scopes(Scope.QUERY)}),
-    "epcis.Query": ({"query_name": "x"}, {"GET": scopes(Scope.QUERY), "DELETE": scopes(Scope.QUERY)}),
-    "epcis.QueryEvents": ({"query_name": "x"}, {"GET": scopes(Scope.QUERY)}),
-    "recalls.Recalls": ({}, {"GET": ANYBODY, "POST": scopes(Scope.RECALL)}),
-    "recalls.Preview": ({}, {"POST": scopes(Scope.RECALL)}),
-    "recalls.OneRecall": ({"recall_id": "x"}, {"GET": ANYBODY}),
-    "recalls.Issue": ({"recall_id": "x"}, {"POST": scopes(Scope.RECALL)}),
-    "recalls.Close": ({"recall_id": "x"}, {"POST": scopes(Scope.RECALL)}),
-    "traces.Traces": ({}, {"GET": REGULATOR}),
-    "traces.RecordsOfTheRule": ({}, {"GET": REGULATOR}),
-}
+def outcome(answer: TestResponse) -> str:
+    """What became of a request, in a word."""
+    where = answer.headers.get("Location", "")
+    if answer.status_code == 303 and where.startswith("/sign-in?next="):
+        return "sign in first"
+    if answer.status_code == 303 and where.startswith("/account/app?lang="):
+        return "app first"
+    if answer.status_code == 403 and "<h1>You are signed out" in answer.text:
+        return "sign in first"
+    if answer.status_code == 403 and "<h1>This is not for you" in answer.text:
+        return "forbidden"
+    if answer.status_code >= 500 or answer.status_code in {401, 405}:
+        return f"broken: {answer.status_code}"
+    return "let in" if answer.status_code != 404 else "not there"
+
+
+def trail_length(world: World) -> int:
+    """How many entries the trail has."""
+    with world.store.reading() as connection:
+        return connection.execute(select(func.count()).select_from(TrailEntry)).scalar_one()
