@@ -34,7 +34,7 @@ from traceability.operations.visitors.networks import Networks
 from traceability.operations.visitors.scans import Scans
 from traceability.settings import WebSettings, tls_context
 from traceability.store.engine import Store
-from webapp import called, cookie, crosssite, database, http, i18n, proxies, signedin
+from webapp import called, cookie, crosssite, database, http, i18n, navigation, proxies, signedin
 from webapp.accounts import accounts
 from webapp.api import epcis, problems
 from webapp.api.enrol import Patience, enrol
@@ -121,7 +121,7 @@ def create_app(settings: WebSettings | None = None) -> Flask:
     _refuse_other_hosts(app, chosen.base_url)
     database.install(app, chosen.database_url)
     app.extensions["changes"] = Changes(chosen.database_url)
-    for part in (i18n, cookie, crosssite, signedin, called, options):
+    for part in (i18n, cookie, crosssite, signedin, navigation, called, options):
         part.install(app)
     app.extensions["store"] = Store(database.existing(chosen.database_url))
     app.extensions["scans"] = Scans(app.extensions["store"], app.extensions["networks"])

@@ -9,16 +9,21 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta, timezone
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from babel.dates import format_date, format_datetime
 from babel.messages.pofile import read_po
-from flask import Flask, g, request, url_for
+from flask import Flask, current_app, g, request, url_for
 from markupsafe import Markup, escape
+from werkzeug.exceptions import HTTPException
+from werkzeug.routing import RoutingException
 
 LANGUAGES: Final = {"en": "English", "zh": "中文"}
 DEFAULT: Final = "en"
-TYPED: Final = ("gtin", "lot", "code", "q", "thing", "direction", "contact", "food", "from", "to")
+TYPED: Final = (
+    *("gtin", "lot", "serial", "code", "q", "thing", "direction", "contact", "food", "from", "to"),
+    *("step", "after", "event", "about", "party", "next"),
+)
 LONGEST_TYPED: Final = 512
 """Characters of what somebody typed in that are carried on."""
 _FOLDER: Final = Path(__file__).parent / "translations"
@@ -72,11 +77,26 @@ def named(names: object, fallback: str = "") -> str:
 
 
 def in_language(tongue: str) -> str:
-    """The address of this page in another language; of the start page where there is none."""
-    if request.endpoint is None or request.url_rule is None or "GET" not in (request.url_rule.methods or ()):
-        return url_for("consumer.start", lang=tongue)
+    """The address of this page in another language: after a form the page that it stands on, or is below."""
+    endpoint, named_in_path = _page()
     typed = {name: request.args[name][:LONGEST_TYPED] for name in TYPED if name in request.args}
-    return url_for(request.endpoint, **(typed | (request.view_args or {}) | {"lang": tongue}))
+    values: dict[str, Any] = {**typed, **named_in_path, "lang": tongue}
+    return url_for(endpoint, **values)
+
+
+def _page() -> tuple[str, Mapping[str, Any]]:
+    """The endpoint that shows this page, and what its path names; the start page where there is none."""
+    if request.endpoint is None or request.url_rule is None:
+        return "consumer.start", {}
+    if "GET" in (request.url_rule.methods or ()):
+        return request.endpoint, request.view_args or {}
+    adapter, path = current_app.create_url_adapter(request), request.path
+    while adapter is not None and path:
+        try:
+            return adapter.match(path, method="GET")
+        except (HTTPException, RoutingException):
+            path = path.rpartition("/")[0]
+    return "consumer.start", {}
 
 
 def show_time(ms: int, offset: str = "+00:00", pattern: str = "minute") -> str:

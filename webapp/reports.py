@@ -23,15 +23,9 @@ from webapp.api.access import store
 from webapp.consumer.reporting import KINDS
 from webapp.database import snapshot
 from webapp.i18n import language, noted, translate
-from webapp.signedin import NAVIGATION, Place, requires, say, visitor
+from webapp.signedin import requires, say, visitor
 
 reports = Blueprint("reports", __name__)
-NAVIGATION.extend(
-    (
-        Place("reports.own", noted("Shoppers’ reports"), (Right.RECORD,)),
-        Place("reports.every", noted("Shoppers’ reports"), (Right.TRACE,)),
-    )
-)
 STATES: Final = {
     "open": noted("waits for an answer"),
     "answered": noted("answered"),

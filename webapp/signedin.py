@@ -26,7 +26,7 @@ from webapp import http
 from webapp.api.access import node, store
 from webapp.cookie import held
 from webapp.crosssite import require_same_site
-from webapp.i18n import language, noted
+from webapp.i18n import language
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -83,28 +83,6 @@ class Visitor:
     def actor(self) -> Actor:
         """The same for the trail."""
         return Actor(self.user.id if self.user else None, self.party, "web", self.network)
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """An entry of the navigation, for who has any one of these rights; for all signed in if none is named."""
-
-    endpoint: str
-    text: str
-    rights: tuple[Right, ...] = ()
-
-
-NAVIGATION: Final = [
-    Place("office_recalls.listed", noted("Recalls"), (Right.TRACE,)),
-    Place("firm_recalls.listed", noted("Recalls"), (Right.PRODUCTS,)),  # who manages a maker
-    Place("recall_notices.listed", noted("Recall notices"), (Right.RECORD,)),
-    Place("accounts.parties", noted("Parties"), (Right.ADMINISTER,)),
-    Place("accounts.people", noted("People"), (Right.PEOPLE,)),
-    Place("accounts.tokens", noted("Tokens"), (Right.TOKENS,)),
-    Place("accounts.trail", noted("Audit trail"), (Right.PEOPLE,)),
-    Place("accounts.account", noted("Your account")),
-]
-"""In the order in which they are shown, accounts last; a part of the site adds its own here."""
 
 
 def public(view: View) -> View:
@@ -170,7 +148,7 @@ def install(app: Flask) -> None:
     """Check every request of an application before its view."""
     app.before_request(_check)
     app.jinja_env.globals.update(
-        visitor=visitor, signed_in=signed_in, said=said, places=_places, is_invented=is_invented
+        visitor=visitor, signed_in=signed_in, said=said, is_invented=is_invented
     )
 
 
@@ -221,23 +199,6 @@ def _find_visitor() -> Visitor:
     if session is not None and BY_ITSELF not in request.headers:
         keep_open(store(), session)
     return Visitor(session, network)
-
-
-def first_place(rights: frozenset[Right]) -> Place:
-    """Where somebody with these rights begins."""
-    return _places_for(rights)[0]
-
-
-def _places() -> list[Place]:
-    """What the navigation shows this visitor."""
-    who = visitor()
-    return _places_for(who.rights) if who.session else []
-
-
-def _places_for(rights: frozenset[Right]) -> list[Place]:
-    """What is about people comes behind what is about food."""
-    found = (place for place in NAVIGATION if not place.rights or not rights.isdisjoint(place.rights))
-    return sorted(found, key=lambda place: place.endpoint.startswith("accounts."))
 
 
 def _classify(view: View, found: Classified) -> View:

@@ -145,7 +145,7 @@ def test_signing_in_leads_to_no_other_site(place, address):
     joined(place, login)
     answer = attempt(place[1], login, next=address, where="192.0.2.77")
     assert answer.status_code == 303
-    assert answer.location == "/account?lang=en"
+    assert answer.location == "/account/begin?lang=en"
     assert [name for name in answer.headers.getlist("Set-Cookie") if not name.startswith("ft-")] == []
 
 

@@ -15,6 +15,7 @@ from werkzeug.wrappers import Response
 
 from tests.support.web import site_of
 from tests.support.world import GTIN, World, make_world
+from webapp.signedin import public
 
 HOME = "https://node.example:8443"
 NAMES = (
@@ -102,6 +103,7 @@ def test_a_route_that_would_is_found(world: World, parameter: str):
     with site_of(world, base_url=HOME) as app:
 
         @app.get("/leave")
+        @public
         def leave() -> Response:
             return redirect(request.args.get(parameter, "/"))
 

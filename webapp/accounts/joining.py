@@ -21,7 +21,8 @@ from webapp.accounts.signing import agent, attempts, go, insecure, network, type
 from webapp.api.access import node, store
 from webapp.cookie import give, may_hold
 from webapp.i18n import language
-from webapp.signedin import first_place, public
+from webapp.navigation import first_place
+from webapp.signedin import public
 
 
 @accounts.route("/join/<token>", methods=["GET", "POST"], endpoint="join")

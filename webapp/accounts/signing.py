@@ -16,7 +16,8 @@ from webapp.accounts.blueprint import accounts
 from webapp.api.access import node, store
 from webapp.cookie import give, held, may_hold
 from webapp.i18n import language, noted
-from webapp.signedin import public, visitor
+from webapp.navigation import places
+from webapp.signedin import public, requires, visitor
 
 LONGEST: Final = 1024
 """Characters of a field that are looked at."""
@@ -41,6 +42,13 @@ def sign_in_page() -> Response:
         return Response(_form(TOO_OFTEN), 429, {"Retry-After": str(error.retry_s)})
     give(text)
     return go(_wanted())
+
+
+@accounts.get("/account/begin")
+@requires()
+def begin() -> Response:
+    """On to the page that somebody like the visitor begins with."""
+    return go(url_for(places()[0].endpoint, lang=language()))
 
 
 @accounts.post("/sign-out")
@@ -88,7 +96,7 @@ def typed(name: str) -> str:
 def _wanted() -> str:
     """Where somebody wanted to go: an address of this site and nothing else."""
     text = request.values.get("next", "")[:LONGEST]
-    return text if _HERE.fullmatch(text) else url_for("accounts.account", lang=language())
+    return text if _HERE.fullmatch(text) else url_for("accounts.begin", lang=language())
 
 
 def _form(refused: str | None = None) -> str:

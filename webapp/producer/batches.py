@@ -32,7 +32,7 @@ _KEY: Final = re.compile(r"[0-9]{1,16}:-?[0-9]{1,19}")
 
 
 @console.get("/console/batches")
-@requires(Right.RECORD, Right.PRODUCTS)
+@requires(Right.READ)
 def lots() -> str:
     """A page of the list, those with the newest event first."""
     fields = Fields(request.args)
@@ -52,7 +52,7 @@ def lots() -> str:
 
 
 @console.get("/console/batches.csv")
-@requires(Right.RECORD, Right.PRODUCTS)
+@requires(Right.READ)
 def lots_file() -> Response:
     """The same list whole, for a spreadsheet."""
     found = list_lots(snapshot(), own_party(), _wanted(Fields(request.args)), ALL)
@@ -64,7 +64,7 @@ def lots_file() -> Response:
 
 
 @console.get("/console/batches/01/<gtin>/10/<lot:lot>")
-@requires(Right.RECORD, Right.PRODUCTS)
+@requires(Right.READ)
 def lot(gtin: str, lot: str) -> str:
     """One batch: what the firm said of it, whole, and what can be done."""
     batch, party = Batch(gtin, lot), own_party()
@@ -81,6 +81,7 @@ def lot(gtin: str, lot: str) -> str:
         stock=stock_of(snapshot(), node().name, party, uri),
         happened=happened,
         may=Right.RECORD in visitor().rights,
+        rights=visitor().rights,
     )
 
 

@@ -15,13 +15,13 @@ from webapp import http
 from webapp.database import snapshot
 from webapp.producer.blueprint import console, own_party
 from webapp.producer.words import happened
-from webapp.signedin import requires
+from webapp.signedin import requires, visitor
 
 NEWEST: Final = 5
 
 
 @console.get("/console")
-@requires(Right.RECORD, Right.PRODUCTS)
+@requires(Right.READ)
 def home() -> str:
     """What waits, and what to do first where there is nothing yet."""
     http.allow_fetching()
@@ -40,6 +40,7 @@ def home() -> str:
         alarms=alarms,
         waiting=waiting,
         happened=happened,
+        rights=visitor().rights,
     )
 
 

@@ -50,7 +50,14 @@ def listed(kind: str) -> str:
     more = getattr(found[PAGE - 1], known.cls.KEY) if len(found) > PAGE else None
     rows = [(number_of(item), item, known.row(item)) for item in found[:PAGE]]
     return render_template(
-        "producer/items.html", kind=kind, known=known, rows=rows, search=search, after=after, more=more
+        "producer/items.html",
+        kind=kind,
+        known=known,
+        rows=rows,
+        search=search,
+        after=after,
+        more=more,
+        may=Right.PRODUCTS in visitor().rights,
     )
 
 

@@ -197,7 +197,13 @@ def _list(refused: str = "") -> str:
     with store().reading() as connection:
         found = list_cases(connection, me())
     return render_template(
-        "recallcases.html", cases=found, refused=refused, me=me(), stages=STAGES, outcomes=OUTCOMES
+        "recallcases.html",
+        cases=found,
+        refused=refused,
+        thing=request.args.get("thing", "")[:512],
+        me=me(),
+        stages=STAGES,
+        outcomes=OUTCOMES,
     )
 
 
