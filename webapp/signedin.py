@@ -147,9 +147,7 @@ def said() -> str | None:
 def install(app: Flask) -> None:
     """Check every request of an application before its view."""
     app.before_request(_check)
-    app.jinja_env.globals.update(
-        visitor=visitor, signed_in=signed_in, said=said, is_invented=is_invented
-    )
+    app.jinja_env.globals.update(visitor=visitor, signed_in=signed_in, said=said, is_invented=is_invented)
 
 
 def _check() -> Response | None:
