@@ -11,6 +11,7 @@ import pytest
 from tests.support.world import make_world
 from traceability.__main__ import main
 from traceability.operations.node import init_node
+from traceability.operations.verifierfile import deposit_verifier
 from traceability.running.demo import market
 from traceability.store.engine import Store
 
@@ -26,6 +27,7 @@ def data(tmp_path, monkeypatch):
     world = make_world(folder, f"sqlite:///{folder / 'node.sqlite'}")
     monkeypatch.setattr(market, "DAYS", 1)
     market.open_market(world.store, world.node, world.now_ms)
+    deposit_verifier(world.store, world.node, b"<!doctype html>")  # each start enrols an operator so
     (folder / "demo").mkdir()
     (folder / "demo" / "plan.json").write_text('{"node": "x", "parties": []}')
     world.store.close()
@@ -47,7 +49,7 @@ def test_a_preview_counts_and_deletes_nothing(data, capsys):
     found = json.loads(said)
     assert code == 0
     assert found["deleted"] is False
-    assert found["parties"] == 12
+    assert found["parties"] == 12 + 1, "the operator of the node is one, too"
     assert found["batches"] > 0
     assert found["records"] > found["batches"]
     assert found["foreign"] == []

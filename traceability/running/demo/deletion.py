@@ -21,6 +21,7 @@ from traceability.identifiers import Kind, parse_stream
 from traceability.operations.accounts.demonstration import HOST
 from traceability.operations.leap import CONFIRMED
 from traceability.operations.node import Node
+from traceability.operations.verifierfile import operator_of
 from traceability.running.address import FILE
 from traceability.running.demo import journey
 from traceability.running.demo.shelves import parties_of
@@ -154,8 +155,9 @@ def _below(part: Path) -> list[Path]:
 
 
 def _invented(node: Node) -> set[str]:
+    """The parties that come with the demonstration, and the node's own, which every start makes."""
     plan: Any = journey.kept_plan(node.folder) or {"parties": []}
-    return set(parties_of(node, plan).values())
+    return {*parties_of(node, plan).values(), operator_of(node)}
 
 
 def _parties(connection: Connection) -> list[str]:

@@ -6,6 +6,8 @@ import time
 from pathlib import Path
 from typing import Final
 
+from sqlalchemy import select
+
 from traceability.errors import SettingsError
 from traceability.operations.handover import write_private
 from traceability.operations.node import Node
@@ -14,6 +16,7 @@ from traceability.running.demo.casework import Casework
 from traceability.running.demo.market import Market, midnight, open_market
 from traceability.running.demo.people import let_in
 from traceability.running.demo.shelves import fill_shelves, parties_of, say_kinds
+from traceability.store import models
 from traceability.store.engine import Store
 
 COMPLETE: Final = "complete"
@@ -22,6 +25,18 @@ COMPLETE: Final = "complete"
 def is_complete(data: Path) -> bool:
     """Whether everything of the demonstration was recorded already."""
     return (journey.folder(data) / COMPLETE).exists()
+
+
+def _await_page(store: Store, node: Node) -> None:
+    """Wait until the log has the batch that is shown first, as long as one waits for a device."""
+    record, deadline = models.Record, time.monotonic() + journey.PATIENCE_S
+    query = select(record.log_index).join(models.Stream)
+    query = query.where(models.Stream.uri == journey.first_batch(node.folder), record.seq == 0)
+    while time.monotonic() < deadline:
+        with store.reading() as connection:
+            if connection.execute(query).scalar_one_or_none() is not None:
+                return
+        time.sleep(journey.POLL_S)
 
 
 def _read_plan(node: Node) -> journey.Entry:
@@ -51,6 +66,7 @@ def play(store: Store, node: Node) -> int:
     recorded = journey.play(store, node, plan)
     if not journey.is_the_journey(plan) or is_complete(node.folder):
         return recorded
+    _await_page(store, node)
     recorded += open_market(store, node, plan["now_ms"])
     say_kinds(store, node, plan)
     fill_shelves(store, node, plan)
