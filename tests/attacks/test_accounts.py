@@ -19,7 +19,7 @@ from traceability.operations.accounts.roles import PartyKind, Role
 from traceability.operations.accounts.totp import new_secret, set_up
 from traceability.operations.accounts.trail import COMMAND_LINE
 from traceability.store import accounts as tables
-from webapp.accounts.trail import harmless
+from traceability.supply.csvtext import harmless
 
 PASSWORD = "violets under seven bridges"
 ELSEWHERE = {"REMOTE_ADDR": "203.0.113.9"}
@@ -280,7 +280,9 @@ def test_a_firm_does_not_become_an_authority_by_a_row_of_the_table(place):
     assert client.post("/tokens", data=regulator).status_code == 403
 
 
-@pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"])
+@pytest.mark.parametrize(
+    "cell", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "＝1+1", "＠SUM(A1)"]
+)
 def test_no_spreadsheet_takes_a_cell_of_the_trail_for_a_formula(cell):
     assert harmless(cell) == f"'{cell}"
     assert harmless(f"a{cell}") == f"a{cell}"

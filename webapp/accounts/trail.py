@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from typing import Final
 
@@ -12,6 +10,7 @@ from flask import Response, render_template, request
 from traceability.ledger.record import format_time
 from traceability.operations.accounts.roles import Right
 from traceability.operations.accounts.trail import Entry, Wanted, list_actions, list_trail
+from traceability.supply.csvtext import csv_text
 from webapp.accounts.blueprint import accounts
 from webapp.accounts.people import within
 from webapp.api.access import store
@@ -19,7 +18,6 @@ from webapp.signedin import requires
 
 ROWS: Final = 50
 CSV_ROWS: Final = 10_000
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 _COLUMNS: Final = ("time", "who", "party", "via", "network", "action", "subject", "detail")
 
 
@@ -41,18 +39,9 @@ def trail_csv() -> Response:
     """The same as a file."""
     with store().reading() as connection:
         found = list_trail(connection, _wanted(), CSV_ROWS)
-    file = io.StringIO()
-    writer = csv.writer(file)
-    writer.writerow(_COLUMNS)
-    writer.writerows([harmless(cell) for cell in _cells(entry)] for entry in found)
-    response = Response(file.getvalue(), content_type="text/csv; charset=utf-8")
+    response = Response(csv_text(_COLUMNS, map(_cells, found)), content_type="text/csv; charset=utf-8")
     response.headers.set("Content-Disposition", "attachment", filename="trail.csv")
     return response
-
-
-def harmless(cell: str) -> str:
-    """A cell that no spreadsheet takes for a formula."""
-    return f"'{cell}" if cell.startswith(_FORMULA) else cell
 
 
 def _cells(entry: Entry) -> list[str]:

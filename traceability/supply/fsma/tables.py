@@ -12,13 +12,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from traceability.supply.csvtext import csv_text
 from traceability.supply.fsma.elements import COLUMNS, CTE_ZH, ELEMENTS, Cte
 from traceability.supply.fsma.master import lot_code
 from traceability.supply.fsma.onestep import CHINA_HEADS, EU_HEADS, Move
 from traceability.supply.fsma.rows import Passed, Row
 from traceability.supply.fsma.told import DOCUMENTS
 from traceability.supply.fsma.tracking import Assignment
-from traceability.supply.tracing.tables import csv_text, utc
+from traceability.supply.tracing.tables import utc
 
 _NUMBERS: Final = (
     "Quantity",

@@ -5,8 +5,6 @@ The table has one row a thing. GraphML (http://graphml.graphdrawing.org) is what
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import astuple, dataclass, fields
@@ -16,6 +14,7 @@ from operator import itemgetter
 from typing import Any, Final
 from xml.etree import ElementTree as ET
 
+from traceability.supply.csvtext import csv_text
 from traceability.supply.lineage import LinkKind
 from traceability.supply.tracing.balance import Balance
 from traceability.supply.tracing.labels import kind_of
@@ -23,7 +22,6 @@ from traceability.supply.tracing.packing import BEGINNING, FOREVER
 from traceability.supply.tracing.trace import Detail, Reached, Trace
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 GRAPHML: Final = "http://graphml.graphdrawing.org/xmlns"
 
 
@@ -77,24 +75,8 @@ def render_csv(trace: Trace) -> str:
 
 
 def write_csv(table: Iterable[Line]) -> str:
-    """Lines as CSV with a head, times in UTC; see ``csv_text``."""
+    """Lines as CSV with a head, times in UTC; see ``supply.csvtext``."""
     return csv_text((field.name for field in fields(Line)), map(astuple, table))
-
-
-def csv_text(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """A table of text as CSV (RFC 4180).
-
-    A cell that a spreadsheet would take for a formula gets an apostrophe in front (OWASP, CSV injection).
-    """
-    out = io.StringIO(newline="")
-    writer = csv.writer(out)
-    writer.writerow(head)
-    writer.writerows([_guarded(cell) for cell in row] for row in rows)
-    return out.getvalue()
-
-
-def _guarded(cell: str) -> str:
-    return "'" + cell if cell.startswith(_FORMULA) else cell
 
 
 def to_json(trace: Trace) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import io
 import zipfile
 from typing import Any
 
+from traceability.supply.csvtext import csv_text
 from traceability.supply.epcis.context import read_context
 from traceability.supply.epcis.events import CONTEXT, format_event_time
 from traceability.supply.fsma.elements import Cte
@@ -17,7 +18,6 @@ from traceability.supply.fsma.tables import Sheet
 from traceability.supply.fsma.told import Told
 from traceability.supply.fsma.tracking import assignments
 from traceability.supply.fsma.workbook import write_xlsx
-from traceability.supply.tracing.tables import csv_text
 
 NODE = "node.example"
 FARM, SHOP = "https://id.gs1.org/417/9521000000018", "https://id.gs1.org/417/9521000000025"
