@@ -15,6 +15,7 @@ from tests.support.people import form, sign_in
 from tests.support.web import site_of
 from tests.support.world import GTIN, make_world
 from traceability.operations.accounts.roles import PartyKind, Role
+from traceability.operations.audit import audit
 from traceability.operations.deposit import deposit, describe
 from traceability.store import models
 from traceability.supply.notice import Purpose
@@ -251,6 +252,48 @@ def test_a_code_of_an_own_product_begins_a_batch_and_a_stranger_s_lot_does_not(f
     assert fields_in(farm.get(answer.location).text)["lot"] == "NEW-1"
     answer = farm.get("/console/record/step?code=09520000000028/X")
     assert answer.status_code == 400
+
+
+def test_a_lot_that_nobody_recorded_here_is_received_once_the_firm_says_that_it_is_new(place, product):
+    world, app, parties = place
+    shop = sign_in(app.test_client(), world.store, world.node, parties["Shop"], PartyKind.RETAILER)
+    code = "09520000000028/FOREIGN"
+    answer = shop.get("/console/record/step", query_string={"code": code, "lang": "en"})
+    assert answer.status_code == 400
+    link = unescape(re.findall(r'href="(/console/record/receive[^"]+)"', answer.text)[0])
+    before = count(world)
+    unsaid = do(shop, link, quantity="7", uom="KGM")
+    assert unsaid.status_code == 400
+    assert "Say that it is new here" in unsaid.text
+    assert count(world) == before
+    assert do(shop, link, quantity="7", uom="KGM", arrives="1").status_code == 303
+    assert count(world) == before + 1
+    with world.store.reading() as connection:
+        known = select(models.Batch.begun).join(models.Stream).where(models.Stream.uri.endswith("/FOREIGN"))
+        assert connection.execute(known).scalar_one() is False
+    world.publish()
+    assert audit(world.store, world.node).ok
+    page = shop.get("/01/09520000000028/10/FOREIGN?lang=en").text
+    assert "How this lot came to be is not recorded here." in page
+    own = shop.get("/console/batches/01/09520000000028/10/FOREIGN?lang=en").text
+    assert "/console/labels/" not in own, "a label is its maker's"
+    again = shop.get(link).text
+    assert 'name="arrives"' not in again, "it is known now"
+
+
+def test_what_is_new_here_begins_with_nothing_but_its_receiving(place, product):
+    world, app, parties = place
+    shop = sign_in(app.test_client(), world.store, world.node, parties["Shop"], PartyKind.RETAILER)
+    for step in ("ship", "sell", "destroy"):
+        page = shop.get(f"/console/record/{step}?code=09520000000028/NOWHERE")
+        if page.status_code != 200:
+            continue
+        sent = fields_in(page.text) | {"sign": "1", "arrives": "1", "seen": ""}
+        answer = shop.post(f"/console/record/{step}?lang=en", data=form(shop, **sent))
+        assert answer.status_code in {400, 404, 409}
+    with world.store.reading() as connection:
+        known = select(models.Stream.uri).where(models.Stream.uri.endswith("/NOWHERE"))
+        assert connection.execute(known).first() is None
 
 
 def test_lists_are_searched_paged_and_files_hold_no_formula(place, farm, product):

@@ -22,7 +22,6 @@ from traceability.errors import (
     ConflictError,
     Problem,
     TraceabilityError,
-    UnknownSubjectError,
 )
 from traceability.identifiers import Kind, parse_stream
 from traceability.ledger.state import stream_hash
@@ -36,6 +35,7 @@ from traceability.operations.node import Node
 from traceability.operations.prefixes import rights
 from traceability.operations.project import insert_projections
 from traceability.operations.quota import Quota
+from traceability.operations.typed import check_typed
 from traceability.store import models, projections
 from traceability.store.engine import Store, Transaction
 from traceability.store.rows import insert_new
@@ -101,14 +101,24 @@ def capture(
 
 
 def record_drafts(
-    tx: Transaction, node: Node, party: str, drafts: Sequence[Draft], *, typed: bool = False
+    tx: Transaction,
+    node: Node,
+    party: str,
+    drafts: Sequence[Draft],
+    *,
+    typed: bool = False,
+    arrives: bool = False,
 ) -> list[Captured]:
     """Record drafts in an open transaction, in their order; those refused are not in it.
+
+    Args:
+        typed: as of ``capture``.
+        arrives: the person said that what is received is new here.
 
     Returns:
         One answer a draft.
     """
-    return _Run(tx, node, party, typed).record(drafts)
+    return _Run(tx, node, party, typed, arrives).record(drafts)
 
 
 @dataclass(slots=True)
@@ -119,6 +129,7 @@ class _Run:
     node: Node
     party: str
     typed: bool
+    arrives: bool
     waiting: list[Draft] = field(default_factory=list)
     named: set[str] = field(default_factory=set)
     seqs: dict[bytes, dict[str, int]] = field(default_factory=dict)
@@ -188,7 +199,7 @@ class _Run:
         if self.typed:
             if not self.named.isdisjoint(draft.streams):
                 self._flush()  # what is asked now may hang on it
-            _check_typed(self.tx, self.node, draft)
+            check_typed(self.tx, self.node, draft, arrives=self.arrives)
         if draft.move is not None:
             self._flush()
             check_move(self.tx, self.node, self.party, draft.move)
@@ -270,30 +281,3 @@ def _touched(drafts: Sequence[Draft]) -> list[str]:
     moves = [draft.move for draft in drafts if draft.move]
     named += [uri for move in moves for uri in (move.asset, move.target) if uri is not None]
     return list(dict.fromkeys(named))
-
-
-def _check_typed(tx: Transaction, node: Node, draft: Draft) -> None:
-    """What a person enters is about batches that are here; one that is made here is new.
-
-    Raises:
-        UnknownSubjectError, ConflictError: it is not so.
-    """
-    if draft.move and draft.move.adds and draft.move.asset:
-        length = select(models.Stream.length).where(models.Stream.hash == stream_hash(draft.move.asset))
-        if not tx.connection.execute(length).scalar_one():
-            raise UnknownSubjectError(
-                f"no device was ever installed on {draft.move.asset}",
-                remedy=f"Install one first: traceability install --device ID --on {draft.move.asset}",
-            )
-    for uri in draft.streams:
-        if parse_stream(uri).kind is not Kind.BATCH:
-            continue
-        known = select(models.Batch.begun).where(models.Batch.stream == stream_hash(uri))
-        begun = tx.connection.execute(known).scalar_one_or_none()
-        if begins(draft.event, uri, node.name):
-            if begun:
-                raise ConflictError(f"{uri} was created before; choose another lot")
-            if "ft:product" not in draft.event.get("ilmd", {}):
-                raise ConflictError("the event that creates a batch names its product in ilmd")
-        elif begun is None:
-            raise UnknownSubjectError(f"{uri} is not recorded here: create it with `traceability batch new`")

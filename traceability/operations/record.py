@@ -39,9 +39,18 @@ def make_event(step: str, at_ms: int, *, offset: str = "+00:00", **members: Any)
 
 
 def record_event(
-    store: Store, node: Node, party: str, event: Mapping[str, Any], beside: Beside | None = None
+    store: Store,
+    node: Node,
+    party: str,
+    event: Mapping[str, Any],
+    beside: Beside | None = None,
+    *,
+    arrives: bool = False,
 ) -> Captured:
     """Record one event for a party; open, leave and install as it says.
+
+    Args:
+        arrives: what is received may be a lot of which nothing is recorded here: so the party says.
 
     Raises:
         EventError: not an event of EPCIS 2.0.
@@ -50,13 +59,17 @@ def record_event(
         ConflictError: it contradicts what is recorded; the message says how.
         ClockAheadError: it lies in the future.
     """
-    (captured,) = record_all(store, node, party, [check_made(event)], typed=True, beside=beside)
+    (captured,) = record_all(
+        store, node, party, [check_made(event)], typed=True, arrives=arrives, beside=beside
+    )
     return captured
 
 
-def rehearse_event(store: Store, node: Node, party: str, event: Mapping[str, Any]) -> None:
+def rehearse_event(
+    store: Store, node: Node, party: str, event: Mapping[str, Any], *, arrives: bool = False
+) -> None:
     """Raise what ``record_event`` would raise now, and record nothing."""
-    rehearse_all(store, node, party, [check_made(event)], typed=True)
+    rehearse_all(store, node, party, [check_made(event)], typed=True, arrives=arrives)
 
 
 def record_all(
@@ -66,12 +79,13 @@ def record_all(
     given: Sequence[Given],
     *,
     typed: bool,
+    arrives: bool = False,
     beside: Beside | None = None,
 ) -> tuple[Captured, ...]:
     """Record events for a party in one transaction, all or none.
 
     Args:
-        typed: as of ``capture``.
+        typed, arrives: as of ``capture.record_drafts``.
         beside: writes what belongs to them into the same transaction.
 
     Raises:
@@ -81,7 +95,7 @@ def record_all(
         key = signing_key(connection, node, party)
     drafts = [draft_event(node.name, party, key, each, store.clock()) for each in given]
     with store.transaction() as tx:
-        answers = tuple(record_drafts(tx, node, party, drafts, typed=typed))
+        answers = tuple(record_drafts(tx, node, party, drafts, typed=typed, arrives=arrives))
         for answer in answers:
             if answer.refused is not None:
                 raise answer.refused
@@ -90,15 +104,17 @@ def record_all(
     return answers
 
 
-def rehearse_all(store: Store, node: Node, party: str, given: Sequence[Given], *, typed: bool) -> None:
+def rehearse_all(
+    store: Store, node: Node, party: str, given: Sequence[Given], *, typed: bool, arrives: bool = False
+) -> None:
     """Raise what ``record_all`` would raise now, and record nothing."""
-    for answer in answers_to(store, node, party, given, typed=typed):
+    for answer in answers_to(store, node, party, given, typed=typed, arrives=arrives):
         if answer.refused is not None:
             raise answer.refused
 
 
 def answers_to(
-    store: Store, node: Node, party: str, given: Sequence[Given], *, typed: bool
+    store: Store, node: Node, party: str, given: Sequence[Given], *, typed: bool, arrives: bool = False
 ) -> tuple[Captured, ...]:
     """What would become of each event if those that can be were recorded now; nothing is.
 
@@ -115,9 +131,8 @@ def answers_to(
         except TraceabilityError as error:
             answers[number] = Captured(str(each.event.get("eventID", "")), refused=error)
     with suppress(_PreviewedError), store.transaction() as tx:
-        answers |= zip(
-            drafts, record_drafts(tx, node, party, list(drafts.values()), typed=typed), strict=True
-        )
+        found = record_drafts(tx, node, party, list(drafts.values()), typed=typed, arrives=arrives)
+        answers |= zip(drafts, found, strict=True)
         raise _PreviewedError
     return tuple(answers[number] for number in range(len(given)))
 

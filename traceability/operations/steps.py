@@ -81,6 +81,7 @@ class Entered:
         ilmd: master data of a batch that begins, as ``operations.masterdata`` makes them.
         event_id: the event's name; the same entry sent twice under one is recorded once. Without one
             the event is named by its hash.
+        arrives: nothing of the batch is recorded here: what is known of it begins with its receiving.
     """
 
     step: str
@@ -93,6 +94,7 @@ class Entered:
     inputs: tuple[Amount, ...] = ()
     ilmd: Mapping[str, Any] = field(default_factory=dict)
     event_id: str | None = None
+    arrives: bool = False
 
     @property
     def begins(self) -> bool:
@@ -217,4 +219,4 @@ def record_entered(store: Store, node: Node, actor: Actor, party: str, entered: 
         if not answers[0].known:
             note(tx, actor, "step-recorded", entered.of.uri, step=entered.step, event=answers[0].event_id)
 
-    return record_event(store, node, party, event_of(entered, party), beside)
+    return record_event(store, node, party, event_of(entered, party), beside, arrives=entered.arrives)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Final
 
 from flask import Response, abort, render_template, request
 
+from traceability.errors import UnknownSubjectError
 from traceability.identifiers import Batch
 from traceability.ledger.record import format_time
 from traceability.operations.accounts.roles import Right
 from traceability.operations.lots import PAGE, Wanted, list_lots, lot_events
-from traceability.operations.masterdata import Product, list_items
+from traceability.operations.masterdata import Product, find, list_items
 from traceability.operations.stock import stock_of
 from traceability.supply.epcis.events import STEPS
 from webapp.api.access import node
@@ -72,17 +74,27 @@ def lot(gtin: str, lot: str) -> str:
     said = lot_events(snapshot(), party, uri)
     if not said:
         abort(404)
+    names = next((n for each in said if (n := each.event.get("ilmd", {}).get("ft:product"))), None)
     steps = [(each, step_of(each.event), groups_of(snapshot(), party, each.event)) for each in said]
     return render_template(
         "producer/lot.html",
         batch=batch,
-        names=next((n for each in said if (n := each.event.get("ilmd", {}).get("ft:product"))), None),
+        names=names or _names_of(batch.gtin),
+        own=names is not None,
         steps=steps,
         stock=stock_of(snapshot(), node().name, party, uri),
         happened=happened,
         may=Right.RECORD in visitor().rights,
         rights=visitor().rights,
     )
+
+
+def _names_of(gtin: str) -> Mapping[str, str] | None:
+    """What the firm calls a product of which it received a lot."""
+    try:
+        return find(snapshot(), own_party(), Product, gtin).names
+    except UnknownSubjectError:
+        return None
 
 
 def _wanted(fields: Fields) -> Wanted:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from traceability.errors import IdentifierError
 from traceability.identifiers import Batch, parse_lot, parse_stream, place_uri
 from traceability.operations.lotdata import best_before
-from traceability.operations.lots import last_event
+from traceability.operations.lots import is_known, last_event
 from traceability.operations.masterdata import Asset, Place, Product, list_items
 from traceability.operations.numbers import known_batches, next_lot
 from traceability.operations.partners import partners_of
@@ -53,6 +53,7 @@ class Offer:
     batch: Batch | None = None
     stock: Stock = field(default_factory=Stock)
     choices: Choices = field(default_factory=lambda: Choices({}, {}, {}, {}))
+    arrives: bool = False
 
     @property
     def begins(self) -> bool:
@@ -106,6 +107,7 @@ def offer(connection: Connection, party: str, step: str, given: Mapping[str, Any
         made.batch = read_batch(code)
         made.stock = stock_of(connection, node().name, party, made.batch.uri(node().name))
         made.fields |= _of_stock(made)
+        made.arrives = step == "receive" and not is_known(connection, made.batch.uri(node().name))
     if made.begins:
         made.fields |= _new_batch(connection, made, given, offset, now_ms)
     made.fields |= {name: value for name, value in given.items() if name != "csrf"}
@@ -134,6 +136,8 @@ def read_entry(made: Offer, fields: Fields, ilmd: Mapping[str, Any] | None = Non
     event_id = fields.text("event_id", required=True)
     if not _is_uuid(event_id):
         fields.refuse("quantity", translate("This form is damaged: open it again."))
+    if made.arrives and not fields.text("arrives"):
+        fields.refuse("arrives", translate("Say that it is new here, or correct the code."))
     if fields.wrong or at_ms is None:
         return None
     return Entered(
@@ -147,6 +151,7 @@ def read_entry(made: Offer, fields: Fields, ilmd: Mapping[str, Any] | None = Non
         used,
         (_ilmd(made, fields, at_ms, offset) if ilmd is None else ilmd) if made.begins else {},
         event_id,
+        arrives=made.arrives,
     )
 
 

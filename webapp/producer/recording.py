@@ -112,13 +112,14 @@ def _offer(name: str, given: Mapping[str, Any]) -> Offer:
         return offer(connection, own_party(), name, given, store().clock())
 
 
-def _choose(code: str, wrong: str | None) -> str | tuple[str, int]:
+def _choose(code: str, wrong: str | None, arrives: str = "") -> str | tuple[str, int]:
     http.allow_scanning()
     lots = list_lots(snapshot(), own_party(), Wanted(), OFFERED)
     page = render_template(
         "producer/choose.html",
         code=code,
         wrong=wrong,
+        arrives=arrives,
         lots=lots,
         happened=happened,
         products=list_items(snapshot(), own_party(), Product, limit=1),
@@ -137,7 +138,8 @@ def _unknown(found: Scanned, code: str) -> str | tuple[str, int] | BaseResponse:
         return _choose(
             code, translate("This code names a product without its lot. Add the lot from the label.")
         )
-    return _choose(code, translate("Nothing is recorded here of this lot. Its maker records how it began."))
+    said = translate("Nothing is recorded here of this lot. Its maker records how it began.")
+    return _choose(code, said, f"{found.gtin}/{found.lot}")
 
 
 def _odd(entered: Entered) -> set[str]:
@@ -158,7 +160,7 @@ def _confirm(
     event = None if entered is None else event_of(entered, party)
     odd = [] if entered is None else sorted(_odd(entered))
     if event is not None and refused is None and status == 200:
-        refused = _refusal(event)
+        refused = _refusal(event, arrives=made.arrives)
     page = render_template(
         "producer/confirm.html",
         made=made,
@@ -177,10 +179,10 @@ def _confirm(
     return page, status
 
 
-def _refusal(event: Mapping[str, Any]) -> TraceabilityError | None:
+def _refusal(event: Mapping[str, Any], *, arrives: bool) -> TraceabilityError | None:
     """What would be refused if it were signed now."""
     try:
-        rehearse_event(store(), node(), own_party(), event)
+        rehearse_event(store(), node(), own_party(), event, arrives=arrives)
     except (MalformedError, RefusedError) as error:
         return error
     return None
