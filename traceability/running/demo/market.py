@@ -130,9 +130,9 @@ def open_market(store: Store, node: Node, start_ms: int) -> int:
             enrol_party(store, node, names_of(firm.names), firm.gln, [firm.prefix])
     market = Market(node.name, midnight(start_ms))
     recorded = 0
-    for firm, steps in _rounds(market.steps()):
+    for key, steps in _rounds(market.steps()):
         began = time.monotonic()
-        recorded += _record(store, node, firm, steps)
+        recorded += _record(store, node, key, steps)
         time.sleep(time.monotonic() - began)  # the same time for the gateway and the publisher
     return recorded
 
