@@ -16,6 +16,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from traceability import identifiers
 from traceability.errors import ConflictError, EnrolCodeError, UnknownSubjectError
+from traceability.operations.accounts.trail import COMMAND_LINE, Actor, note
 from traceability.operations.credentials import replace_credential
 from traceability.operations.enrol import EnrolledDevice, countersign, find_party
 from traceability.operations.node import Node
@@ -50,7 +51,9 @@ class Applicant:
     until_ms: int
 
 
-def new_code(store: Store, node: Node, *, party: str, model: str, site: str = "main") -> tuple[str, int]:
+def new_code(
+    store: Store, node: Node, *, party: str, model: str, site: str = "main", actor: Actor = COMMAND_LINE
+) -> tuple[str, int]:
     """Make a code, which is shown now and never again; returns it, and until when it is good.
 
     Args:
@@ -76,6 +79,7 @@ def new_code(store: Store, node: Node, *, party: str, model: str, site: str = "m
         }
         tx.connection.execute(delete(_TABLE).where(_TABLE.expires_ms <= tx.now_ms))
         tx.connection.execute(insert(_TABLE).values(row))
+        note(tx, actor, "enrol-code-made", str(row["party"]), model=model)
     return write_code(code), tx.now_ms + DAY_MS
 
 
@@ -115,7 +119,7 @@ def applicants(connection: Connection, now_ms: int) -> Sequence[Applicant]:
     return [Applicant(r.device, r.party, r.model, r.site, r.expires_ms) for r in rows]
 
 
-def approve(store: Store, node: Node, device: str) -> EnrolledDevice:
+def approve(store: Store, node: Node, device: str, actor: Actor = COMMAND_LINE) -> EnrolledDevice:
     """Enrol a device whose fingerprint a person has compared; it has a day to fetch its answer.
 
     Raises:
@@ -127,10 +131,11 @@ def approve(store: Store, node: Node, device: str) -> EnrolledDevice:
         enrolled = countersign(tx, node, row.request, row.site)
         done = update(_TABLE).where(_TABLE.mac == row.mac)
         tx.connection.execute(done.values(approved=True, expires_ms=tx.now_ms + DAY_MS))
+        note(tx, actor, "device-enrolled", device)
     return enrolled
 
 
-def reject(store: Store, device: str) -> None:
+def reject(store: Store, device: str, actor: Actor = COMMAND_LINE) -> None:
     """Turn a device away; its code is spent.
 
     Raises:
@@ -138,6 +143,7 @@ def reject(store: Store, device: str) -> None:
     """
     with store.transaction() as tx:
         tx.connection.execute(delete(_TABLE).where(_TABLE.mac == _waiting(tx, device).mac))
+        note(tx, actor, "device-rejected", device)
 
 
 def _waiting(tx: Transaction, device: str) -> AnyRow:

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, select
 
 from traceability import identifiers, media
 from traceability.errors import ConflictError, UnknownSubjectError
+from traceability.operations.accounts.trail import COMMAND_LINE, Actor, note
 from traceability.operations.chain import Entry, append
 from traceability.operations.enrol import signing_key
 from traceability.operations.keyring import alone, end_key, read_stream
@@ -81,7 +82,9 @@ def plan_farewell(connection: Connection, node: Node, device: str, last: int | N
     return Parting(device, kid, signers.owners[stream], last, reached, _holes(connection, device, last))
 
 
-def say_farewell(store: Store, node: Node, device: str, last: int | None = None) -> Parting:
+def say_farewell(
+    store: Store, node: Node, device: str, last: int | None = None, actor: Actor = COMMAND_LINE
+) -> Parting:
     """End a device: from now on nothing that it says is taken, but what is still on the way.
 
     Raises:
@@ -90,6 +93,7 @@ def say_farewell(store: Store, node: Node, device: str, last: int | None = None)
         StatementError: a last counter that no farewell can name.
     """
     with alone(store) as tx:
+        note(tx, actor, "device-ended", device)
         return part(tx, node, device, last)
 
 

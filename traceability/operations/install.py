@@ -12,6 +12,7 @@ from sqlalchemy import Connection, select
 
 from traceability.identifiers import device_uri
 from traceability.ledger.state import stream_hash
+from traceability.operations.accounts.trail import COMMAND_LINE, Actor, note
 from traceability.operations.enrol import device_owner
 from traceability.operations.node import Node
 from traceability.operations.record import acting, make_event, record_made
@@ -55,6 +56,7 @@ def install_device(
     *,
     offset: str = "+00:00",
     preview: bool = False,
+    actor: Actor = COMMAND_LINE,
 ) -> Installation:
     """Install a device on an asset or batch, for its owner.
 
@@ -80,6 +82,7 @@ def install_device(
             _inside(tx.connection, target),
         )
         _record(tx, node, made, roles, offset)
+        note(tx, actor, "device-installed", device, target=target)
     return made
 
 

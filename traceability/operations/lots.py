@@ -122,6 +122,15 @@ def last_event(connection: Connection, party: str, biz_step: str) -> Mapping[str
     return {}
 
 
+def newest_events(connection: Connection, party: str, limit: int) -> Sequence[Mapping[str, Any]]:
+    """What a party recorded last, whole."""
+    query = select(Event.statement).where(Event.party == party, standing())
+    query = query.order_by(Event.recorded_ms.desc(), Event.id.desc()).limit(limit)
+    statements = connection.execute(query).scalars().all()
+    views = view_events(connection, dict.fromkeys(statements, Audience.REGULATOR))
+    return [views[statement].event for statement in statements]
+
+
 def is_known(connection: Connection, batch: str) -> bool:
     """Whether anything is recorded here of a batch (by its URI)."""
     length = select(models.Stream.length).where(models.Stream.hash == stream_hash(batch))

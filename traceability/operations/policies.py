@@ -19,6 +19,7 @@ from sqlalchemy import Connection, delete, func, insert, select
 from traceability.errors import ConflictError, IdentifierError, StatementError
 from traceability.gs1 import parse_key
 from traceability.identifiers import parse_gtin
+from traceability.operations.accounts.trail import COMMAND_LINE, Actor, note
 from traceability.operations.disclosures import all_disclosures
 from traceability.signing import sdjwt
 from traceability.signing.digests import HASH_NAME, conceal, random_salt
@@ -79,6 +80,15 @@ class Policies:
         wide = exceptions.get("", {})
         named = {product if product in exceptions else "" for product in products} or {""}
         return strictest(Policy({**wide, **exceptions.get(product, {})}) for product in named)
+
+    def changed(self, party: str, product: str, part: Part, audience: Audience | None) -> Policies:
+        """As they would be with one exception more, or with None without it."""
+        own = {name: dict(parts) for name, parts in self._by_party.get(party, {}).items()}
+        if audience is None:
+            own.get(product, {}).pop(part, None)
+        else:
+            own.setdefault(product, {})[part] = audience
+        return Policies({**self._by_party, party: {name: parts for name, parts in own.items() if parts}})
 
     def shown(self, party: str, revealed: sdjwt.Revealed, audience: Audience) -> frozenset[str]:
         """The digests of the disclosures that an audience gets.
@@ -150,8 +160,23 @@ def released_all(
     return given
 
 
+def check_exception(party: str, part: str, audience: Audience, product: str | None = None) -> PolicyException:
+    """What ``set_exception`` would keep; raises as it does, but for the number of exceptions."""
+    named = parse_part(part)
+    if len(part) > MAX_NAME:
+        raise StatementError(f"a part of {len(part)} characters, at most {MAX_NAME} are kept")
+    Policy({named: audience})
+    _require_meaningful(named)
+    return PolicyException(party, _gtin(product), format_part(named), audience)
+
+
 def set_exception(
-    store: Store, party: str, part: str, audience: Audience, product: str | None = None
+    store: Store,
+    party: str,
+    part: str,
+    audience: Audience,
+    product: str | None = None,
+    actor: Actor = COMMAND_LINE,
 ) -> PolicyException:
     """Show a part of a party's events to an audience and to those who see more, and to nobody else.
 
@@ -165,12 +190,7 @@ def set_exception(
         ConflictError: no policy changes that part, or there are ``MAX_EXCEPTIONS`` already.
         IdentifierError: not a GTIN.
     """
-    named = parse_part(part)
-    if len(part) > MAX_NAME:
-        raise StatementError(f"a part of {len(part)} characters, at most {MAX_NAME} are kept")
-    Policy({named: audience})
-    _require_meaningful(named)
-    made = PolicyException(party, _gtin(product), format_part(named), audience)
+    made = check_exception(party, part, audience, product)
     table = DisclosurePolicy
     with store.transaction() as tx:
         key = (table.party == party, table.product == made.product, table.part == made.part)
@@ -183,19 +203,37 @@ def set_exception(
             )
         row = {"party": party, "product": made.product, "part": made.part, "audience": audience.value}
         tx.connection.execute(insert(table).values(row))
+        note(
+            tx,
+            actor,
+            "disclosure-changed",
+            party,
+            **{name: row[name] for name in ("product", "part", "audience")},
+        )
     return made
 
 
-def reset_exceptions(store: Store, party: str, product: str | None = None, part: str | None = None) -> int:
-    """Take exceptions back: those of a product, of a part, or all of a party; how many there were."""
+def reset_exceptions(
+    store: Store,
+    party: str,
+    product: str | None = None,
+    part: str | None = None,
+    actor: Actor = COMMAND_LINE,
+) -> int:
+    """Take exceptions back: those of a product, of a part, or all of a party; how many there were.
+
+    An empty ``product`` is what was said of all products.
+    """
     table = DisclosurePolicy
     query = delete(table).where(table.party == party)
     if product is not None:
-        query = query.where(table.product == _gtin(product))
+        query = query.where(table.product == (product and _gtin(product)))
     if part is not None:
         query = query.where(table.part == part)
     with store.transaction() as tx:
-        return tx.connection.execute(query).rowcount
+        if count := tx.connection.execute(query).rowcount:
+            note(tx, actor, "disclosure-reset", party, product=product, part=part, count=count)
+        return count
 
 
 def list_exceptions(connection: Connection, party: str | None = None) -> tuple[PolicyException, ...]:

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, func, select
 from traceability.errors import ConflictError, KeyNotInForceError
 from traceability.identifiers import Kind, device_uri, parse_stream
 from traceability.ledger.state import stream_hash
+from traceability.operations.accounts.trail import COMMAND_LINE, Actor, note
 from traceability.operations.enrol import device_owner
 from traceability.operations.farewell import Parting, device_signers, part
 from traceability.operations.node import Node
@@ -84,6 +85,7 @@ def replace_device(
     offset: str = "+00:00",
     farewell: bool = False,
     preview: bool = False,
+    actor: Actor = COMMAND_LINE,
 ) -> Replacement:
     """Remove a device and install another one in its place, both or neither.
 
@@ -103,6 +105,7 @@ def replace_device(
     with acting(store, preview=preview) as tx:
         made = _plan(tx.connection, node, old, new, at_ms)
         _record(tx, node, made, offset)
+        note(tx, actor, "device-replaced", old, by=new)
         if farewell:
             made = replace(made, parting=part(tx, node, old))
     return made

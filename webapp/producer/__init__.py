@@ -1,6 +1,16 @@
 """The console of firms: what they make, where, and every step that they record."""
 
-from webapp.producer import alarms, batches, corrections, home, importing, items, recording
+from webapp.producer import (
+    alarms,
+    batches,
+    corrections,
+    devices,
+    disclosure,
+    home,
+    importing,
+    items,
+    recording,
+)
 from webapp.producer.blueprint import console
 
 __all__ = [
@@ -8,6 +18,8 @@ __all__ = [
     "batches",
     "console",
     "corrections",
+    "devices",
+    "disclosure",
     "home",
     "importing",
     "items",

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 from sqlalchemy import Connection
 
 from traceability.operations.policies import policy_for, preview_event, products_of
-from traceability.signing.disclosure import Audience
+from traceability.signing.disclosure import Audience, Policy
 from traceability.signing.strictjson import Json
 from webapp.called import party_called
 from webapp.i18n import named, show_degrees, translate
@@ -61,6 +61,26 @@ def groups_of(connection: Connection, party: str, event: Mapping[str, Any]) -> l
         technical = sum(_plain(each.part) in TECHNICAL for each in own)
         found.append(Group(translate(AUDIENCE_TITLES[audience]), unique, technical))
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A part of an event, and who sees it before and after a change."""
+
+    row: Row
+    before: str
+    after: str
+
+
+def changes_of(event: Mapping[str, Any], before: Policy, after: Policy) -> list[Change]:
+    """Every part of an event that people look at, by who sees it under two policies."""
+    audiences = {seen.part: seen.audience for seen in preview_event(event, after)}
+    found = []
+    for seen in preview_event(event, before):
+        if row := _row(seen.part, seen.value, event):
+            texts = (translate(AUDIENCE_TEXTS[each]) for each in (seen.audience, audiences[seen.part]))
+            found.append(Change(row, *texts))
+    return list(dict.fromkeys(found))
 
 
 def badges_of(connection: Connection, party: str, gtin: str | None) -> dict[str, str]:
