@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta, timezone
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any, Final
 
 from traceability.errors import TraceabilityError
 from webapp.i18n import translate
 
 MAX_CHARS: Final = 512
+_NUMBER: Final = re.compile(r"[-+]?(?:[0-9]{1,12}(?:\.[0-9]{0,12})?|\.[0-9]{1,12})")
+"""Written out: an exponent would name numbers with which nobody can compute."""
 EPOCH: Final = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
 
@@ -35,12 +38,9 @@ class Fields:
         text = unicodedata.normalize("NFKC", self.text(name)).replace(",", ".").replace("\N{MINUS SIGN}", "-")
         if not text or name in self.wrong:
             return None
-        try:
-            number = Decimal(text)
-        except InvalidOperation:
-            number = Decimal("NaN")
-        plain = number.is_finite() and abs(number) < 10**12 and round(number, decimals) == number
-        if not plain or (least is not None and number < least):
+        number = Decimal(text) if _NUMBER.fullmatch(text) else None
+        whole = number is not None and round(number, decimals) == number
+        if number is None or not whole or (least is not None and number < least):
             self.refuse(name, translate("A number such as 12 or 12.5 is needed."))
             return None
         return number
