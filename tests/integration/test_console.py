@@ -277,6 +277,7 @@ def test_a_lot_that_nobody_recorded_here_is_received_once_the_firm_says_that_it_
     assert "How this lot came to be is not recorded here." in page
     own = shop.get("/console/batches/01/09520000000028/10/FOREIGN?lang=en").text
     assert "/console/labels/" not in own, "a label is its maker's"
+    assert "Received" in own
     again = shop.get(link).text
     assert 'name="arrives"' not in again, "it is known now"
 
