@@ -154,7 +154,7 @@ def _took(span_ms: int | None) -> str:
 
 def _scope(report: Report) -> Iterator[Flowable]:
     found = report.scope
-    yield _paragraph(f"{len(found.things)} things are named · 涉及 {len(found.things)} 项", _TEXT)
+    yield _paragraph(f"Things named: {len(found.things)} · 涉及 {len(found.things)} 项", _TEXT)
     yield Spacer(1, 2 * mm)
     names = report.called.products
     rows = [
@@ -232,7 +232,7 @@ def _timeline(report: Report) -> Flowable:
         ]
         for entry in report.timeline
     ]
-    return _table(["Time UTC 时间", "Step 步骤", "Who 何人", "Detail 说明"], rows, (38, 40, 46, 50))
+    return _table(["Time UTC 时间", "Step 步骤", "Who 何人", "Detail 说明"], rows, (44, 38, 44, 48))
 
 
 def _paragraph(text: str, style: ParagraphStyle) -> Paragraph:
