@@ -32,6 +32,8 @@ from traceability.operations.recalling.proposals import approve, propose
 from traceability.operations.sharing import View, new_link
 from traceability.operations.tokens import Scope, new_token
 from traceability.operations.visitors.reports import Kind, Told, file_report
+from traceability.store.alarms import Alarm
+from traceability.store.rows import insert_all
 from traceability.supply.recall import State
 
 NAMES: Mapping[str, str] = {"en": "Mine", "zh": "我的"}
@@ -59,6 +61,20 @@ def a_mistake(site: Site, party: str) -> Given:
     with site.world.store.reading() as connection:
         event = lot_events(connection, party, uri)[0].event_id
     return {"event": event, "corrects": event}
+
+
+def a_device(site: Site, party: str) -> Given:
+    """A device of a party."""
+    return {"device": site.world.device(party).device}
+
+
+def an_alarm(site: Site, party: str) -> Given:
+    """An alarm of a party's device."""
+    device, number = site.world.device(party).device, secrets.token_hex(16)
+    with site.world.store.transaction() as tx:
+        row = {"id": number, "kind": "battery", "stream": stream_hash(site.lots[party]), "device": device}
+        insert_all(tx, Alarm, [row | {"began_ms": tx.now_ms, "raised_ms": tx.now_ms, "detail": "{}"}])
+    return {"number": number}
 
 
 def a_person(site: Site, party: str) -> Given:

@@ -18,6 +18,7 @@ from traceability.operations.tokens import Scope
 
 _PEOPLE: Final = page(Right.PEOPLE, of=objects.a_person, over=(Right.ADMINISTER,))
 _ACCOUNTS: Final[dict[str, Page]] = {
+    "accounts.begin": page(),
     "accounts.account": page(),
     "accounts.password": page(),
     "accounts.app": page(),
@@ -45,7 +46,7 @@ _ACCOUNTS: Final[dict[str, Page]] = {
 _LOOKS: Final = (Right.RECORD, Right.PRODUCTS)
 _ITEMS: Final = (objects.a_product, objects.a_place, objects.an_asset)
 _CONSOLE: Final[dict[str, Page]] = {
-    "console.home": page(*_LOOKS),
+    "console.home": page(Right.READ),
     "console.here": page(Right.RECORD),
     "console.products": page(*_LOOKS),
     "console.places": page(*_LOOKS),
@@ -55,9 +56,22 @@ _CONSOLE: Final[dict[str, Page]] = {
     "console.add_item": page(Right.PRODUCTS, given={"kind": "assets"}),
     "console.item": page(*_LOOKS, of=_ITEMS),
     "console.change_item": page(Right.PRODUCTS, of=_ITEMS),
-    "console.lots": page(*_LOOKS),
-    "console.lots_file": page(*_LOOKS),
-    "console.lot": page(*_LOOKS, of=objects.a_lot),
+    "console.lots": page(Right.READ),
+    "console.lots_file": page(Right.READ),
+    "console.lot": page(Right.READ, of=objects.a_lot),
+    "console.sheet": page(Right.RECORD),
+    "console.bring": page(Right.RECORD),
+    "console.sheet_template": page(Right.RECORD, given={"tongue": "en"}),
+    "console.alarms": page(Right.ALARMS),
+    "console.alarms_file": page(Right.ALARMS),
+    "console.alarm": page(Right.ALARMS, of=objects.an_alarm),
+    "console.act": page(Right.ALARMS, of=objects.an_alarm),
+    "console.devices": page(Right.DEVICES),
+    "console.enrol": page(Right.DEVICES),
+    "console.device": page(Right.DEVICES, of=objects.a_device),
+    "console.change": page(Right.DEVICES, of=objects.a_device),
+    "console.disclosure": page(Right.DISCLOSE),
+    "console.disclose": page(Right.DISCLOSE),
     "console.choose": page(Right.RECORD),
     "console.step": page(Right.RECORD),
     "console.confirm": page(Right.RECORD, given={"name": "harvest"}),
@@ -140,7 +154,6 @@ PUBLIC: Final[dict[str, Given | Make]] = {
     "consumer.policy": {},
     "checking.any_bundle": {},
     "checking.bundle_of": objects.a_lot,
-    "console.picture": {"name": "0" * 32},
     "pictures.picture": {"notice": "0" * 64},
     "documents.file": {"notice": "0" * 64},
     "notices.every": {},
