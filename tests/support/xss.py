@@ -125,6 +125,8 @@ def infest(world: World) -> Infested:
         "recall": (recall,),
         "recall_id": (recall,),
         "reference": references,
+        "kind": ("products", "places", "assets"),
+        "name": ("harvest", "70x37"),
     }
     return Infested(world, (farm, other), known)
 
@@ -138,13 +140,14 @@ def addresses(app: Flask, infested: Infested, by: str) -> Iterator[str]:
             readable = "GET" in (rule.methods or ()) and rule.endpoint != "static"
             if found is None or found.by != by or not readable:
                 continue
-            most = max((len(infested.known.get(name, ())) for name in rule.arguments), default=1)
+            names = rule.arguments - set(rule.defaults or ())
+            most = max((len(infested.known.get(name, ())) for name in names), default=1)
             for number in range(min(most, PER_ENDPOINT) or 1):
-                values = {n: _value(infested, n, number) for n in rule.arguments}
+                values = {n: _value(infested, n, number) for n in names}
                 path = app.url_map.bind("").build(rule.endpoint, values)
                 yield f"{path}?lang=en"
-            if not rule.arguments or rule.endpoint in TYPED:
-                values = {n: _value(infested, n, 0) for n in rule.arguments}
+            if not names or rule.endpoint in TYPED:
+                values = {n: _value(infested, n, 0) for n in names}
                 path = app.url_map.bind("").build(rule.endpoint, values)
                 yield f"{path}?{urlencode(payloads)}"
 
