@@ -154,7 +154,7 @@ PUBLIC: Final[dict[str, Given | Make]] = {
     "consumer.policy": {},
     "checking.any_bundle": {},
     "checking.bundle_of": objects.a_lot,
-    "pictures.picture": {"notice": "0" * 64},
+    "pictures.picture": {"name": "0" * 64},
     "documents.file": {"notice": "0" * 64},
     "notices.every": {},
     "notices.one": {"recall": "R-20260101-AAAAAA"},
