@@ -41,7 +41,7 @@ test: $(VENV)/develop.stamp $(NODE_PACKAGES) $(BUILT) $(SCANNER) ## run the whol
 	@$(TEST) $(ARGS)
 
 # The core is to be tested by its own tests alone, and counting lines makes them take twice as long.
-coverage: $(VENV)/develop.stamp ## count the lines of the core that its own tests run
+coverage: $(VENV)/develop.stamp $(NODE_PACKAGES) $(BUILT) ## count the lines of the core that its own tests run
 	@$(TEST) --cov --cov-report=term tests/unit tests/conformance
 
 lint: $(VENV)/develop.stamp ## check style, types and import directions
