@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Error, ViewportSize
+from playwright.sync_api import Browser, Error, ViewportSize
 
 from tests.support.broker import free_port
-from tests.support.browser import find_chromium
 from tests.support.people import make_person
 from tests.support.secure import NAME, TlsSite, name_browser, tls_site
 from tests.support.web import listening, site_of
@@ -40,12 +39,11 @@ def site(tmp_path: Path) -> Iterator[tuple[World, TlsSite]]:
     world.store.close()
 
 
-def test_a_phone_reads_signs_in_and_has_its_camera_and_its_cookie(site: tuple[World, TlsSite]):
+def test_a_phone_reads_signs_in_and_has_its_camera_and_its_cookie(
+    site: tuple[World, TlsSite], chromium: Browser
+):
     _, served = site
-    executable = find_chromium()
-    if executable is None:
-        pytest.skip("no Chromium on this machine")
-    with served.browser(executable) as browser:
+    with served.browser(chromium) as browser:
         context = browser.new_context(viewport=PHONE, is_mobile=True, has_touch=True)
         page = context.new_page()
         answer = page.goto(f"{served.url}/01/{GTIN}/10/L1")
@@ -64,22 +62,19 @@ def test_a_phone_reads_signs_in_and_has_its_camera_and_its_cookie(site: tuple[Wo
         page.goto(f"{served.url}/account")
         assert page.locator("form[action*=sign-out]").count() == 1
     # The control: a browser that was not told of this key does not come in, so the one above did by trust.
-    with name_browser(executable) as stranger, pytest.raises(Error, match="ERR_CERT_AUTHORITY_INVALID"):
+    with name_browser(chromium) as stranger, pytest.raises(Error, match="ERR_CERT_AUTHORITY_INVALID"):
         stranger.new_page().goto(served.url)
 
 
-def test_over_plain_http_under_the_same_name_there_is_neither(site: tuple[World, TlsSite]):
+def test_over_plain_http_under_the_same_name_there_is_neither(site: tuple[World, TlsSite], chromium: Browser):
     """The control: what the first test finds is due to https, not to a machine that trusts itself."""
     world, _ = site
-    executable = find_chromium()
-    if executable is None:
-        pytest.skip("no Chromium on this machine")
     port = free_port()
     address = f"http://{NAME}:{port}"
     with (
         site_of(world, base_url=address) as app,
         listening(app, port),
-        name_browser(executable) as browser,
+        name_browser(chromium) as browser,
     ):
         page = browser.new_page()
         page.goto(address)

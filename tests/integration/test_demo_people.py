@@ -55,7 +55,7 @@ def test_a_link_lets_in_once_as_with_an_app_and_to_the_first_page_of_the_role(wo
     assert shown.status_code == 200
     assert "invented" in shown.text
     came = client.post(f"/enter/{text}?lang=en")
-    assert (came.status_code, came.location) == (303, "/regulator/recalls?lang=en")
+    assert (came.status_code, came.location) == (303, "/regulator?lang=en")
     page = client.get(came.location)
     assert page.status_code == 200, "no app for codes is asked for"
     assert "A demonstration" in page.text

@@ -148,8 +148,8 @@ def test_what_is_not_erased_is_refused_and_nothing_changes(lone: World):
         ("type", ConflictError, "never erased"),
         ("inputQuantityList", ConflictError, "never erased"),
         ("ilmd", ConflictError, "never erased"),
-        ("transformationID", ConflictError, "made of"),
-        ("ilmd/ft:parents", ConflictError, "made of"),
+        ("transformationID", ConflictError, "go by"),
+        ("ilmd/ft:parents", ConflictError, "go by"),
         ("readPoint/id", StatementError, "not divided"),
         ("bizLocation", UnknownSubjectError, "has no bizLocation"),
     ):

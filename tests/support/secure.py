@@ -1,6 +1,6 @@
 """The site over https under a name that is not of this machine, and browsers that believe its authority.
 
-    with tls_site(world, tmp_path) as site, site.browser(executable) as browser:
+    with tls_site(world, tmp_path) as site, site.browser(chromium) as browser:
         page = browser.new_context().new_page()
         page.goto(site.url)
 
@@ -21,10 +21,10 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from flask import Flask
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
 from tests.support.broker import HOST, free_port
-from tests.support.browser import ARGUMENTS
+from tests.support.browser import ARGUMENTS, find_chromium
 from tests.support.web import listening, site_of
 from tests.support.world import World
 from traceability.certificates import Authority
@@ -47,9 +47,9 @@ class TlsSite:
         return ssl.create_default_context(cafile=self.authority)
 
     @contextmanager
-    def browser(self, executable: str) -> Iterator[Browser]:
+    def browser(self, beside: Browser) -> Iterator[Browser]:
         """A browser that finds the name and believes the certificate's key."""
-        with name_browser(executable, self.certificate) as browser:
+        with name_browser(beside, self.certificate) as browser:
             yield browser
 
 
@@ -70,16 +70,18 @@ def tls_site(world: World, folder: Path, name: str = NAME) -> Iterator[TlsSite]:
 
 
 @contextmanager
-def name_browser(executable: str, *certificates: Path, name: str = NAME) -> Iterator[Browser]:
-    """A Chromium for which a name leads to this machine, and that believes these certificates' keys."""
+def name_browser(beside: Browser, *certificates: Path, name: str = NAME) -> Iterator[Browser]:
+    """A Chromium for which a name leads to this machine, and that believes these certificates' keys.
+
+    It is started ``beside`` another: Playwright runs once in a process.
+    """
     keys = ",".join(map(spki, certificates))
     own = (f"--host-resolver-rules=MAP {name} {HOST}", f"--ignore-certificate-errors-spki-list={keys}")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=[*ARGUMENTS, *own])
-        try:
-            yield browser
-        finally:
-            browser.close()
+    browser = beside.browser_type.launch(executable_path=find_chromium(), args=[*ARGUMENTS, *own])
+    try:
+        yield browser
+    finally:
+        browser.close()
 
 
 def spki(certificate: Path) -> str:

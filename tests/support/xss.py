@@ -127,6 +127,7 @@ def infest(world: World) -> Infested:
         "reference": references,
         "kind": ("products", "places", "assets"),
         "name": ("harvest", "70x37"),
+        "tongue": ("en",),
     }
     return Infested(world, (farm, other), known)
 
