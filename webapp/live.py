@@ -1,17 +1,20 @@
 """Pages that change while somebody looks: word of something new, by server-sent events or by asking again.
 
 A page names its topic and the mark of what it shows; ``static/live.js`` listens at ``/live/<topic>`` and,
-when the mark is another, fetches the page again and puts its parts in the place of the old ones. So what is
-new is drawn by the view that draws everything, and no word of it travels here. Each listener holds a thread
-of the server: only so many may, for so long, and who is not let in asks again every few seconds.
+when the mark is another, fetches the page again and brings its parts up to date. So what is new is drawn by
+the view that draws everything, and no word of it travels here. Each listener holds a thread of the server:
+only so many may, a few of them one person's, for so long, and who is not let in asks again every few seconds.
+
+Pages for everybody have no topic: a code on a package is opened by thousands, and each would hold a thread.
 """
 
 from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from flask import Blueprint, Response, abort, jsonify, request
@@ -22,24 +25,69 @@ from sqlalchemy import Connection
 from traceability.operations.accounts.roles import Right
 from traceability.operations.accounts.sessions import find_session
 from traceability.operations.live import subject_mark
+from traceability.operations.lots import speaks_of
 from traceability.operations.node import Node
 from traceability.store.engine import Store
 from webapp import http
 from webapp.api.access import node, store
 from webapp.cookie import held
+from webapp.database import snapshot
 from webapp.signedin import Visitor, requires, visitor
 
-Mark: TypeAlias = Callable[[Connection, Node, Visitor, str], str]
-"""The mark of a topic, as a visitor may see it, of the thing that the key names; empty if there is none."""
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What somebody watches: the thing that ``key`` names, in one snapshot, at a time."""
+
+    connection: Connection
+    node: Node
+    who: Visitor
+    key: str
+    now_ms: int
+
+
+Mark: TypeAlias = Callable[[Asked], str]
+"""The mark of a topic, as a visitor may see it; empty if there is no such thing, or it is another's."""
 
 live: Final = Blueprint("live", __name__, url_prefix="/live")
 LISTENERS: Final = 4
 """Of the threads of a web process; the others answer requests."""
+EACH: Final = 2
+"""Of these, of one person at once, who may have more pages open; the others ask."""
 LOOK_S: Final = 1.0
 WHOLE_S: Final = 300.0
 """So long a listener stays before it comes again: a thread is never held for good."""
 ASK_AGAIN_S: Final = 5
-_places: Final = threading.BoundedSemaphore(LISTENERS)
+
+
+@dataclass(slots=True)
+class Places:
+    """Who listens to this process."""
+
+    _taken: Counter[str] = field(default_factory=Counter)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def taken(self) -> int:
+        """How many do."""
+        with self._lock:
+            return self._taken.total()
+
+    def take(self, person: str) -> bool:
+        """Whether there is room for one more of this person."""
+        with self._lock:
+            if self._taken.total() >= LISTENERS or self._taken[person] >= EACH:
+                return False
+            self._taken[person] += 1
+            return True
+
+    def leave(self, person: str) -> None:
+        """One of them has gone."""
+        with self._lock:
+            self._taken[person] -= 1
+
+
+places: Final = Places()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +98,14 @@ class Topic:
     rights: frozenset[Right]
 
 
-def _subject(connection: Connection, node: Node, _: Visitor, key: str) -> str:
+def _subject(asked: Asked) -> str:
+    """A batch or asset; of a firm those batches that have a page in its console."""
     try:
-        stream = bytes.fromhex(key)
+        stream = bytes.fromhex(asked.key)
     except ValueError:
         return ""
-    return subject_mark(connection, node, stream) if len(stream) == 32 else ""
+    own = Right.TRACE in asked.who.rights or speaks_of(asked.connection, asked.who.party or "", stream)
+    return subject_mark(asked.connection, asked.node, stream, asked.now_ms) if own else ""
 
 
 TOPICS: Final[dict[str, Topic]] = {
@@ -65,10 +115,12 @@ TOPICS: Final[dict[str, Topic]] = {
 
 
 def watching(name: str, key: str) -> Markup:
-    """The attributes of an element of a page whose parts change: what to listen to, and what it shows now."""
+    """The attributes of an element of a page whose parts change: what to listen to, and what it shows now.
+
+    The mark is of the snapshot that the page is drawn from, so nothing that comes meanwhile is missed.
+    """
     http.allow_fetching()
-    with store().reading() as connection:
-        mark = TOPICS[name].mark(connection, node(), visitor(), key)
+    mark = TOPICS[name].mark(Asked(snapshot(), node(), visitor(), key, store().clock()))
     return Markup('data-live="/live/{}/{}" data-mark="{}"').format(name, key, mark)
 
 
@@ -81,16 +133,18 @@ def _offer(state: BlueprintSetupState) -> None:
 @requires()
 def listen(name: str, key: str) -> Response:
     """The newest mark as JSON; for who accepts an event stream, every one from now on."""
-    watched = _Watched(_topic(name), key, visitor(), held() or "", store(), node())
+    person = visitor().user
+    topic = _topic(name)
+    watched = _Watched(topic, key, held() or "", store(), node())
     mark = watched.look()
-    if not mark:
+    if not mark or person is None:
         return abort(404)
     if "text/event-stream" not in request.headers.get("Accept", ""):
         return jsonify(mark=mark)
-    if not _places.acquire(blocking=False):
+    if not places.take(person.id):
         return Response(status=503, headers={"Retry-After": str(ASK_AGAIN_S)})
     response = Response(_events(watched, request.args.get("mark", "")), mimetype="text/event-stream")
-    response.call_on_close(_places.release)
+    response.call_on_close(lambda: places.leave(person.id))
     return response
 
 
@@ -107,18 +161,18 @@ class _Watched:
 
     topic: Topic
     key: str
-    who: Visitor
     session: str
     store: Store
     node: Node
 
-    def look(self) -> str | None:
-        """The mark now; None once the session has ended or lost the right."""
+    def look(self) -> str:
+        """The mark now; empty once the session has ended or lost the right, or the thing is not theirs."""
+        now_ms = self.store.clock()
         with self.store.reading() as connection:
-            session = find_session(connection, self.node, self.session, self.store.clock())
+            session = find_session(connection, self.node, self.session, now_ms)
             if session is None or not self.topic.rights & session.rights:
-                return None
-            return self.topic.mark(connection, self.node, self.who, self.key)
+                return ""
+            return self.topic.mark(Asked(connection, self.node, Visitor(session), self.key, now_ms))
 
 
 def _events(watched: _Watched, shown: str) -> Iterator[str]:
@@ -127,7 +181,7 @@ def _events(watched: _Watched, shown: str) -> Iterator[str]:
     yield f"retry: {ASK_AGAIN_S * 1000}\n\n"
     while time.monotonic() < until:
         mark = watched.look()
-        if mark is None:
+        if not mark:
             yield "event: ended\ndata: signed out\n\n"
             return
         yield f"data: {mark}\n\n" if mark != shown else ":\n\n"

@@ -136,9 +136,9 @@ def say(text: str) -> None:
 
 
 def said() -> str | None:
-    """What was left to be told; it is gone then."""
+    """What was left to be told; it is gone then, but not by what a page asks for by itself."""
     session = visitor().session
-    if session is None or session.said is None:
+    if session is None or session.said is None or BY_ITSELF in request.headers:
         return None
     say_next(store(), session, None)
     return session.said

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import http.client
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from urllib.parse import urlsplit
 
 import pytest
 
-from tests.support.people import make_person, make_session, sign_in
+from tests.support.gateway import wait_until
+from tests.support.people import form, make_person, make_session, sign_in
+from tests.support.practice import taking_part
 from tests.support.web import served, site_of
 from tests.support.world import make_world
 from traceability.ledger.state import stream_hash
 from traceability.operations.accounts.roles import PartyKind
 from traceability.operations.accounts.sessions import IDLE_MS, SEEN_EVERY_MS, end_sessions
 from traceability.operations.accounts.trail import COMMAND_LINE
+from traceability.operations.recalling.cases import open_case
 from webapp import cookie, live
+
+AUTHORITY = PartyKind.AUTHORITY
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +48,11 @@ def listening(address, path, session, mark=""):
         yield connection.getresponse()
     finally:
         connection.close()
+
+
+def await_places():
+    """Those who listened in a test before are noticed to be gone when they are told something next."""
+    wait_until(lambda: live.places.taken == 0, "nobody listens any more")
 
 
 def next_event(answer) -> str:
@@ -101,15 +111,30 @@ def test_who_is_signed_out_is_told_no_more(place):
 def test_only_so_many_listen_at_once_and_others_are_told_when_to_ask(place, monkeypatch):
     world, farm, _, path, address = place
     session = make_session(world.store, world.node, make_person(world.store, world.node, farm))
+    await_places()
     with listening(address, path, session) as first:
         next_event(first)
-        taken = [live._places.acquire(blocking=False) for _ in range(live.LISTENERS)]
+        others = [f"somebody {n}" for n in range(live.LISTENERS)]
+        taken = [other for other in others if live.places.take(other)]
         with listening(address, path, session) as refused:
             assert refused.status == 503
             assert refused.headers["Retry-After"] == str(live.ASK_AGAIN_S)
-        for _ in filter(None, taken):
-            live._places.release()
-    assert taken.count(True) < live.LISTENERS, "a listener takes one of the places"
+        for other in taken:
+            live.places.leave(other)
+    assert len(taken) == live.LISTENERS - 1, "a listener takes one of the places"
+
+
+def test_one_person_takes_no_more_than_a_few_of_the_places(place):
+    world, farm, _, path, address = place
+    sessions = [
+        make_session(world.store, world.node, make_person(world.store, world.node, farm)) for _ in range(2)
+    ]
+    await_places()
+    with ExitStack() as stack:
+        own = [stack.enter_context(listening(address, path, sessions[0])) for _ in range(live.EACH + 1)]
+        other = stack.enter_context(listening(address, path, sessions[1]))
+        assert [answer.status for answer in own] == [200] * live.EACH + [503]
+        assert other.status == 200
 
 
 @pytest.mark.parametrize("path", ["/live/nothing/00", "/live/subject/zz", "/live/subject/00"])
@@ -117,6 +142,39 @@ def test_what_there_is_not_is_not_found(place, path):
     world, farm, *_ = place
     with site_of(world) as app:
         assert sign_in(app.test_client(), world.store, world.node, farm).get(path).status_code == 404
+
+
+def test_a_firm_follows_what_it_recorded_and_learns_nothing_of_anything_else(place):
+    world, farm, _, path, _ = place
+    others = [world.harvest(world.party("Other farm"), "L2"), world.asset("TRUCK1"), "https://x.example/none"]
+    with site_of(world) as app:
+        one = sign_in(app.test_client(), world.store, world.node, farm)
+        office = world.party("Office")
+        authority = sign_in(app.test_client(), world.store, world.node, office, AUTHORITY)
+        for uri in others:
+            foreign = f"/live/subject/{stream_hash(uri).hex()}"
+            assert one.get(foreign).status_code == 404
+            assert one.get(foreign, headers={"Accept": "text/event-stream"}).status_code == 404
+            assert authority.get(foreign).status_code == 200
+        assert one.get(path).status_code == 200
+
+
+def test_a_case_is_followed_by_who_may_see_it_alone(place):
+    world, farm, *_ = place
+    office, other = world.party("Bureau"), world.party("Third farm")
+    case = open_case(world.store, world.node, taking_part("ada", office, regulator=True), [world.batch("L1")])
+    with site_of(world) as app:
+        firm, stranger, bureau = (
+            sign_in(app.test_client(), world.store, world.node, party, kind)
+            for party, kind in ((farm, PartyKind.PRODUCER), (other, PartyKind.PRODUCER), (office, AUTHORITY))
+        )
+        for one in (firm, stranger):
+            assert one.get(f"/live/recall/{case.id}").status_code == 404
+            assert one.get("/live/recall/R-20260101-AAAAAA").status_code == 404
+        assert bureau.get(f"/live/recall/{case.id}").status_code == 200
+        assert bureau.get("/live/recalls/all").json != firm.get("/live/recalls/all").json
+        assert firm.get("/live/recalls/all").json == stranger.get("/live/recalls/all").json
+        assert firm.get("/live/recalls/own").status_code == 404
 
 
 def test_a_stranger_and_who_has_no_right_to_it_learn_nothing(place):
@@ -137,3 +195,14 @@ def test_what_a_page_asks_by_itself_does_not_keep_its_reader_signed_in(place):
             asked.append(client.get(path, headers={"X-Live": "1"}).status_code)
         assert asked[0] == 200
         assert asked[-1] == 303
+
+
+def test_what_a_page_asks_by_itself_takes_no_word_from_the_page_that_is_to_tell_it(place):
+    world, farm, *_ = place
+    with site_of(world) as app:
+        client = sign_in(app.test_client(), world.store, world.node, farm)
+        lot = {"lots": "09520000000011/L1", "drill": "1"}
+        case = client.post("/console/recalls", data=form(client, **lot)).location.partition("?")[0]
+        client.post(f"{case}/drop", data=form(client))
+        assert "The case is closed." not in client.get(case, headers={"X-Live": "1"}).text
+        assert "The case is closed." in client.get(case).text

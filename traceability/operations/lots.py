@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Select, and_, func, or_, select
 
-from traceability.identifiers import Batch, parse_stream
+from traceability.identifiers import Batch, Kind, parse_stream
 from traceability.ledger.state import stream_hash
 from traceability.operations.events import view_events
 from traceability.operations.graph import standing
@@ -110,6 +110,18 @@ def lot_events(connection: Connection, party: str, batch: str) -> Sequence[Said]
         )
         for row in rows
     ]
+
+
+def speaks_of(connection: Connection, party: str, stream: bytes) -> bool:
+    """Whether a party recorded anything about a batch (by the hash of its URI)."""
+    uri = connection.execute(
+        select(models.Stream.uri).where(models.Stream.hash == stream)
+    ).scalar_one_or_none()
+    if uri is None or parse_stream(uri).kind is not Kind.BATCH:
+        return False
+    said = select(Event.id).join(Mention, Mention.event == Event.id)
+    said = said.where(Mention.thing == thing_id(uri), Event.party == party)
+    return connection.execute(said.limit(1)).first() is not None
 
 
 def last_event(connection: Connection, party: str, biz_step: str) -> Mapping[str, Any]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from operator import itemgetter
 
 from traceability.sensing.channels import Role
 from traceability.sensing.coldchain import Excursion, Limits, exposure
 from traceability.verification.journey import Journey, StayView
-from traceability.verification.stays import Curve
+from traceability.verification.stays import NO_LIMITS, Curve
 from webapp.consumer.corrected import standing
 from webapp.i18n import named, translate
 
@@ -49,6 +50,17 @@ class StayRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Newest:
+    """The last reading where the batch is now; ``role`` is empty where nobody said what is measured."""
+
+    place: str
+    role: str
+    milli_c: int
+    at_ms: int
+    outside: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Beside:
     """What was measured in a place and does not count: the supply air, the surroundings."""
 
@@ -75,6 +87,24 @@ def stay_rows(journey: Journey) -> list[StayRow]:
         )
         for stay in journey.stays
     ]
+
+
+def newest(journey: Journey) -> Newest | None:
+    """By what the goods are judged; of several sensors that speak at one time the warmest."""
+    limits = journey.limits
+    found = [
+        (curve.samples[-1].at_ms, curve.samples[-1].milli_c, number, stay, curve)
+        for stay in journey.stays
+        if not stay.left
+        for number, curve in enumerate(stay.judging)
+        if curve.samples
+    ]
+    if not found:
+        return None
+    at_ms, milli_c, _, stay, curve = max(found, key=itemgetter(0, 1))
+    role = stay.role(curve)
+    outside = limits != NO_LIMITS and not limits.low_milli_c <= milli_c <= limits.high_milli_c
+    return Newest(asset_name(journey, stay), role_name(role) if role else "", milli_c, at_ms, outside)
 
 
 def role_name(role: Role) -> str:

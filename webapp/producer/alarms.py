@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from flask import Response, redirect, render_template, request, url_for
-from sqlalchemy import Connection
 from werkzeug.wrappers import Response as BaseResponse
 
 from traceability.errors import MalformedError, RefusedError, TraceabilityError
@@ -22,16 +21,15 @@ from traceability.operations.corrective import (
     write_report,
 )
 from traceability.operations.correctivetext import batches_of, deposit_record
-from traceability.operations.node import Node
 from traceability.operations.ownalarms import PAGE, Wanted, alarms_mark, find_own, list_own
 from webapp.api.access import node, store
 from webapp.database import snapshot
 from webapp.i18n import language, noted, show_degrees, show_duration, translate
-from webapp.live import TOPICS, Topic
+from webapp.live import TOPICS, Asked, Topic
 from webapp.producer.blueprint import console, own_party
 from webapp.producer.csvfile import csv_file
 from webapp.regulator.batches import ALARMS
-from webapp.signedin import Visitor, requires, say, visitor
+from webapp.signedin import requires, say, visitor
 
 ALL: Final = 10_000
 OWN: Final = "own"
@@ -47,8 +45,8 @@ LABELS: Final = {
 }
 
 
-def _mark(connection: Connection, _node: Node, who: Visitor, key: str) -> str:
-    return alarms_mark(connection, who.party) if who.party and key == OWN else ""
+def _mark(asked: Asked) -> str:
+    return alarms_mark(asked.connection, asked.who.party) if asked.who.party and asked.key == OWN else ""
 
 
 TOPICS["alarms"] = Topic(_mark, frozenset({Right.ALARMS}))

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from flask import Response, abort, render_template, request
 
-from traceability.errors import UnknownSubjectError
+from traceability.errors import NotPublishedError, TraceabilityError, UnknownSubjectError
 from traceability.identifiers import Batch
 from traceability.ledger.record import format_time
+from traceability.ledger.state import stream_hash
 from traceability.operations.accounts.roles import Right
 from traceability.operations.lots import PAGE, Wanted, list_lots, lot_events
 from traceability.operations.masterdata import Product, find, list_items
 from traceability.operations.stock import stock_of
 from traceability.supply.epcis.events import STEPS
 from webapp.api.access import node
+from webapp.consumer import chart, cold, story
+from webapp.consumer.lotpage import load
 from webapp.database import snapshot
-from webapp.i18n import named
+from webapp.i18n import named, noted
 from webapp.producer.blueprint import console, own_party
 from webapp.producer.csvfile import csv_file
 from webapp.producer.entry import MOST
@@ -78,6 +81,8 @@ def lot(gtin: str, lot: str) -> str:
     steps = [(each, step_of(each.event), groups_of(snapshot(), party, each.event)) for each in said]
     return render_template(
         "producer/lot.html",
+        **_measured(batch),
+        stream=stream_hash(uri).hex(),
         batch=batch,
         names=names or _names_of(batch.gtin),
         own=names is not None,
@@ -87,6 +92,27 @@ def lot(gtin: str, lot: str) -> str:
         may=Right.RECORD in visitor().rights,
         rights=visitor().rights,
     )
+
+
+def _measured(batch: Batch) -> dict[str, Any]:
+    """Its temperatures, drawn from what was checked for its page for everybody."""
+    try:
+        journey = load(batch).verdict.journey
+    except NotPublishedError:
+        return {"journey": None, "unchecked": noted("Not yet in the public log: that takes a few seconds.")}
+    except TraceabilityError:
+        journey = None
+    if journey is None:
+        return {"journey": None, "unchecked": noted("Its page for everybody says why nothing is shown.")}
+    offset = story.offset_of(journey)
+    return {
+        "journey": journey,
+        "offset": offset,
+        "newest": cold.newest(journey),
+        "stays": cold.stay_rows(journey),
+        "chart": chart.draw(journey, offset),
+        "chart_text": story.chart_description(journey),
+    }
 
 
 def _names_of(gtin: str) -> Mapping[str, str] | None:

@@ -22,6 +22,8 @@ from traceability.operations.recalling.cases import (
     open_case,
 )
 from traceability.operations.recalling.closing import close_case, drop_case
+from traceability.operations.recalling.marks import case_mark, cases_mark
+from traceability.operations.recalling.notices import heard_of
 from traceability.operations.recalling.pdf import render_pdf
 from traceability.operations.recalling.proposals import approve, hold_case, propose, withdraw
 from traceability.operations.recalling.report import report_of
@@ -32,14 +34,34 @@ from traceability.supply.tracing.tables import write_csv
 from webapp.api.access import node, store
 from webapp.api.epcis.exchange import taking
 from webapp.api.epcis.resource import bounds
+from webapp.database import snapshot
 from webapp.i18n import language, translate
+from webapp.live import TOPICS, Asked, Topic
 from webapp.recalling.shown import shown
-from webapp.recalling.taking import me, said, typed
+from webapp.recalling.taking import as_participant, me, said, typed
 from webapp.recalling.words import FATES, LOST, OUTCOMES, STAGES, STEPS, reason_of, status_of
 from webapp.signedin import requires, say
 
 cases: Final = Blueprint("cases", __name__)
 MAX_LOTS: Final = 100
+ALL: Final = "all"
+"""The key under which everybody watches the cases that they see."""
+
+
+def _case_mark(asked: Asked) -> str:
+    try:
+        return case_mark(asked.connection, asked.key, as_participant(asked.who), asked.now_ms)
+    except UnknownSubjectError:
+        return ""
+
+
+def _cases_mark(asked: Asked) -> str:
+    person = as_participant(asked.who)
+    return cases_mark(asked.connection, person, asked.now_ms) if asked.key == ALL else ""
+
+
+TOPICS["recall"] = Topic(_case_mark, frozenset({Right.RECALL, Right.TRACE}))
+TOPICS["recalls"] = Topic(_cases_mark, frozenset({Right.RECALL, Right.TRACE}))
 
 
 @cases.get("")
@@ -194,11 +216,11 @@ def _done(case_id: str, work: Callable[[], str]) -> Response:
 
 
 def _list(refused: str = "") -> str:
-    with store().reading() as connection:
-        found = list_cases(connection, me())
+    found = list_cases(snapshot(), me())
     return render_template(
         "recallcases.html",
         cases=found,
+        heard=heard_of(snapshot(), [each.id for each in found], store().clock()),
         refused=refused,
         thing=request.args.get("thing", "")[:512],
         me=me(),
@@ -208,8 +230,8 @@ def _list(refused: str = "") -> str:
 
 
 def _page(case_id: str, refused: str = "", status: int = 200) -> Response:
-    with taking(bounds().documents, "traces"), store().reading() as connection:
-        found = shown(connection, node(), _mine(connection, case_id), me(), store().clock())
+    with taking(bounds().documents, "traces"):
+        found = shown(snapshot(), node(), _mine(snapshot(), case_id), me(), store().clock())
     body = render_template(
         "recallcase.html",
         shown=found,

@@ -9,7 +9,7 @@ from flask import request
 
 from traceability.operations.accounts.roles import PartyKind, Right
 from traceability.operations.recalling.people import Participant
-from webapp.signedin import visitor
+from webapp.signedin import Visitor, visitor
 
 LONGEST: Final = 20_000
 _TEXTS: Final = ("hazard", "advice")
@@ -17,7 +17,11 @@ _TEXTS: Final = ("hazard", "advice")
 
 def me() -> Participant:
     """The visitor as somebody who takes part in recalls; the right to see the page was checked before."""
-    who = visitor()
+    return as_participant(visitor())
+
+
+def as_participant(who: Visitor) -> Participant:
+    """The same of any visitor."""
     office = who.kind is PartyKind.AUTHORITY
     recalls = Right.RECALL in who.rights
     return Participant(

@@ -9,6 +9,7 @@ from flask import current_app, render_template, url_for
 from markupsafe import Markup
 
 from traceability.identifiers import Batch
+from traceability.ledger.state import stream_hash
 from traceability.operations.accounts.roles import Right
 from traceability.operations.calibrations import Standing
 from traceability.operations.dossier import Dossier, open_dossier
@@ -89,6 +90,7 @@ def shown(found: Batch, dossier: Dossier) -> dict[str, Any]:
     told: dict[str, Any] = {
         "batch": found,
         "dossier": dossier,
+        "stream": stream_hash(dossier.batch).hex(),
         "journey": journey,
         "verdict": dossier.verdict,
     }
@@ -107,6 +109,7 @@ def shown(found: Batch, dossier: Dossier) -> dict[str, Any]:
         "zone": Markup('<span class="zone">UTC{}</span>').format(offset),
         "lines": lines(journey),
         "stays": stays,
+        "newest": cold.newest(journey),
         "excursions": [(row.name, each) for row in stays for each in row.cold.excursions],
         "chart": chart.draw(journey, offset),
         "chart_text": story.chart_description(journey),

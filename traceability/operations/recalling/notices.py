@@ -7,11 +7,11 @@ tells it after its next start.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Final
 
-from sqlalchemy import Connection, Select, select, update
+from sqlalchemy import Connection, Select, and_, case, func, select, update
 
 from traceability.errors import UnknownSubjectError
 from traceability.operations.node import Node
@@ -20,7 +20,7 @@ from traceability.operations.recalling.contacts import addresses_of, managers_of
 from traceability.operations.recalling.holdings import Holding
 from traceability.operations.recalling.people import Participant
 from traceability.store.engine import AnyRow, Store, Transaction
-from traceability.store.recalling import HeldItem, HolderNotice, NoticeDelivery
+from traceability.store.recalling import HeldItem, HolderAnswer, HolderNotice, NoticeDelivery
 from traceability.store.rows import insert_new
 
 HOUR_MS: Final = 3_600_000
@@ -29,6 +29,16 @@ DUE_MS: Final[Mapping[int, int]] = {1: 4 * HOUR_MS, 2: 24 * HOUR_MS, 3: 72 * HOU
 ISSUED: Final = "issued"
 CLOSED: Final = "closed"
 LISTED: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """How many parties were told of a case; how many acknowledged it, answered, or are late."""
+
+    notified: int = 0
+    acknowledged: int = 0
+    overdue: int = 0
+    answered: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +125,18 @@ def notices_of(connection: Connection, case_id: str) -> Sequence[Notice]:
     """Who is told of a case."""
     query = _notices().where(HolderNotice.case == case_id).order_by(HolderNotice.party)
     return [_notice(row) for row in connection.execute(query)]
+
+
+def heard_of(connection: Connection, cases: Collection[str], now_ms: int) -> Mapping[str, Heard]:
+    """How far the holders of each of these cases are; a case that nobody was told of is not among them."""
+    told, said = HolderNotice, HolderAnswer
+    late = case((and_(told.acknowledged_ms.is_(None), told.due_ms < now_ms), 1))
+    counts = (func.count(), func.count(told.acknowledged_ms), func.count(late))
+    query = select(told.case, *counts).where(told.case.in_(list(cases)))
+    answers = select(said.case, func.count(said.party.distinct())).where(said.case.in_(list(cases)))
+    answered = {row[0]: row[1] for row in connection.execute(answers.group_by(said.case))}
+    rows = connection.execute(query.group_by(told.case).order_by(told.case)).all()
+    return {row[0]: Heard(row[1], row[2], row[3], answered.get(row[0], 0)) for row in rows}
 
 
 def items_of(connection: Connection, case_id: str, party: str | None = None) -> Sequence[Holding]:
