@@ -14,7 +14,8 @@ from tests.support.practice import taking_part
 from tests.support.web import served, site_of
 from tests.support.world import make_world
 from traceability.ledger.state import stream_hash
-from traceability.operations.accounts.roles import PartyKind
+from traceability.operations.accounts.managing import change_role
+from traceability.operations.accounts.roles import PartyKind, Role
 from traceability.operations.accounts.sessions import IDLE_MS, SEEN_EVERY_MS, end_sessions
 from traceability.operations.accounts.trail import COMMAND_LINE
 from traceability.operations.recalling.cases import open_case
@@ -106,6 +107,16 @@ def test_who_is_signed_out_is_told_no_more(place):
             end_sessions(tx, COMMAND_LINE, person.id)
         assert next_event(answer).startswith("event: ended")
         assert answer.readline() == b""
+
+
+def test_who_loses_the_right_is_told_no_more(place):
+    world, farm, _, _, address = place
+    person = make_person(world.store, world.node, farm)
+    session = make_session(world.store, world.node, person)
+    with listening(address, "/live/alarms/own", session) as answer:
+        next_event(answer)
+        change_role(world.store, world.node, COMMAND_LINE, person.id, Role.VIEWER, within=None)
+        assert next_event(answer).startswith("event: ended")
 
 
 def test_only_so_many_listen_at_once_and_others_are_told_when_to_ask(place, monkeypatch):
