@@ -26,6 +26,7 @@ help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: $(VENV)/run.stamp ## install what running needs, then start the whole node (Ctrl-C ends it; TLS=1 for https)
+	@test -f $(BUILT) -a -f $(SCANNER) || echo "not built yet: camera, coasts, checks in the browser (make verifier scanner)"
 	@exec $(VENV)/bin/traceability run $(if $(TLS),--tls)
 
 setup: $(VENV)/develop.stamp $(NODE_PACKAGES) $(BUILT) $(SCANNER) ## install everything that running, testing and linting need into .venv

@@ -245,6 +245,17 @@ def test_a_code_that_names_nothing_keeps_what_was_typed(farm, product, code, sai
     assert fields_in(answer.text)["code"] == code
 
 
+def test_where_the_decoder_was_not_fetched_the_page_says_so_and_how_to_get_it(
+    place, farm, tmp_path, monkeypatch
+):
+    _, app, _ = place
+    monkeypatch.setattr(app, "static_folder", str(tmp_path))
+    page = farm.get("/console/record?lang=en").text
+    assert "make scanner" in page
+    assert "zxing" not in page
+    assert 'name="code"' in page
+
+
 def test_a_code_of_an_own_product_begins_a_batch_and_a_stranger_s_lot_does_not(farm, product):
     answer = farm.get(f"/console/record/step?code={GTIN}/NEW-1")
     assert answer.status_code == 303

@@ -12,6 +12,7 @@ from itertools import pairwise
 from typing import Final
 
 from traceability.supply.position import EARTH_KM, Position
+from webapp.consumer import outlines
 from webapp.consumer.outlines import Point, Window
 from webapp.consumer.places import Place, Places, Way
 
@@ -46,13 +47,17 @@ class Dot:
 
 @dataclass(frozen=True, slots=True)
 class Map:
-    """Everything that the template draws; ``scale_px`` is how long ``scale_km`` are."""
+    """Everything that the template draws; ``scale_px`` is how long ``scale_km`` are.
+
+    ``has_coasts``: whether land can be told from sea here at all; it is drawn nowhere else.
+    """
 
     land: str
     ways: tuple[tuple[str, bool], ...]
     dots: tuple[Dot, ...]
     scale_km: int
     scale_px: float
+    has_coasts: bool
 
 
 class _Projection:
@@ -95,6 +100,7 @@ def draw_map(places: Places) -> Map | None:
         dots=tuple(_dots([place for place, _ in shown], at)),
         scale_km=scale_km,
         scale_px=round(scale_km / KM_PER_DEGREE * projection.per_degree, 1),
+        has_coasts=bool(outlines.coasts()),
     )
 
 

@@ -112,7 +112,7 @@ def test_without_the_built_file_there_are_places_and_no_coasts(monkeypatch, tmp_
     drawn = draw_map(places_of(("Dali", "geo:25.6,100.2")))
     coasts.cache_clear()
     assert drawn is not None
-    assert (drawn.land, len(drawn.dots)) == ("", 1)
+    assert (drawn.land, drawn.has_coasts, len(drawn.dots)) == ("", False, 1)
 
 
 def test_the_built_coasts_know_land_from_sea():
