@@ -23,6 +23,10 @@ NOISE_C: Final = 0.05
 RESOLUTION_RH: Final = 0.5
 """Humidity is given in half percents (assumed; Sensirion SHT4x: repeatability 0.25 %RH)."""
 
+PULP_LAG_MIN: Final = 35.0
+"""A punnet behind the door loses 63 % of its difference to the air in so many minutes (assumed: a small box
+in moving air; the whole load takes hours)."""
+
 PICKED_C: Final = 16.0
 """Fruit picked in the morning (assumed: the air's temperature of that morning and some sun)."""
 COOLED_C: Final = 4.0
@@ -66,8 +70,17 @@ class Goods:
     comes_c: float
 
 
+@dataclass(frozen=True, slots=True)
+class Felt:
+    """What is true at a moment: the air that comes back to the unit, what it blows, fruit behind the door."""
+
+    air_c: float
+    supply_c: float
+    pulp_c: float
+
+
 class Chamber:
-    """The air around one sensor, moved on in steps of ten seconds.
+    """What is around the sensors of one device, moved on in steps of ten seconds.
 
     Args:
         seed: of the weather.
@@ -98,14 +111,23 @@ class Chamber:
             assert profile.machine is not None
             self._unit = Unit(replace(profile.machine, setpoint_c=kind.setpoint_c))
             self._room = Room(profile.box, kind.setpoint_c)
+        self._supply_c = self._pulp_c = self._air_c
 
     def air_at(self, at_ms: int) -> float:
         """The air in degrees Celsius; ``at_ms`` never goes back."""
+        return self.felt_at(at_ms).air_c
+
+    def felt_at(self, at_ms: int) -> Felt:
+        """All of it; ``at_ms`` never goes back."""
         while self._at_ms < at_ms:
             if self._at_ms % MINUTE_MS == 0:
                 self._turn()
             self._step()
             self._at_ms += STEP_MS
+        return Felt(self._air_c, self._supply_c, self._pulp_c)
+
+    @property
+    def _air_c(self) -> float:
         return self._weather.air_c if self._room is None else self._room.air_c
 
     def _turn(self) -> None:
@@ -116,6 +138,8 @@ class Chamber:
         inside = tuple(each for each in self._goods if each.from_ms <= at_ms < each.to_ms)
         if inside != self._inside and self._room is not None:
             self._room.load = self._loaded(self._room.load, inside)
+            if not self._inside:
+                self._pulp_c = inside[0].comes_c  # the probe is put into what comes first
             self._inside = inside
 
     def _loaded(self, load: Load | None, inside: Sequence[Goods]) -> Load | None:
@@ -131,6 +155,9 @@ class Chamber:
         work = self._unit.step(self._room.air_c, is_open=self._is_open)
         now = self._weather
         self._room.step(now.air_c, now.sun_w_m2, is_open=self._is_open, unit_w=work.unit_w, fan_w=work.fan_w)
+        self._supply_c = work.supply_c
+        share = STEP_MS / (60_000 * PULP_LAG_MIN) if self._inside else 1.0  # alone it hangs in the air
+        self._pulp_c += share * (self._room.air_c - self._pulp_c)
 
 
 def _load(food: Food, mass_kg: float, heat_j: float, kind: Kind) -> Load:

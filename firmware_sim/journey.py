@@ -29,6 +29,9 @@ MINUTE_MS: Final = 60_000
 DAY_MS: Final = 24 * HOUR_MS
 LENGTH_MS: Final = 5 * DAY_MS
 MODEL: Final = "FT-Sim 1 (DS18B20 + SHT4x)"
+PROBED: Final = "FT-Sim 3 unit (three probes)"
+PROBES: Final = {"return": "air-return", "supply": "air-supply", "product": "product"}
+"""Of a truck: the air that comes back to its unit, what that blows, and a punnet behind the door."""
 
 PICKING_MS: Final = 7 * HOUR_MS + 30 * MINUTE_MS
 """Local time of day at which picking ends on the first farm."""
@@ -40,6 +43,8 @@ DRIVE_MS: Final = 17 * HOUR_MS
 DOOR: Final = (14 * HOUR_MS, 14 * HOUR_MS + 33 * MINUTE_MS)
 DEAD: Final = (7 * HOUR_MS, 8 * HOUR_MS)
 """After departure: the door that stays open, and the hour in which the sensor is dead."""
+STOP: Final = (38 * MINUTE_MS, 5 * MINUTE_MS)
+"""Before now: on truck B a door was opened, and closed again, so that its goods are too warm for a while."""
 UNDER_WAY_MS: Final = 3 * HOUR_MS
 SOLD_MS: Final = 4 * HOUR_MS
 """Before now: truck B left, and the last of the yoghurt was sold."""
@@ -91,6 +96,7 @@ def plan(start_ms: int, now_ms: int, seed: int, node: str) -> Plan:
     faults = (
         Fault("door", "truck-a", loaded_ms + DOOR[0], loaded_ms + DOOR[1]),
         Fault("dead", "sensor-truck-a", loaded_ms + DEAD[0], loaded_ms + DEAD[1]),
+        Fault("door", "truck-b", end_ms - STOP[0], end_ms - STOP[1]),
     )
     return Plan(
         seed=seed,
@@ -198,7 +204,8 @@ def _device(asset: Asset, steps: list[StepPlan], start_ms: int, end_ms: int) -> 
     from_ms = start_ms if asset.key == _ALWAYS_ON else max(times[0] - 2 * HOUR_MS, start_ms)
     whole_frames = (min(times[-1] + HOUR_MS, end_ms) - from_ms) // BACKLOG.frame_ms
     until = None if asset.key == _STILL_DRIVING else from_ms + whole_frames * BACKLOG.frame_ms
-    return DevicePlan(f"sensor-{asset.key}", MODEL, asset.party, asset.key, from_ms, until)
+    model, channels = (PROBED, PROBES) if asset.kind == "truck" else (MODEL, {})
+    return DevicePlan(f"sensor-{asset.key}", model, asset.party, asset.key, from_ms, until, channels)
 
 
 def _install(device: DevicePlan) -> StepPlan:

@@ -51,7 +51,10 @@ class Asset:
 
 @dataclass(frozen=True, slots=True)
 class DevicePlan:
-    """A device: installed at ``from_ms``; measures until ``until_ms``, for ever where that is None."""
+    """A device: installed at ``from_ms``; measures until ``until_ms``, for ever where that is None.
+
+    ``channels`` are its temperatures and what each measures (``ft:channels``); none: the air alone.
+    """
 
     key: str
     model: str
@@ -59,6 +62,7 @@ class DevicePlan:
     asset: str
     from_ms: int
     until_ms: int | None
+    channels: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

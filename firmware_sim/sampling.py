@@ -1,14 +1,16 @@
 """What a device of the journey measures, interval by interval: the same for the same plan.
 
 A backlog is measured once a minute and packed in frames of ten minutes; live, every ten
-seconds in frames of thirty. Each frame holds the temperatures ``air`` of its interval, and one
-humidity. An interval in which the device was dead has no readings, and so no frame.
+seconds in frames of thirty. Each frame holds the temperatures of its interval, ``air`` or those of the
+channels that are planned, and one humidity. An interval in which the device was dead has no readings,
+and so no frame.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from typing import Final
 
 from firmware_sim.chamber import (
@@ -16,6 +18,7 @@ from firmware_sim.chamber import (
     KINDS,
     PICKED_C,
     Chamber,
+    Felt,
     Goods,
     humidity_reading,
     temperature_reading,
@@ -30,6 +33,12 @@ from traceability.signing.keys import PrivateKey
 AIR: Final = "air"
 FOR_EVER_MS: Final = 2**62
 HUMIDITY: Final = "humidity"
+SENSES: Final[Mapping[str, Callable[[Felt], float]]] = {
+    "air-return": attrgetter("air_c"),
+    "air-supply": attrgetter("supply_c"),
+    "product": attrgetter("pulp_c"),
+}
+"""What a channel shows, by its role."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +59,7 @@ class Sensor:
     def __init__(self, plan: Plan, device: str) -> None:
         planned = plan.device(device)
         self._plan, self._device, self._kind = plan, device, KINDS[plan.asset(planned.asset).kind]
+        self._channels = planned.channels or {AIR: "air-return"}
         doors = [(f.from_ms, f.to_ms) for f in plan.faults if f.kind == "door" and f.key == planned.asset]
         self._dead = [(f.from_ms, f.to_ms) for f in plan.faults if f.kind == "dead" and f.key == device]
         self._chamber = Chamber(
@@ -60,14 +70,21 @@ class Sensor:
         """The interval that begins at ``from_ms``, never before one asked for earlier."""
         to_ms = from_ms + pace.frame_ms
         times = [t for t in range(from_ms, to_ms, pace.reading_ms) if not self._is_dead(t)]
-        seed, name = self._plan.seed, self._device
-        air = [self._chamber.air_at(t) for t in times]
-        said = [temperature_reading(c, seed, name, t) for t, c in zip(times, air, strict=True)]
-        readings = [Reading(AIR, "Cel", t, c) for t, c in zip(times, said, strict=True)]
+        felt = [self._chamber.felt_at(t) for t in times]
+        readings = [
+            Reading(channel, "Cel", t, self._shown(channel, role, t, now))
+            for channel, role in self._channels.items()
+            for t, now in zip(times, felt, strict=True)
+        ]
         if times:
-            humidity = humidity_reading(self._kind, air[-1], seed, name, times[-1])
+            air_c, seed = felt[-1].air_c, self._plan.seed
+            humidity = humidity_reading(self._kind, air_c, seed, self._device, times[-1])
             readings.append(Reading(HUMIDITY, "%RH", times[-1], humidity))
         return Pack(to_ms, tuple(readings))
+
+    def _shown(self, channel: str, role: str, at_ms: int, felt: Felt) -> float:
+        sensor = self._device if channel == AIR else f"{self._device} {channel}"
+        return temperature_reading(SENSES[role](felt), self._plan.seed, sensor, at_ms)
 
     def _is_dead(self, at_ms: int) -> bool:
         return any(from_ms <= at_ms < to_ms for from_ms, to_ms in self._dead)

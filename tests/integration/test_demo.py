@@ -9,16 +9,22 @@ from typing import Any
 import pytest
 
 from firmware_sim.demo import Demo, load_or_make_plan, open_flashes
+from firmware_sim.sampling import signed_frames
 from tests.support.world import make_world
 from traceability.errors import TokenError
 from traceability.identifiers import party_uri
+from traceability.operations.accounts import trail
 from traceability.operations.accounts.kinds import list_kinds
-from traceability.operations.accounts.trail import Wanted, list_trail
+from traceability.operations.alarms import look
 from traceability.operations.audit import audit
+from traceability.operations.corrective import Record, record_of
 from traceability.operations.credentials import Credential, admit
 from traceability.operations.events import Reader
+from traceability.operations.ingest import Message
 from traceability.operations.inspections import inspections_of, show_case
 from traceability.operations.masterdata import Product, numbers_in_use
+from traceability.operations.overdue import DUE, OVER, Overdue
+from traceability.operations.ownalarms import Wanted, list_own
 from traceability.operations.prefixes import list_prefixes
 from traceability.operations.publish import publish
 from traceability.operations.query import run
@@ -27,13 +33,16 @@ from traceability.operations.recalling.cases import Stage, list_cases
 from traceability.operations.recalling.notices import notices_of
 from traceability.operations.recallstatus import named_things
 from traceability.operations.visitors.reports import list_reports
+from traceability.operations.watching import Watch
 from traceability.running.demo import journey as demo
 from traceability.running.demo import market
+from traceability.running.demo.alarms import Answers
 from traceability.running.demo.casework import SPINACH_DAY, Casework
 from traceability.running.demo.firms import FIRMS, GOODS, KINDS
 from traceability.running.demo.people import PEOPLE, let_in, new_links
 from traceability.running.demo.shelves import parties_of
 from traceability.running.demo.world import COMPLETE, play
+from traceability.sensing.topics import frame_topic
 from traceability.supply.epcis.context import read_context
 from traceability.supply.epcis.events import CONTEXT, inputs_of
 from traceability.supply.notice import Purpose
@@ -43,7 +52,7 @@ from traceability.verification.verdict import check
 
 def trail_length(world):
     with world.store.reading() as connection:
-        return len(list_trail(connection, Wanted(), 10_000))
+        return len(trail.list_trail(connection, trail.Wanted(), 10_000))
 
 
 @pytest.fixture(scope="module")
@@ -210,6 +219,54 @@ def test_an_inspection_has_two_samples_and_one_result_and_a_shopper_has_complain
     assert sorted(len(results) for _, results in samples) == [0, 1]
     assert all(sample.laboratory == at_work.parties["laboratory"] for sample, _ in samples)
     assert complaint.party == at_work.parties["greens"]
+
+
+def deliver(world, plan, device):
+    """All that a device of the journey measured until now."""
+    with open_flashes(Demo(demo.folder(world.node.folder)), plan, world.now_ms) as flashes:
+        key = flashes[device].key
+    topic = frame_topic(demo.SITE, key.public.device_id)
+    bodies = signed_frames(plan, device, key, 0, plan.now_ms)
+    taken = world.ingesting.ingest([Message(topic, body) for body in bodies])
+    assert {outcome.word for outcome in taken.outcomes} == {"accepted"}
+
+
+def test_alarms_are_answered_as_the_watchman_raises_and_ends_them(played, at_work):
+    world, plan, _ = played
+    deliver(world, plan, "sensor-truck-b")
+    told = demo.kept_plan(world.node.folder)
+    assert told is not None
+    answers = Answers(world.store, world.node, at_work.parties, at_work.people, told)
+    watch = Watch(also=(Overdue(world.node),))
+    packer, haulier = (at_work.parties[key] for key in ("packer", "haulier"))
+
+    def alarms(party):
+        with world.store.reading() as connection:
+            found = list_own(connection, party, Wanted())
+            kept = {alarm.id: record_of(connection, alarm.id) for alarm in found}
+        return [(a.kind, a.stream, a.ended_ms is not None, kept[a.id]) for a in found]
+
+    look(world.store, watch, ())
+    assert not answers.step(), "the room's sensor still has no valid certificate"
+    ((kind, room, over, record),) = alarms(packer)
+    assert (kind, room, over) == (OVER, plan.asset("cold-room").uri, False)
+    assert record.report is not None
+    assert record.verification is None
+    look(world.store, watch, ())
+    answers.step()
+    ((_, _, over, record),) = alarms(packer)
+    assert over
+    assert record.verification is not None
+    assert record.verification.by != record.report.by
+    before = trail_length(world)
+    answers.step()
+    assert trail_length(world) == before, "nothing is said twice"
+    found = {kind: (stream, over, record) for kind, stream, over, record in alarms(haulier)}
+    assert found[DUE] == (plan.asset("truck-a").uri, False, Record())
+    warm, over, record = found["excursion"]
+    assert (warm, over) == (plan.asset("truck-b").uri, False)
+    assert record.report is not None
+    assert record.verification is None, "that is left to a visitor"
 
 
 def test_who_is_ended_in_the_casework_goes_on_there_and_nothing_is_done_twice(played, at_work):

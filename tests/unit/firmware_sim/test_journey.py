@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import heapq
-import json
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import datetime
 from itertools import islice, pairwise
 
@@ -16,8 +14,7 @@ from firmware_sim.cast import CHINA, HOUR_MS
 from firmware_sim.chamber import KINDS
 from firmware_sim.journey import DAY_MS, DOOR, DRIVE_MS, MINUTE_MS, plan, start_of
 from firmware_sim.plan import Plan
-from firmware_sim.sampling import BACKLOG, LIVE, Sensor, frames, signed_frames
-from traceability.errors import SettingsError, UnknownSubjectError
+from firmware_sim.sampling import BACKLOG, Sensor, frames, signed_frames
 from traceability.identifiers import asset_uri, parse_gln, parse_gtin, parse_lot, parse_party, parse_stream
 from traceability.sensing.coldchain import Limits, exposure, sample_of
 from traceability.sensing.frame import parse_statement
@@ -30,6 +27,8 @@ MOMENTS = [NOW_MS + i * 37 * MINUTE_MS + i * 11 * DAY_MS for i in range(39)]
 """Spread over the hours of a day and the days of a year."""
 
 
+PARTS = (-MINUTE_MS, 2 * MINUTE_MS), (50 * MINUTE_MS, HOUR_MS)
+"""While the demonstration starts, and an hour later; from and to, after the planned moment."""
 UNDER_WAY = 2**62
 """Leaving time of a stay that has not ended."""
 
@@ -71,7 +70,7 @@ def test_first_frames_are_the_same_on_every_platform():
     for frame in frames_in_order[:800]:
         digest.update(frame)
     assert len(frames_in_order) > 800
-    assert digest.hexdigest() == "e0b07f57c6b39c78c631db88ee1cad93671bd463f54385868ce2148d58e68291"
+    assert digest.hexdigest() == "e4e00beb28c2e6ec3186806fc339aaa24e8c4d672b80dc2809a7c61889362080"
 
 
 def test_same_seed_makes_the_same_journey_and_another_seed_another():
@@ -187,24 +186,45 @@ def test_every_device_is_installed_before_it_measures_and_measures_past_every_le
 
 @pytest.mark.parametrize("now_ms", MOMENTS[::4])
 def test_door_and_dead_hour_make_one_excursion_and_one_gap_on_truck_a(now_ms):
+    """In the air and, later and less, in the fruit, by which the goods are judged."""
     journey = planned(now_ms)
     batch = journey.batch("packed-a")
     limits = Limits(batch.low_milli_c, batch.high_milli_c, batch.max_gap_s * 1000)
     _, loaded_ms, unloaded_ms = stays(journey, batch.key)[0]
     packs = list(frames(journey, "sensor-truck-a", 0, now_ms))
-    samples = [sample_of(r) for p in packs for r in p.readings if r.unit == "Cel"]
-    found = exposure(samples, limits, loaded_ms, unloaded_ms)
-    (excursion,) = found.excursions
-    assert excursion.side == "above"
-    assert 25 * MINUTE_MS <= found.above_ms <= 40 * MINUTE_MS
-    assert loaded_ms + DOOR[0] < excursion.from_ms < loaded_ms + DOOR[1]
-    assert 7_000 < excursion.extreme_milli_c < 13_000
+    samples = samples_of(packs, "return")
+    air = exposure(samples, limits, loaded_ms, unloaded_ms)
+    found = exposure(samples_of(packs, "product"), limits, loaded_ms, unloaded_ms)
+    (in_air,), (excursion,) = air.excursions, found.excursions
+    assert in_air.side == excursion.side == "above"
+    assert 25 * MINUTE_MS <= air.above_ms <= 40 * MINUTE_MS
+    assert 10 * MINUTE_MS <= found.above_ms <= 40 * MINUTE_MS
+    assert loaded_ms + DOOR[0] < in_air.from_ms < excursion.from_ms < loaded_ms + DOOR[1]
+    assert in_air.to_ms < excursion.to_ms
+    assert 9_000 < in_air.extreme_milli_c < 14_000
+    assert 5_200 < excursion.extreme_milli_c < 8_000
     assert found.below_ms == 0
     (gap,) = found.gaps
     assert gap[1] - gap[0] == 61 * MINUTE_MS
     dead = next(f for f in journey.faults if f.kind == "dead")
     assert not [s for s in samples if dead.from_ms <= s.at_ms < dead.to_ms]
     assert dead.to_ms - dead.from_ms == HOUR_MS
+
+
+def samples_of(packs, channel):
+    return [sample_of(r) for p in packs for r in p.readings if r.name == channel]
+
+
+@pytest.mark.parametrize("now_ms", MOMENTS[::4])
+def test_the_goods_under_way_are_too_warm_now_and_will_not_be_for_long(now_ms):
+    journey = planned(now_ms)
+    sensor, from_ms = Sensor(journey, "sensor-truck-b"), journey.device("sensor-truck-b").from_ms
+    steps = range(from_ms, now_ms + HOUR_MS, BACKLOG.frame_ms)
+    fruit = samples_of([sensor.measure(at_ms, BACKLOG) for at_ms in steps], "product")
+    high = journey.batch("packed-b").high_milli_c
+    before, after = ([s.milli_c for s in fruit if lo <= s.at_ms - now_ms < hi] for lo, hi in PARTS)
+    assert all(milli_c > high + 300 for milli_c in before), "also as an alarm goes on"
+    assert max(after) < high - 300, "it is over"
 
 
 @pytest.mark.parametrize("now_ms", MOMENTS[::20])
@@ -216,7 +236,7 @@ def test_everywhere_else_all_goods_stay_between_0_and_5_degrees(now_ms):
             if asset == "truck-a" or left == UNDER_WAY:
                 continue
             packs = frames(journey, f"sensor-{asset}", 0, now_ms)
-            samples = [sample_of(r) for p in packs for r in p.readings if r.unit == "Cel"]
+            samples = samples_of(packs, "product" if journey.device(f"sensor-{asset}").channels else "air")
             found = exposure(samples, limits, entered, left)
             assert (found.excursions, found.gaps) == ((), ())
 
@@ -244,80 +264,6 @@ def test_numbers_carry_the_demonstration_prefix_and_right_check_digits():
     assert limits["yoghurt"] == (0, 6000, 1800)
 
 
-def test_plan_survives_json():
-    journey = planned()
-    assert Plan.from_json(journey.to_json()) == journey
-    assert "草莓" in journey.to_json()
-
-
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"seed": 1}'])
-def test_text_that_is_no_plan_is_refused(text):
-    with pytest.raises(SettingsError, match="not a journey's plan"):
-        Plan.from_json(text)
-
-
-def test_plan_with_an_unknown_member_is_refused():
-    text = planned().to_json().replace('"lot": ', '"lots": ')
-    with pytest.raises(SettingsError):
-        Plan.from_json(text)
-
-
-def test_plan_of_an_earlier_version_is_read():
-    """Without recipes, hands and kinds of dates, as folders of last month hold it."""
-    told = json.loads(planned().to_json())
-    for entry in (*told["batches"], *told["steps"]):
-        for name in ("dated", "inputs", "source", "destination"):
-            entry.pop(name, None)
-    read = Plan.from_json(json.dumps(told))
-    assert {b.dated for b in read.batches} == {"harvestStartDate"}
-    assert {s.inputs for s in read.steps} == {()}
-
-
-def test_unknown_entry_is_named():
-    with pytest.raises(UnknownSubjectError, match="truck-c"):
-        planned().asset("truck-c")
-
-
 def test_journey_of_another_length_is_refused():
     with pytest.raises(ValueError, match="five days"):
         plan(NOW_MS - DAY_MS, NOW_MS, 1, NODE)
-
-
-def test_frames_hold_ten_temperatures_and_a_humidity_and_are_never_from_the_future():
-    journey = planned()
-    packs = list(frames(journey, "sensor-truck-b", 0, NOW_MS))
-    device = journey.device("sensor-truck-b")
-    assert len(packs) == (NOW_MS - device.from_ms) // BACKLOG.frame_ms
-    for pack in packs:
-        assert [r.name for r in pack.readings] == ["air"] * 10 + ["humidity"]
-        times = [r.at_ms for r in pack.readings[:10]]
-        assert {later - earlier for earlier, later in pairwise(times)} == {MINUTE_MS}
-        assert max(times) < pack.to_ms <= NOW_MS
-
-
-def test_frames_between_two_times_are_a_part_of_all():
-    journey = planned()
-    everything = list(frames(journey, "sensor-creamery-room", 0, NOW_MS))
-    cut_ms = everything[10].to_ms
-    assert list(frames(journey, "sensor-creamery-room", cut_ms, everything[20].to_ms)) == everything[11:21]
-
-
-def test_live_frames_hold_a_reading_every_ten_seconds():
-    journey = planned()
-    device = journey.device("sensor-truck-b")
-    pack = Sensor(journey, device.key).measure(device.from_ms, LIVE)
-    assert [r.at_ms - device.from_ms for r in pack.readings if r.name == "air"] == [0, 10_000, 20_000]
-    assert pack.to_ms - device.from_ms == 30_000
-
-
-def test_dead_sensor_leaves_only_its_own_readings_out():
-    journey = planned()
-    device = journey.device("sensor-truck-a")
-    dead = replace(
-        next(f for f in journey.faults if f.kind == "dead"),
-        from_ms=device.from_ms + 3 * MINUTE_MS,
-        to_ms=device.from_ms + 8 * MINUTE_MS,
-    )
-    pack = Sensor(replace(journey, faults=(dead,)), device.key).measure(device.from_ms, BACKLOG)
-    minutes = [(r.at_ms - device.from_ms) // MINUTE_MS for r in pack.readings if r.name == "air"]
-    assert minutes == [0, 1, 2, 8, 9]

@@ -117,7 +117,7 @@ class Stage:
         taken = self.node.taken[self.playing[number].device.enrolment.device]
         assert sorted(taken) == list(range(len(taken)))
         frames = [taken[c] for c in sorted(taken) if taken[c].media_type == media.FRAME]
-        return [r.at_ms for f in frames for r in f.readings() if r.name == "air"]
+        return [r.at_ms for f in frames for r in f.readings() if r.name in {"air", "product"}]
 
 
 @pytest.fixture
@@ -293,7 +293,7 @@ def frames_since(stage: Stage, counter: int) -> list[list[Reading]]:
     """The live device's frames from a counter on, without what stands beside the temperatures."""
     taken = stage.node.taken[stage.playing[0].device.enrolment.device]
     frames = [taken[c].readings() for c in sorted(taken) if c >= counter]
-    return [[r for r in readings if r.name in {"air", "config"}] for readings in frames]
+    return [[r for r in readings if r.name in {"product", "config"}] for readings in frames]
 
 
 def test_told_over_the_air_it_measures_and_sends_as_seldom_and_says_by_which_version(stage):
@@ -306,7 +306,7 @@ def test_told_over_the_air_it_measures_and_sends_as_seldom_and_says_by_which_ver
         stage.now_ms += 60_000
         stage.turns()
     (first, second) = frames_since(stage, counter)
-    assert [r.name for r in first] == ["air"] * 5 + ["config"]
+    assert [r.name for r in first] == ["product"] * 5 + ["config"]
     assert (first[-1].unit, first[-1].value) == ("count", 1)
     assert {b.at_ms - a.at_ms for a, b in pairwise(first[:-1] + second[:-1])} == {60_000}
 
@@ -320,7 +320,7 @@ def test_what_leaves_its_limits_is_sent_at_once_and_so_is_its_coming_back(stage)
         stage.now_ms += 60_000
         stage.turns()
     assert frames_since(stage, counter) == [], "it waits for its hour"
-    told(stage, reading_s=60, frame_s=3600, limits={"air": (60_000, 70_000)})
+    told(stage, reading_s=60, frame_s=3600, limits={"product": (60_000, 70_000)})
     stage.now_ms += 60_000
     stage.turns()
     assert [len(readings) for readings in frames_since(stage, counter)] == [4]

@@ -46,6 +46,7 @@ POLL_S: Final = 0.2
 PATIENCE_S: Final = 30.0
 """A device that delivers nothing for so long is no longer waited for."""
 
+_KEYED: Final = ("parties", "assets", "devices", "batches")
 _NAMED: Final = {
     "ObjectEvent": "quantityList",
     "AggregationEvent": "childQuantityList",
@@ -123,7 +124,7 @@ class Journey:
 
     def __init__(self, store: Store, node: Node, plan: Entry) -> None:
         self._store, self._node = store, node
-        self._plan = {kind: {e["key"]: e for e in plan[kind]} for kind in ("parties", "assets", "batches")}
+        self._plan = {kind: {e["key"]: e for e in plan[kind]} for kind in _KEYED}
         self._installs = {s["device"]: s for s in plan["steps"] if s["step"] == "install"}
         self._ids: dict[str, str] = {}
         self._on_asset: dict[str, str] = {}
@@ -210,6 +211,8 @@ class Journey:
             members |= {"parentID": asset["uri"], "ft:asset": asset["names"]}
         if "device" in step:
             members["childEPCs"] = [device_uri(self._node.name, self._ids[step["device"]])]
+            if channels := self._plan["devices"][step["device"]].get("channels"):
+                members["ft:channels"] = channels
         else:
             kind = STEPS[step["step"]]
             members[_NAMED[kind.type]] = [self._amount(step)]

@@ -40,7 +40,11 @@ PEOPLE: Final = (
     ),
     Somebody("worker", "He Shan 和山", "greens", _R.WORKER, "vegetable farm", "record a harvest"),
     Somebody("packer", "Zhou Lan 周岚", "packer", _R.WORKER, "packing house", "print labels of a lot"),
-    Somebody("carrier", "Ma Tie 马铁", "haulier", _R.WORKER, "haulier", "see what is on the truck now"),
+    Somebody("quality", "Duan Qi 段琪", "packer", _R.MANAGER),
+    Somebody(
+        "carrier", "Ma Tie 马铁", "haulier", _R.WORKER, "haulier", "verify what was done about an alarm"
+    ),
+    Somebody("driver", "Long Qin 龙琴", "haulier", _R.WORKER),
     Somebody("canteen", "Deng Li 邓丽", "canteen", _R.MANAGER, "canteen", "acknowledge a recall notice"),
     Somebody("retailer", "Liu Wen 刘雯", "supermarket", _R.MANAGER),
     Somebody("authority", "Fang Jing 方静", "authority", _R.MANAGER, "authority", "approve a recall drill"),

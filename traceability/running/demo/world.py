@@ -12,6 +12,7 @@ from traceability.errors import SettingsError
 from traceability.operations.handover import write_private
 from traceability.operations.node import Node
 from traceability.running.demo import journey
+from traceability.running.demo.alarms import Answers
 from traceability.running.demo.casework import Casework
 from traceability.running.demo.market import Market, midnight, open_market
 from traceability.running.demo.people import let_in
@@ -20,6 +21,8 @@ from traceability.store import models
 from traceability.store.engine import Store
 
 COMPLETE: Final = "complete"
+ANSWERED: Final = "answered"
+"""Files that say that nothing is left to be recorded, and that nothing is left to be said about alarms."""
 
 
 def is_complete(data: Path) -> bool:
@@ -64,10 +67,19 @@ def play(store: Store, node: Node) -> int:
     """
     plan = _read_plan(node)
     recorded = journey.play(store, node, plan)
-    if not journey.is_the_journey(plan) or is_complete(node.folder):
-        return recorded
-    _await_page(store, node)
-    recorded += open_market(store, node, plan["now_ms"])
+    if journey.is_the_journey(plan) and not is_complete(node.folder):
+        _await_page(store, node)
+        recorded += _play_around(store, node, plan)
+    if journey.is_the_journey(plan) and not (journey.folder(node.folder) / ANSWERED).exists():
+        parties = parties_of(node, plan)
+        Answers(store, node, parties, let_in(store, node, parties), plan).do()
+        write_private(journey.folder(node.folder) / ANSWERED, "")
+    return recorded
+
+
+def _play_around(store: Store, node: Node, plan: journey.Entry) -> int:
+    """The market, what people keep by heart, and their casework; says how many steps were recorded."""
+    recorded = open_market(store, node, plan["now_ms"])
     say_kinds(store, node, plan)
     fill_shelves(store, node, plan)
     parties = parties_of(node, plan)
