@@ -121,6 +121,7 @@ def test_from_a_number_to_the_spreadsheet_by_keyboard(office: Office, chromium: 
     page.keyboard.press("Enter")
     page.get_by_role("heading", name="All things").wait_for()
     assert page.locator("svg.trace").count() == 1
+    _zoom(page)
     page.go_back()
     _tab_to(page, "Records of the traceability rule")
     page.keyboard.press("Enter")
@@ -132,6 +133,32 @@ def test_from_a_number_to_the_spreadsheet_by_keyboard(office: Office, chromium: 
     with zipfile.ZipFile(tmp_path / "records.xlsx") as book:
         assert book.testzip() is None
     context.close()
+
+
+def _zoom(page: Page) -> None:
+    """The picture of the trace, larger by key, button and wheel, moved by arrows, and whole again."""
+    frame = page.get_by_role("region", name="Picture of the trace")
+    width, left = "e => e.firstElementChild.getBoundingClientRect().width", "e => e.scrollLeft"
+    widths = [frame.evaluate(width)]
+    frame.focus()
+    for act in (
+        lambda: page.keyboard.press("+"),
+        page.get_by_role("button", name="Zoom in").click,
+        lambda: frame.dispatch_event("wheel", {"deltaY": -100, "ctrlKey": True, "cancelable": True}),
+    ):
+        act()
+        widths.append(frame.evaluate(width))
+    assert widths == sorted(set(widths)), "each made it larger"
+    frame.evaluate("e => e.scrollTo(0, 0)")
+    page.get_by_role("button", name="Right").click()
+    moved = frame.evaluate(left)
+    assert moved > 0
+    frame.focus()
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_function("([e, moved]) => e.scrollLeft < moved", arg=[frame.element_handle(), moved])
+    page.keyboard.press("0")
+    assert frame.evaluate("e => e.scrollWidth <= e.clientWidth && e.scrollHeight <= e.clientHeight")
+    assert frame.evaluate(width) < widths[-1]
 
 
 def _tab_to(page: Page, text: str) -> None:
