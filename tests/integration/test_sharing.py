@@ -142,8 +142,8 @@ def test_what_is_lent_opened_and_taken_back_stands_in_the_trail(lone: World):
     with lone.store.reading() as connection:
         rows = connection.execute(select(TrailEntry).where(TrailEntry.subject == made.id)).all()
     assert [(row.action, row.user, row.network) for row in rows] == [
-        ("link-made", "B", None),
-        ("link-opened", None, "192.0.2.7"),
-        ("link-revoked", "B", None),
+        ("shared-link-made", "B", None),
+        ("shared-link-opened", None, "192.0.2.7"),
+        ("shared-link-revoked", "B", None),
     ]
     assert not any(text in str(row) for row in rows)

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, select, update
 
 from traceability.errors import ConflictError, StatementError, UnknownSubjectError
 from traceability.ledger.record import format_time
+from traceability.operations.accounts.trail import COMMAND_LINE, Actor, note
 from traceability.operations.places import Key, Trouble
 from traceability.operations.watching import Watch
 from traceability.store import models
@@ -88,7 +89,7 @@ def look(store: Store, watch: Watch, by: Sequence[str]) -> list[Change]:
     return [Change(event, shown[number]) for event, number in changed]
 
 
-def acknowledge(store: Store, number: str, who: str, note: str) -> Shown:
+def acknowledge(store: Store, number: str, who: str, said: str, actor: Actor = COMMAND_LINE) -> Shown:
     """Note who has seen an alarm, and what they say of it. It goes on until it is over.
 
     Raises:
@@ -97,19 +98,20 @@ def acknowledge(store: Store, number: str, who: str, note: str) -> Shown:
         StatementError: no name, or a name or note that is too long.
     """
     with store.transaction() as tx:
-        return acknowledge_in(tx, number, who, note)
+        note(tx, actor, "alarm-acknowledged", number, by=who.strip())
+        return acknowledge_in(tx, number, who, said)
 
 
-def acknowledge_in(tx: Transaction, number: str, who: str, note: str) -> Shown:
+def acknowledge_in(tx: Transaction, number: str, who: str, said: str) -> Shown:
     """The same in a transaction in which something else is written with it; raises as ``acknowledge``."""
-    if not 1 <= len(who.strip()) <= MAX_NAME or len(note) > MAX_NOTE:
+    if not 1 <= len(who.strip()) <= MAX_NAME or len(said) > MAX_NOTE:
         raise StatementError(f"a name of at most {MAX_NAME} characters and a note of at most {MAX_NOTE}")
     row = tx.connection.execute(select(Alarm).where(Alarm.id == number)).one_or_none()
     if row is None:
         raise UnknownSubjectError(f"there is no alarm {number[:64]!r}")
     if row.acknowledged_ms is not None:
         raise ConflictError(f"{row.acknowledged_by} acknowledged it at {format_time(row.acknowledged_ms)}")
-    values = {"acknowledged_ms": tx.now_ms, "acknowledged_by": who.strip(), "note": note}
+    values = {"acknowledged_ms": tx.now_ms, "acknowledged_by": who.strip(), "note": said}
     tx.connection.execute(update(Alarm).where(Alarm.id == number).values(values))
     return _shown(tx.connection, [number])[0]
 

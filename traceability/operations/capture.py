@@ -25,6 +25,7 @@ from traceability.errors import (
 )
 from traceability.identifiers import Kind, parse_stream
 from traceability.ledger.state import stream_hash
+from traceability.operations.accounts.trail import COMMAND_LINE, Actor, note
 from traceability.operations.chain import Entry, Head, append, lock_heads
 from traceability.operations.disclosures import keep_disclosures
 from traceability.operations.draft import Draft, Given, Name, draft_event
@@ -71,6 +72,7 @@ def capture(
     *,
     proceed: bool = False,
     typed: bool = False,
+    actor: Actor = COMMAND_LINE,
 ) -> tuple[Captured, ...]:
     """Record events for a party.
 
@@ -95,9 +97,17 @@ def capture(
             answers += record_drafts(tx, node, party, drafts, typed=typed)
             if not proceed and any(answer.refused for answer in answers):
                 raise _RolledBackError
+            note_recorded(actor, party, tx, answers)
     except _RolledBackError:
         return tuple(c if c.refused else Captured(c.event_id) for c in answers)
     return tuple(answers)
+
+
+def note_recorded(actor: Actor, party: str, tx: Transaction, answers: Sequence[Captured]) -> None:
+    """Say in the trail who recorded events, if any is new: by a statement, never by a name that may go."""
+    new = [answer.sha256.hex() for answer in answers if not answer.known and answer.refused is None]
+    if new:
+        note(tx, actor.in_name_of(party), "events-recorded", new[0], number=len(new))
 
 
 def record_drafts(

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
+from functools import partial
 from typing import Final
 
 from sqlalchemy import Connection, delete, insert, select, tuple_
@@ -24,6 +25,7 @@ from traceability.errors import (
     StatementError,
     TraceabilityError,
 )
+from traceability.operations.accounts.trail import COMMAND_LINE, Actor
 from traceability.operations.capture import Captured, capture
 from traceability.operations.draft import Given
 from traceability.operations.node import Node
@@ -112,7 +114,14 @@ def given_of(event: CapturedEvent, document: Document) -> Given:
     return Given(event.event, event.context, document.context or None)
 
 
-def capture_document(store: Store, node: Node, party: str, document: Document, behaviour: Behaviour) -> Job:
+def capture_document(
+    store: Store,
+    node: Node,
+    party: str,
+    document: Document,
+    behaviour: Behaviour,
+    actor: Actor = COMMAND_LINE,
+) -> Job:
     """Record a document's events for a party, and what became of them.
 
     Raises:
@@ -129,7 +138,8 @@ def capture_document(store: Store, node: Node, party: str, document: Document, b
     faults = {i: _invalid(roots[i], found) for i, found in enumerate(problems) if found}
     valid = [i for i, found in enumerate(problems) if not found]
     given = [given_of(document.events[i], document) for i in valid]
-    answers = list(_proceed(store, node, party, given)) if proceed else capture(store, node, party, given)
+    take = partial(capture, store, node, party, actor=actor)
+    answers = list(_proceed(take, given)) if proceed else take(given)
     for i, answer in zip(valid, answers, strict=True):
         refused = answer.refused if isinstance(answer, Captured) else answer
         if refused is not None:
@@ -213,20 +223,20 @@ def _invalid(root: str, problems: Sequence[Problem]) -> Fault:
 
 
 def _proceed(
-    store: Store, node: Node, party: str, given: Sequence[Given]
+    take: Callable[..., Sequence[Captured]], given: Sequence[Given]
 ) -> Iterator[Captured | MalformedError]:
     """Record what can be recorded; an event that cannot be signed keeps none of the others out."""
     for first in range(0, len(given), CHUNK):
         some = given[first : first + CHUNK]
         try:
-            yield from capture(store, node, party, some, proceed=True)
+            yield from take(some, proceed=True)
         except MalformedError as error:
             if len(some) == 1:
                 yield error
             else:
                 half = len(some) // 2
-                yield from _proceed(store, node, party, some[:half])
-                yield from _proceed(store, node, party, some[half:])
+                yield from _proceed(take, some[:half])
+                yield from _proceed(take, some[half:])
 
 
 def _job(row: AnyRow) -> Job:

@@ -14,6 +14,7 @@ from sqlalchemy import BindParameter, Connection, bindparam, func, select, updat
 
 from traceability import media
 from traceability.errors import ConflictError, UnknownSubjectError
+from traceability.operations.accounts.trail import COMMAND_LINE, Actor, note
 from traceability.operations.node import Node
 from traceability.sensing.config import CHANNEL, UNIT, Config, encode_config, open_config
 from traceability.sensing.frame import U32, Clock, DeviceStatement
@@ -77,7 +78,7 @@ def next_version(connection: Connection, device: str) -> int:
     return version
 
 
-def set_config(store: Store, node: Node, wanted: Config) -> Configured:
+def set_config(store: Store, node: Node, wanted: Config, actor: Actor = COMMAND_LINE) -> Configured:
     """Make a configuration, to be sent when the device speaks; it replaces one that is on its way.
 
     Args:
@@ -99,6 +100,7 @@ def set_config(store: Store, node: Node, wanted: Config) -> Configured:
         row = {"device": wanted.device, "version": wanted.version, "body": body, "frame_s": wanted.frame_s}
         state = {"made_ms": tx.now_ms, "sent_ms": None, "in_force_ms": None, "pending": True}
         insert_all(tx, _own, [row | state])
+        note(tx, actor, "device-configured", wanted.device, version=wanted.version, frame_s=wanted.frame_s)
     return Configured(wanted, tx.now_ms)
 
 

@@ -127,8 +127,8 @@ def correct(
 
     def beside(tx: Transaction, answers: Sequence[Captured]) -> None:
         if not answers[0].known:
-            said = {"instead": answers[1].event_id} if len(answers) > 1 else {}
-            note(tx, actor, "step-taken-back", answers[0].event_id, **said)
+            said = {"instead": answers[1].sha256.hex()} if len(answers) > 1 else {}
+            note(tx, actor, "step-taken-back", answers[0].sha256.hex(), **said)
 
     given = correction.given(node.name)
     return record_all(store, node, party, given, typed=False, beside=beside)

@@ -18,6 +18,7 @@ from sqlalchemy import Connection, Select, bindparam, func, select, update
 from sqlalchemy.orm import aliased
 
 from traceability.errors import TokenError, UnknownSubjectError
+from traceability.operations.accounts.trail import COMMAND_LINE, Actor, note
 from traceability.operations.node import Node
 from traceability.sensing.topics import frame_topic, gateway_client
 from traceability.signing.keys import hkdf
@@ -86,13 +87,16 @@ def add_credential(tx: Transaction, device: str, owner: str, site: str) -> Crede
     return made
 
 
-def renew_credential(store: Store, device: str, owner: str, site: str) -> Credential:
+def renew_credential(
+    store: Store, device: str, owner: str, site: str, actor: Actor = COMMAND_LINE
+) -> Credential:
     """Give a device a new credential; the ones before it end.
 
     Raises:
         ForeignTopicError: no such site.
     """
     with store.transaction() as tx:
+        note(tx, actor.in_name_of(owner), "broker-password-renewed", device, site=site)
         return replace_credential(tx, device, owner, site)
 
 
@@ -102,7 +106,7 @@ def replace_credential(tx: Transaction, device: str, owner: str, site: str) -> C
     return add_credential(tx, device, owner, site)
 
 
-def revoke_credential(store: Store, device: str) -> None:
+def revoke_credential(store: Store, device: str, actor: Actor = COMMAND_LINE) -> None:
     """End a device's credential: its connection is ended, and it gets no other one.
 
     Raises:
@@ -114,6 +118,7 @@ def revoke_credential(store: Store, device: str) -> None:
                 f"device {device} has no credential in force",
                 remedy=f"To give it one: traceability broker renew {device}",
             )
+        note(tx, actor, "broker-password-revoked", device)
 
 
 def own_credential(node: Node, username: str) -> Credential:

@@ -19,6 +19,7 @@ from traceability import media
 from traceability.errors import ConflictError, QuotaError, TamperError, UnknownSubjectError
 from traceability.identifiers import Kind, parse_stream, party_deposits
 from traceability.ledger.state import stream_hash
+from traceability.operations.accounts.trail import COMMAND_LINE, Actor, note
 from traceability.operations.chain import Entry, append
 from traceability.operations.disclosures import all_disclosures, disclosures_of, keep_disclosures
 from traceability.operations.documents import keep_document, require_size
@@ -81,7 +82,9 @@ def describe(data: bytes, name: str, subject: str, purpose: Purpose = Purpose.OT
     return Notice(subject, purpose, hashlib.sha256(data).hexdigest(), len(data), kind, name)
 
 
-def deposit(store: Store, node: Node, party: str, data: bytes, notice: Notice) -> Deposited:
+def deposit(
+    store: Store, node: Node, party: str, data: bytes, notice: Notice, actor: Actor = COMMAND_LINE
+) -> Deposited:
     """Keep a file, and record its notice for a party.
 
     Args:
@@ -96,7 +99,11 @@ def deposit(store: Store, node: Node, party: str, data: bytes, notice: Notice) -
         OversizeError, StatementError, FileError: as their names say.
     """
     with store.transaction() as tx:
-        return deposit_in(tx, node, party, data, notice)
+        made = deposit_in(tx, node, party, data, notice)
+        if not made.known:
+            told = {"statement": made.statement.hex(), "purpose": notice.purpose.value}
+            note(tx, actor.in_name_of(party), "document-deposited", notice.subject, **told)
+        return made
 
 
 def deposit_in(tx: Transaction, node: Node, party: str, data: bytes, notice: Notice) -> Deposited:

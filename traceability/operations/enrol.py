@@ -100,14 +100,20 @@ def enrol_party(
     return EnrolledParty(party, key.public.kid)
 
 
-def enrol_device(store: Store, node: Node, request: bytes, site: str = MAIN_SITE) -> EnrolledDevice:
+def enrol_device(
+    store: Store, node: Node, request: bytes, site: str = MAIN_SITE, actor: Actor = COMMAND_LINE
+) -> EnrolledDevice:
     """``countersign`` in a transaction of its own."""
-    (enrolled,) = enrol_devices(store, node, [request], site)
+    (enrolled,) = enrol_devices(store, node, [request], site, actor)
     return enrolled
 
 
 def enrol_devices(
-    store: Store, node: Node, requests: Sequence[bytes], site: str = MAIN_SITE
+    store: Store,
+    node: Node,
+    requests: Sequence[bytes],
+    site: str = MAIN_SITE,
+    actor: Actor = COMMAND_LINE,
 ) -> list[EnrolledDevice]:
     """``countersign`` many in one transaction: all of them, or none.
 
@@ -116,7 +122,10 @@ def enrol_devices(
     """
     asked = [read_request(node, request) for request in requests]
     with store.transaction() as tx:
-        return _countersign(tx, node, asked, site)
+        enrolled = _countersign(tx, node, asked, site)
+        for each in enrolled:
+            note(tx, actor.in_name_of(each.owner), "device-enrolled", each.device)
+        return enrolled
 
 
 def countersign(tx: Transaction, node: Node, request: bytes, site: str = MAIN_SITE) -> EnrolledDevice:

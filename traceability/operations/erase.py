@@ -22,6 +22,7 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, or_, select,
 
 from traceability import media
 from traceability.errors import ConflictError, StatementError, UnknownSubjectError
+from traceability.operations.accounts.trail import COMMAND_LINE, Actor, note
 from traceability.operations.disclosures import disclosures_of, forget_disclosures, lock_disclosures
 from traceability.operations.node import Node
 from traceability.operations.project import OPAQUE, link_rows, opaque_name, projection_of, term_rows
@@ -101,7 +102,15 @@ def preview_erasure(connection: Connection, party: str, event: str, part: str) -
     return tuple(Erased(sha256, parts) for sha256, parts in found if parts)
 
 
-def erase(store: Store, node: Node, party: str, event: str, part: str, reason: str) -> tuple[Erased, ...]:
+def erase(
+    store: Store,
+    node: Node,
+    party: str,
+    event: str,
+    part: str,
+    reason: str,
+    actor: Actor = COMMAND_LINE,
+) -> tuple[Erased, ...]:
     """Erase a part of an event of a party, and all by which a guess at it could be confirmed.
 
     Args:
@@ -122,6 +131,8 @@ def erase(store: Store, node: Node, party: str, event: str, part: str, reason: s
         notice = _notice_of(tx.connection, party, event)
         lock_disclosures(tx, [notice[0]] if notice else _same_event(tx.connection, party, event))
         erased = preview_erasure(tx.connection, party, event, part)
+        told = {"part": part, "reason": reason}
+        note(tx, actor.in_name_of(party), "part-erased", erased[0].statement.hex(), **told)
         if notice:
             _forget(tx, erased[0], party, reason)
             return erased

@@ -17,6 +17,7 @@ from traceability import identifiers, media
 from traceability.errors import ConflictError, UnknownSubjectError
 from traceability.identifiers import parse_stream
 from traceability.ledger.record import format_time
+from traceability.operations.accounts.trail import COMMAND_LINE, Actor, note
 from traceability.operations.chain import Entry, append
 from traceability.operations.enrol import EnrolledParty, add_key, signing_key
 from traceability.operations.node import Node
@@ -54,7 +55,7 @@ def find_key(connection: Connection, kid: bytes) -> Signer:
     return read_stream(connection, uri).by_kid[kid]
 
 
-def rotate_party_key(store: Store, node: Node, party: str) -> EnrolledParty:
+def rotate_party_key(store: Store, node: Node, party: str, actor: Actor = COMMAND_LINE) -> EnrolledParty:
     """Go on with a new key, in the node's custody; the one that was in force signs for it.
 
     Raises:
@@ -68,10 +69,18 @@ def rotate_party_key(store: Store, node: Node, party: str) -> EnrolledParty:
         )
         record = add_key(tx, node, statement, key)
         end_key(tx, old.public.kid, record.time_ms)
+        note(tx, actor, "key-rotated", party, key=key.public.kid.hex())
     return EnrolledParty(party, key.public.kid)
 
 
-def revoke_key(store: Store, node: Node, kid: bytes, suspected_s: int | None, reason: str) -> Signer:
+def revoke_key(
+    store: Store,
+    node: Node,
+    kid: bytes,
+    suspected_s: int | None,
+    reason: str,
+    actor: Actor = COMMAND_LINE,
+) -> Signer:
     """End a key for ever: a party's as the registrar, a device's with its owner's key.
 
     A key that was rotated away can be revoked too.
@@ -103,10 +112,11 @@ def revoke_key(store: Store, node: Node, kid: bytes, suspected_s: int | None, re
             statement = device_revocation(owner, node=node.name, device=device, **told)
         (record,) = append(tx, node, [Entry(held.stream, media.KEY, statement)])
         end_key(tx, kid, held.until_ms or record.time_ms)
+        note(tx, actor, "key-revoked", held.subject, key=kid.hex(), reason=reason, suspected_s=suspected_s)
         return find_key(tx.connection, kid)
 
 
-def renew_party_key(store: Store, node: Node, party: str) -> EnrolledParty:
+def renew_party_key(store: Store, node: Node, party: str, actor: Actor = COMMAND_LINE) -> EnrolledParty:
     """Give a party whose key was revoked a new one, in the node's custody; the registrar vouches again.
 
     Raises:
@@ -130,6 +140,7 @@ def renew_party_key(store: Store, node: Node, party: str) -> EnrolledParty:
             iat=tx.now_ms // 1000,
         )
         add_key(tx, node, statement, key)
+        note(tx, actor, "key-renewed", party, key=key.public.kid.hex())
     return EnrolledParty(party, key.public.kid)
 
 

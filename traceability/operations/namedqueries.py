@@ -10,6 +10,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, delete, func, insert, select
 
 from traceability.errors import ConflictError, MalformedError, QueryError, UnknownSubjectError
+from traceability.operations.accounts.trail import Actor, note
 from traceability.operations.node import Node
 from traceability.signing.strictjson import Json, json_decode, json_encode
 from traceability.store.access import NamedQuery
@@ -77,7 +78,7 @@ def read_definition(data: bytes) -> Named:
     return Named(name, parameters, root.get("@context"))
 
 
-def save_query(store: Store, node: Node, party: str, named: Named) -> None:
+def save_query(store: Store, node: Node, party: str, named: Named, actor: Actor) -> None:
     """Keep a query under its name.
 
     Raises:
@@ -97,6 +98,7 @@ def save_query(store: Store, node: Node, party: str, named: Named) -> None:
             raise ConflictError(f"{MAX_QUERIES} queries are kept, no more", remedy="Delete one of them.")
         row = {"party": party, "name": named.name, "query": json_encode(kept).decode()}
         tx.connection.execute(insert(NamedQuery).values(row | {"created_ms": tx.now_ms}))
+        note(tx, actor, "query-kept", named.name)
 
 
 def find_query(connection: Connection, party: str, name: str) -> Named:
@@ -120,7 +122,7 @@ def list_queries(connection: Connection, party: str, limit: int, after: str | No
     return tuple(map(_named, connection.execute(query.order_by(NamedQuery.name).limit(limit))))
 
 
-def delete_query(store: Store, party: str, name: str) -> None:
+def delete_query(store: Store, party: str, name: str, actor: Actor) -> None:
     """Forget a query.
 
     Raises:
@@ -130,6 +132,7 @@ def delete_query(store: Store, party: str, name: str) -> None:
         gone = delete(NamedQuery).where(NamedQuery.party == party, NamedQuery.name == name)
         if not tx.connection.execute(gone).rowcount:
             raise _unknown(name)
+        note(tx, actor, "query-forgotten", name)
 
 
 def _named(row: AnyRow) -> Named:

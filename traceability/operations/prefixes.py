@@ -19,13 +19,14 @@ from sqlalchemy import Connection, and_, delete, insert, or_, select
 from traceability.errors import ConflictError, ForeignPrefixError, UnknownSubjectError
 from traceability.gs1 import COMPANY_PREFIX, parse_company_prefix, parse_key
 from traceability.ledger.state import stream_hash
+from traceability.operations.accounts.trail import COMMAND_LINE, Actor, note
 from traceability.operations.events import load_event
 from traceability.operations.names import Called, party_names
 from traceability.store import models
 from traceability.store.access import CompanyPrefix, PrefixPermission
 from traceability.store.engine import Store, Transaction
 from traceability.store.projections import Event
-from traceability.store.rows import insert_new
+from traceability.store.rows import insert_all
 from traceability.supply.epcis.events import makes
 
 LENGTHS: Final = range(COMPANY_PREFIX.shortest, COMPANY_PREFIX.longest + 1)
@@ -86,10 +87,13 @@ class Rights:
         )
 
 
-def add_prefixes(store: Store, party: str, prefixes: Sequence[str]) -> tuple[Held, ...]:
+def add_prefixes(
+    store: Store, party: str, prefixes: Sequence[str], actor: Actor = COMMAND_LINE
+) -> tuple[Held, ...]:
     """Say that an enrolled party (by its URI) holds company prefixes; raises as ``register``."""
     with store.transaction(alone=True) as tx:
         register(tx, party, prefixes)
+        note(tx, actor, "prefixes-added", party, prefixes=list(prefixes))
         return list_prefixes(tx.connection, party)
 
 
@@ -113,7 +117,7 @@ def register(tx: Transaction, party: str, prefixes: Sequence[str]) -> None:
         tx.connection.execute(insert(table).values(row))
 
 
-def remove_prefix(store: Store, prefix: str) -> Held:
+def remove_prefix(store: Store, prefix: str, actor: Actor = COMMAND_LINE) -> Held:
     """Take a prefix from its holder, and from all for whom it is open; what it was.
 
     Raises:
@@ -123,10 +127,11 @@ def remove_prefix(store: Store, prefix: str) -> Held:
         held = _find(tx.connection, prefix)
         for table in (PrefixPermission, CompanyPrefix):
             tx.connection.execute(delete(table).where(table.prefix == prefix))
+        note(tx, actor, "prefix-removed", prefix, of=held.party)
     return held
 
 
-def allow(store: Store, prefix: str, party: str) -> Held:
+def allow(store: Store, prefix: str, party: str, actor: Actor = COMMAND_LINE) -> Held:
     """Open a prefix for another enrolled party (by its URI); the same again changes nothing.
 
     Raises:
@@ -134,14 +139,18 @@ def allow(store: Store, prefix: str, party: str) -> Held:
         ConflictError: the party itself does.
     """
     with store.transaction(alone=True) as tx:
-        if _find(tx.connection, prefix).party == party:
+        held = _find(tx.connection, prefix)
+        if held.party == party:
             raise ConflictError(f"{prefix} is {party}'s own prefix")
+        if party in held.allowed:
+            return held
         row = {"prefix": prefix, "party": party, "since_ms": tx.now_ms}
-        insert_new(tx, PrefixPermission, [row])
+        insert_all(tx, PrefixPermission, [row])
+        note(tx, actor, "prefix-opened", prefix, of=held.party, to=party)
         return _find(tx.connection, prefix)
 
 
-def disallow(store: Store, prefix: str, party: str) -> Held:
+def disallow(store: Store, prefix: str, party: str, actor: Actor = COMMAND_LINE) -> Held:
     """Take a permission back: what was made stays, nothing more is made.
 
     Raises:
@@ -156,6 +165,7 @@ def disallow(store: Store, prefix: str, party: str) -> Held:
                 f"{prefix} of {held.party} is not open for {party}",
                 remedy="Look for whom it is: traceability prefix list",
             )
+        note(tx, actor, "prefix-closed", prefix, of=held.party, to=party)
         return _find(tx.connection, prefix)
 
 

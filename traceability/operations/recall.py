@@ -255,7 +255,7 @@ def _record(
             )
         append(tx, node, issuer.party, drafts)
         besides.also(tx)
-        note(tx, replace(issuer.actor, party=issuer.party), f"recall-{recall.state.value}", recall.id)
+        note(tx, issuer.actor.in_name_of(issuer.party), f"recall-{recall.state.value}", recall.id)
         return find_recall(tx.connection, recall.id)
 
 

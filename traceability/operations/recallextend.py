@@ -14,6 +14,7 @@ from traceability.errors import (
     TamperError,
     TraceabilityError,
 )
+from traceability.operations.accounts.trail import Actor, note
 from traceability.operations.enrol import signing_key
 from traceability.operations.node import Node
 from traceability.operations.recall import append, drafts_of
@@ -67,6 +68,7 @@ def _extend(store: Store, node: Node, recall_id: str) -> int:
         if new:
             behind = update(Case).where(Case.id == recall_id).values(event=None)
             tx.connection.execute(behind)
+            note(tx, Actor(None, status.by, "publisher"), "recall-extended", recall_id, things=len(new))
     if stale:
         raise QueryTooLargeError(
             f"{recall_id} reaches more than a trace follows (the limit of {cut}): it is not complete",

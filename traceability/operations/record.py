@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any, TypeAlias
 
 from traceability.errors import ConflictError, EventError, TraceabilityError
-from traceability.operations.capture import Captured, record_drafts
+from traceability.operations.accounts.trail import COMMAND_LINE
+from traceability.operations.capture import Captured, note_recorded, record_drafts
 from traceability.operations.draft import Draft, Given, draft_event
 from traceability.operations.enrol import signing_key
 from traceability.operations.keyring import alone
@@ -86,7 +88,8 @@ def record_all(
 
     Args:
         typed, arrives: as of ``capture.record_drafts``.
-        beside: writes what belongs to them into the same transaction.
+        beside: writes what belongs to them into the same transaction, who did it among that; without
+            one it was the command line.
 
     Raises:
         as ``record_event``, for the first that is refused.
@@ -99,8 +102,7 @@ def record_all(
         for answer in answers:
             if answer.refused is not None:
                 raise answer.refused
-        if beside is not None:
-            beside(tx, answers)
+        (beside or partial(note_recorded, COMMAND_LINE, party))(tx, answers)
     return answers
 
 

@@ -125,7 +125,7 @@ def new_link(
         row |= {"expires_ms": tx.now_ms + days * _DAY_MS, "revoked_ms": None}
         tx.connection.execute(insert(Row).values(**row, mac=row_mac(node, PURPOSE, _SEALED, row)))
         made = tx.connection.execute(select(Row).where(Row.id == row["id"])).one()
-        note(tx, actor, "link-made", row["id"].hex(), view=view, of=uri, days=days)
+        note(tx, actor, "shared-link-made", row["id"].hex(), view=view, of=uri, days=days)
     return text, _shown(made)
 
 
@@ -154,7 +154,7 @@ def open_link(store: Store, node: Node, text: str, network: str | None = None) -
     if row.used_ms is None or now_ms - row.used_ms >= USED_MS:
         with store.transaction() as tx:
             tx.connection.execute(update(Row).where(Row.id == row.id).values(used_ms=tx.now_ms))
-            note(tx, Actor(None, row.party, "link", network), "link-opened", row.id.hex())
+            note(tx, Actor(None, row.party, "link", network), "shared-link-opened", row.id.hex())
     return _shown(row)
 
 
@@ -185,7 +185,7 @@ def revoke_link(store: Store, node: Node, actor: Actor, number: str) -> Shared:
             values = {"revoked_ms": tx.now_ms, "mac": row_mac(node, PURPOSE, _SEALED, ended)}
             tx.connection.execute(update(Row).where(*mine).values(values))
             row = tx.connection.execute(select(Row).where(*mine)).one()
-            note(tx, actor, "link-revoked", number)
+            note(tx, actor, "shared-link-revoked", number)
     return _shown(row)
 
 

@@ -217,6 +217,6 @@ def record_entered(store: Store, node: Node, actor: Actor, party: str, entered: 
 
     def beside(tx: Transaction, answers: Sequence[Captured]) -> None:
         if not answers[0].known:
-            note(tx, actor, "step-recorded", entered.of.uri, step=entered.step, event=answers[0].event_id)
+            note(tx, actor, "step-recorded", entered.of.uri, step=entered.step, event=answers[0].sha256.hex())
 
     return record_event(store, node, party, event_of(entered, party), beside, arrives=entered.arrives)

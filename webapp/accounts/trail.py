@@ -13,6 +13,7 @@ from traceability.operations.accounts.trail import Entry, Wanted, list_actions, 
 from traceability.supply.csvtext import csv_text
 from webapp.accounts.blueprint import accounts
 from webapp.accounts.people import within
+from webapp.accounts.trailwords import action_text, via_text
 from webapp.api.access import store
 from webapp.signedin import requires
 
@@ -30,7 +31,15 @@ def trail() -> str:
         actions = list_actions(connection)
     older = found[ROWS - 1].id if len(found) > ROWS else None
     asked = {name: request.args.get(name, "")[:256] for name in ("action", "subject", "who")}
-    return render_template("trail.html", entries=found[:ROWS], actions=actions, asked=asked, older=older)
+    return render_template(
+        "trail.html",
+        entries=found[:ROWS],
+        actions=sorted(((code, action_text(code)) for code in actions), key=lambda each: each[1]),
+        asked=asked,
+        older=older,
+        action_text=action_text,
+        via_text=via_text,
+    )
 
 
 @accounts.get("/trail.csv")

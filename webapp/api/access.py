@@ -12,6 +12,7 @@ from flask import current_app, request
 from sqlalchemy import Connection
 
 from traceability.errors import ForbiddenError, TokenError
+from traceability.operations.accounts.trail import Actor, network_of
 from traceability.operations.events import Reader
 from traceability.operations.node import Node
 from traceability.operations.tokens import Access, Scope, find_token
@@ -45,6 +46,11 @@ def sender(needs: Scope) -> Access:
     """The same for a request that writes: no transaction stays open behind it."""
     with store().reading() as connection:
         return bearer_of(connection, needs)
+
+
+def actor_of(access: Access) -> Actor:
+    """The bearer of a token as the trail names them."""
+    return Actor(None, access.party, f"token {access.name}", network_of(request.remote_addr))
 
 
 def reader(connection: Connection) -> Reader:

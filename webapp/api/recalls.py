@@ -10,12 +10,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
-from flask import Response, request
+from flask import Response
 from flask_smorest import Blueprint
 
 from traceability.errors import EventError, Problem, ScopeChangedError
 from traceability.ledger.record import format_time
-from traceability.operations.accounts.trail import Actor, network_of
 from traceability.operations.recall import Issuer, Order, close, hold, issue, new_id, require_own
 from traceability.operations.recallscope import Notice, origins_of, read_notice, scope
 from traceability.operations.recallstatus import (
@@ -32,7 +31,7 @@ from traceability.operations.tracerequest import read_thing
 from traceability.signing.strictjson import json_decode
 from traceability.supply.recall import Outcome, Recall, State
 from webapp.api import problems
-from webapp.api.access import node, sender, store, visitor
+from webapp.api.access import actor_of, node, sender, store, visitor
 from webapp.api.epcis.describing import Answer, describe
 from webapp.api.epcis.exchange import MAX_BODY, answer, read_body, taking
 from webapp.api.epcis.resource import Resource, bounds
@@ -173,8 +172,7 @@ def _tracing() -> Iterator[None]:
 
 
 def _issuer(access: Access) -> Issuer:
-    actor = Actor(None, access.party, f"token {access.name}", network_of(request.remote_addr))
-    return Issuer(access.party, access.regulator, actor)
+    return Issuer(access.party, access.regulator, actor_of(access))
 
 
 def _sees(found: Status, who: Access | None) -> bool:

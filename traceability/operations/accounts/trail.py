@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from sqlalchemy import Connection, insert, or_, select
@@ -33,6 +33,10 @@ class Actor:
     party: str | None
     via: str
     network: str | None = None
+
+    def in_name_of(self, party: str) -> Actor:
+        """The same, as who acts for a party."""
+        return replace(self, party=party)
 
 
 COMMAND_LINE: Final = Actor(None, None, "command line")

@@ -14,6 +14,8 @@ from traceability.ledger.history import beacon_of
 from traceability.ledger.record import Record
 from traceability.ledger.state import stream_hash
 from traceability.ledger.statepages import Page
+from traceability.operations.accounts.trail import COMMAND_LINE
+from traceability.operations.accounts.trail import note as note_down
 from traceability.operations.keptstate import RECENT, keep_pages, put_pages
 from traceability.operations.lock import Lock
 from traceability.operations.node import Node
@@ -47,6 +49,7 @@ def recover(store: Store, node: Node, walked: Walked | None, offers: Offers) -> 
         _give_back(tx, [piece for piece in plan.pieces if piece.given and not piece.new])
         if any(piece.given for piece in plan.pieces):
             follow(tx, node)
+        note_down(tx, COMMAND_LINE, "store-recovered", node.name, pieces=len(plan.pieces))
     return plan
 
 

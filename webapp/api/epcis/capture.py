@@ -13,7 +13,7 @@ from traceability.operations.captures import Behaviour, Job, capture_document, f
 from traceability.operations.tokens import Scope
 from traceability.supply.epcis.document import MAX_BYTES, read_document
 from traceability.supply.queries.query import MAX_PER_PAGE, PER_PAGE
-from webapp.api.access import bearer_of, node, sender, store
+from webapp.api.access import actor_of, bearer_of, node, sender, store
 from webapp.api.epcis.describing import Answer, describe
 from webapp.api.epcis.exchange import answer, list_paging, read_body, taking
 from webapp.api.epcis.resource import PREFIX, Resource, bounds, epcis
@@ -49,7 +49,7 @@ class Captures(Resource):
         with taking(bounds().documents, "documents"):
             document = read_document(data)
             del data
-            job = capture_document(store(), node(), access.party, document, behaviour)
+            job = capture_document(store(), node(), access.party, document, behaviour, actor_of(access))
         return answer(job_json(job), 202, {"Location": job_path(job), ERROR_BEHAVIOUR: behaviour})
 
     @describe(

@@ -21,7 +21,7 @@ from traceability.operations.query import find, run
 from traceability.operations.tokens import Access, Scope
 from traceability.supply.epcis.document import CapturedEvent, Document, read_document
 from traceability.supply.queries.query import parse_query, url_parameters
-from webapp.api.access import node, reader, sender, store
+from webapp.api.access import actor_of, node, reader, sender, store
 from webapp.api.epcis.capture import job_json, job_path
 from webapp.api.epcis.describing import Answer, describe
 from webapp.api.epcis.documents import query_document
@@ -73,7 +73,8 @@ class Events(Resource):
         access = sender(Scope.CAPTURE)
         event, document = _single(read_body(MAX_BODY))
         created_ms = store().clock()
-        (captured,) = capture(store(), node(), access.party, [given_of(event, document)])
+        given = [given_of(event, document)]
+        (captured,) = capture(store(), node(), access.party, given, actor=actor_of(access))
         if captured.refused is not None:
             return respond_fault(fault_of("", captured.refused))
         places = None if _respond_async() else _wait(captured)

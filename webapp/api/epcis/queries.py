@@ -17,7 +17,7 @@ from traceability.operations.namedqueries import (
 )
 from traceability.operations.query import run
 from traceability.operations.tokens import Scope
-from webapp.api.access import bearer_of, node, sender, store
+from webapp.api.access import actor_of, bearer_of, node, sender, store
 from webapp.api.epcis.capture import per_page
 from webapp.api.epcis.describing import Answer, describe
 from webapp.api.epcis.documents import query_document
@@ -47,7 +47,7 @@ class Queries(Resource):
             named = read_definition(read_body(MAX_BODY))
         except OversizeError as error:
             raise QueryTooLargeError(f"{error}") from error
-        save_query(store(), node(), access.party, named)
+        save_query(store(), node(), access.party, named, actor_of(access))
         return answer(definition(named), 201, {"Location": f"{PREFIX}/queries/{named.name}"})
 
     @describe({200: Answer("Queries.", "QueryDefinitions", PAGES)}, asks=paging_parameters())
@@ -74,7 +74,8 @@ class Query(Resource):
     @describe({204: Answer("It is gone.")}, refuses=(404,))
     def delete(self, query_name: str) -> Response:
         """Forget a query."""
-        delete_query(store(), sender(Scope.QUERY).party, query_name)
+        access = sender(Scope.QUERY)
+        delete_query(store(), access.party, query_name, actor_of(access))
         return nothing()
 
 
