@@ -115,7 +115,6 @@ def create_app(settings: WebSettings | None = None) -> Flask:
     app.extensions["journeys"] = Journeys(node)
     app.extensions["ping_broker"] = lambda: _ping(chosen, node)
     app.extensions["patience"] = Patience()
-    app.extensions["attempts"] = Attempts()
     app.extensions["networks"] = Networks()
     app.extensions["letters"] = letters_of(chosen.smtp_url, chosen.mail_from, node.name, chosen.base_url)
     _refuse_other_hosts(app, chosen.base_url)
@@ -124,6 +123,7 @@ def create_app(settings: WebSettings | None = None) -> Flask:
     for part in (i18n, cookie, crosssite, signedin, navigation, called, options):
         part.install(app)
     app.extensions["store"] = Store(database.existing(chosen.database_url))
+    app.extensions["attempts"] = Attempts(app.extensions["store"], node)
     app.extensions["scans"] = Scans(app.extensions["store"], app.extensions["networks"])
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)

@@ -232,6 +232,7 @@ CLASSIFICATION: dict[str, dict[str, str]] = {
     "report_deliveries": dict.fromkeys(
         ("report", "channel", "due_ms", "tries", "done_ms", "error"), "not evidence: who was told"
     ),
+    "attempts": dict.fromkeys(("id", "due_ms"), "not evidence: tries to sign in that failed"),
     "scans": dict.fromkeys(("item", "day", "networks"), "not evidence: how often a code was opened"),
     "recall_cases": dict.fromkeys(
         (

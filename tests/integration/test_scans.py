@@ -143,3 +143,17 @@ def test_the_table_holds_no_serial_number_and_no_address(place):
     world, _, _ = place
     assert all(len(item) == 16 for item, _ in counts(world))
     assert item_of("batch", "S1") != item_of("batch", "S2") != item_of("other", "S2")
+
+
+def test_two_processes_that_see_the_same_networks_never_count_more_than_there_are(place):
+    world, _, _ = place
+    item, day = bytes(15) + b"2", world.now_ms // DAY_MS
+    both = [Scans(world.store, Networks()) for _ in range(2)]
+    for number in range(20):
+        both[number % 2].note(item, f"198.51.{number}.1", world.now_ms)
+    for number in range(8):
+        both[0].note(item, f"198.51.{number}.1", world.now_ms)
+    for each in both:
+        each.flush()
+        each.close()
+    assert counts(world)[item, day] == 14, "10 of its own and 4 of the other's, which counted 10"

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask.testing import FlaskClient
 
+from traceability.operations.accounts.attempts import Attempts
 from traceability.operations.accounts.kinds import kind_of, set_kind
 from traceability.operations.accounts.links import Purpose, new_link
 from traceability.operations.accounts.people import Person, add_person
@@ -61,6 +62,7 @@ def let_in(store: Store, node: Node, party: str) -> Person:
     with store.transaction() as tx:
         new_link(tx, node, COMMAND_LINE, person.id, Purpose.RESET)
         new_recovery_codes(tx, node, person.id)
+    Attempts(store, node).spend(person.login, "192.0.2.1")
     return person
 
 

@@ -83,6 +83,14 @@ class OneTimeLink(Base):
     mac: Mapped[bytes] = mapped_column(LargeBinary(32))
 
 
+class Attempt(Base):
+    """A bucket of tries to sign in: ``id`` is a MAC of whose it is, ``due_ms`` when it is full again."""
+
+    __tablename__ = "attempts"
+    id: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
+    due_ms: Mapped[int] = mapped_column(index=True)
+
+
 class TrailEntry(Base):
     """Who did what: a person (``user``), a token or the command line (``via``), from which network.
 

@@ -57,7 +57,7 @@ def forgot() -> Response:
     asked = request.method == "POST" and letters is not None
     if letters is not None and asked:
         login = typed("login")
-        attempts().spend(f"reset {login.strip().casefold()}", network(), store().clock())
+        attempts().spend(f"reset {login.strip().casefold()}", network())
         # Nobody can tell by the time it takes whether there was somebody to write to.
         Thread(target=letters.forgotten, args=(store(), node(), login, network()), daemon=True).start()
     return Response(render_template("forgot.html", possible=letters is not None, asked=asked))

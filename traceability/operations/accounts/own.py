@@ -96,7 +96,7 @@ def prove(store: Store, node: Node, attempts: Attempts, session: Session, passwo
     """
     with store.reading() as connection:
         kept = genuine_row(connection, node, session.person.id).password
-    with attempts.attempt(session.person.id, session.network, store.clock(), known=True):
+    with attempts.attempt(session.person.id, session.network, known=True):
         if not is_password(kept, password):
             raise SignInError("this is not your password")
 

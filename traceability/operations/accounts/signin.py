@@ -50,7 +50,7 @@ def sign_in(store: Store, node: Node, attempts: Attempts, shown: Shown, former: 
         user = find_login(connection, shown.login)
         known = user is not None and _known(connection, user, shown.network)
     name = user or shown.login.strip().casefold()[:254]
-    with attempts.attempt(name, shown.network, store.clock(), known=known):
+    with attempts.attempt(name, shown.network, known=known):
         if not _is_password(store, node, user, shown.password):
             user = None
         return _enter(store, node, user, shown, former)

@@ -6,8 +6,10 @@ hash is held, in memory, until the day is over (see ``networks``); stored is a n
     unusual   ``IN_A_DAY`` networks on one day, or ``IN_A_WEEK`` on the days of one week together
 
 One household is two to five networks a day: at home, at work, two mobile carriers. So an honest pack stays
-below both, even if it is looked at daily. Nothing but a sentence comes of it: it is no verdict on the
-records, and no alarm; whoever rents enough networks can bring that sentence onto a page, and nothing more.
+below both, even if it is looked at daily. Several processes of the web count each for themselves, and of a
+day the highest count stays: with n of them at least an n-th of all, and never more than there were. Nothing
+but a sentence comes of it: it is no verdict on the records, and no alarm; whoever rents enough networks can
+bring that sentence onto a page, and nothing more.
 """
 
 from __future__ import annotations
