@@ -75,6 +75,7 @@ def test_an_authority_recalls_by_two_persons_a_holder_answers_and_the_case_is_cl
     page = pages.ada.get(f"{case}?lang=en").text
     assert "Scope: 3 things" in page
     assert "Shipped, and never received" in page
+    assert '<span class="code">Y</span></bdi>' in page, "what was lost is named as on its label"
     assert "Computed at checkpoint" in page
     assert pages.propose(pages.ada, case).status_code == 303
     own = pages.ada.get(f"{case}?lang=en").text
@@ -84,6 +85,8 @@ def test_an_authority_recalls_by_two_persons_a_holder_answers_and_the_case_is_cl
     pages.world.publish()
     batch = pages.app.test_client().get("/01/09520000000011/10/Y?lang=en").text
     assert 'class="recall recalled' in batch
+    listed = pages.ada.get(f"{OFFICE}?lang=zh").text
+    assert "<bdi>09520000000011</bdi>: <bdi>沙门氏菌</bdi>" in listed, "a card says what it is about"
     number = case.rpartition("/")[2]
     assert number in pages.dan.get(f"{HOLDER}?lang=en").text
     notice = f"{HOLDER}/{number}"

@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.cases import Office
 from tests.support.pdf import text_of
-from tests.support.recalls import NOTICE, YOGHURT, A
+from tests.support.recalls import ITEM, NOTICE, PALLET, YOGHURT, A
 from traceability.operations.recalling.answers import Fate, answer
 from traceability.operations.recalling.closing import close_case
 from traceability.operations.recalling.notices import acknowledge
@@ -16,6 +16,8 @@ from traceability.operations.recalling.pdf import render_pdf
 from traceability.operations.recalling.proposals import withdraw
 from traceability.operations.recalling.report import report_of
 from traceability.operations.recalling.timeline import Step, timeline
+from traceability.operations.recalling.words import LOST, named_thing
+from traceability.operations.recallscope import Lost
 from traceability.supply.recall import Outcome
 
 
@@ -80,13 +82,26 @@ def test_a_report_has_scope_times_effectiveness_and_the_checkpoint(office):
     assert found.timing.acknowledged_ms == 33 * minute + 1000
     assert found.checkpoint is not None
     text = text_of(render_pdf(found)).replace("\n", "")
+    lot_a = "GTIN 09520000000011 · lot 批次 A"
+    assert A not in text, "people look for what stands on the label"
     for said in (
-        *(case.id, "Report of", "召回报告", "Salmonella", "沙门氏菌", A, "9 / 10 KGM", "ada", "ben", "Dairy"),
+        *(
+            case.id,
+            "Report of",
+            "召回报告",
+            "Salmonella",
+            "沙门氏菌",
+            lot_a,
+            "9 / 10 KGM",
+            "ada",
+            "ben",
+            "Dairy",
+        ),
         *(
             "3 of 3 holders acknowledged",
             "+0:33:01.0",
             found.checkpoint.root[:20],
-            "shipped, and never received",
+            "Shipped, and never received · 已发出，但从未收到",
         ),
         *("all but 1 kg", "9 (90 %)"),
     ):
@@ -107,3 +122,16 @@ def test_what_people_write_is_no_markup(office):
     office.propose(case, notice=replace(NOTICE, hazard={"en": evil, "zh": evil}))
     text = text_of(render_pdf(reported(office, case))).replace("\n", "")
     assert evil.replace(" ", "") in text.replace(" ", "")
+
+
+def test_a_thing_is_named_as_on_its_label_in_both_languages(office):
+    case = office.open(office.fay, office.world.harvest(office.farm, "N/1"))
+    text = text_of(render_pdf(reported(office, case))).replace("\n", "").replace(" ", "")
+    assert f"Strawberries草莓·GTIN{office.world.gtin}·lot批次N/1" in text
+    named = [named_thing(uri, {}) for uri in (PALLET, ITEM, "urn:x:1")]
+    assert named == [
+        "SSCC 095200000000000011",
+        "GTIN 09520000000011 · serial 序列号 7",
+        "urn:x:1",
+    ]
+    assert LOST.keys() == set(Lost)

@@ -5,14 +5,15 @@ The same views stand under both addresses; what somebody sees and may do follows
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final, cast
+from collections.abc import Callable, Mapping
+from typing import Any, Final, cast
 
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from sqlalchemy import Connection
 
 from traceability.errors import TraceabilityError, UnknownSubjectError
 from traceability.operations.accounts.roles import Right
+from traceability.operations.names import product_names
 from traceability.operations.recalling.cases import (
     Case,
     confirm_seen,
@@ -22,6 +23,7 @@ from traceability.operations.recalling.cases import (
     open_case,
 )
 from traceability.operations.recalling.closing import close_case, drop_case
+from traceability.operations.recalling.letters import texts_of
 from traceability.operations.recalling.marks import case_mark, cases_mark
 from traceability.operations.recalling.notices import heard_of
 from traceability.operations.recalling.pdf import render_pdf
@@ -30,12 +32,13 @@ from traceability.operations.recalling.report import report_of
 from traceability.operations.recallscope import Notice, read_notice
 from traceability.operations.tracerequest import read_thing
 from traceability.supply.recall import Outcome, State
+from traceability.supply.tracing.labels import product_of
 from traceability.supply.tracing.tables import write_csv
 from webapp.api.access import node, store
 from webapp.api.epcis.exchange import taking
 from webapp.api.epcis.resource import bounds
 from webapp.database import snapshot
-from webapp.i18n import language, translate
+from webapp.i18n import language, named, translate
 from webapp.live import TOPICS, Asked, Topic
 from webapp.recalling.shown import shown
 from webapp.recalling.taking import as_participant, me, said, typed
@@ -216,17 +219,27 @@ def _done(case_id: str, work: Callable[[], str]) -> Response:
 
 
 def _list(refused: str = "") -> str:
-    found = list_cases(snapshot(), me())
+    connection = snapshot()
+    found = list_cases(connection, me())
+    products = product_names(connection, [lot for case in found for lot in case.origin])
+    about = {case.id: (texts_of(connection, case), _product(case, products)) for case in found}
     return render_template(
         "recallcases.html",
         cases=found,
-        heard=heard_of(snapshot(), [each.id for each in found], store().clock()),
+        about=about,
+        heard=heard_of(connection, [each.id for each in found], store().clock()),
         refused=refused,
         thing=request.args.get("thing", "")[:512],
         me=me(),
         stages=STAGES,
         outcomes=OUTCOMES,
     )
+
+
+def _product(case: Case, products: Mapping[str, Any]) -> str:
+    """What the first lot of a case is called; its number where nobody named it."""
+    number = product_of(case.origin[0]) or ""
+    return named(products.get(number), number)
 
 
 def _page(case_id: str, refused: str = "", status: int = 200) -> Response:

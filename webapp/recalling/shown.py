@@ -22,6 +22,8 @@ from webapp.i18n import named
 
 ROWS: Final = 200
 """Rows of a table; the files have all."""
+LOST_ROWS: Final = 5
+"""Things that are named for each reason why something could not be traced."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,7 @@ class Shown:
     more: int
     quantities: Sequence[tuple[str, str]]
     parties: dict[str, str] = field(default_factory=dict)
+    products: dict[str, str] = field(default_factory=dict)
     waiting: Proposal | None = None
     digest: str = ""
 
@@ -57,6 +60,11 @@ class Shown:
         """A party's name, or its number."""
         return self.parties.get(party) or party.rpartition("/")[2]
 
+    def thing(self, uri: str) -> tuple[str, str]:
+        """What a thing's product is called or numbered, and which one of those it is."""
+        product, which = label_of(uri, 40)
+        return self.products.get(product_of(uri) or "", product), which
+
 
 def shown(connection: Connection, node: Node, case: Case, reader: Participant, now_ms: int) -> Shown:
     """A case for a page in the language of the request.
@@ -67,7 +75,8 @@ def shown(connection: Connection, node: Node, case: Case, reader: Participant, n
     report = report_of(connection, node, case, now_ms, reader)
     found = report.scope
     lines = list(islice(found.rows, ROWS))
-    products = _names(product_names(connection, [*case.origin, *(line.uri for line in lines)]))
+    lost = (uri for _, which in found.lost for uri in which[:LOST_ROWS])
+    products = _names(product_names(connection, [*case.origin, *(line.uri for line in lines), *lost]))
     parties = _names(party_names(connection, _parties(report, lines)))
     waiting = next((made for made in proposals_of(connection, case.id) if made.waits), None)
     return Shown(
@@ -76,6 +85,7 @@ def shown(connection: Connection, node: Node, case: Case, reader: Participant, n
         max(0, len(found.things) - len(lines)),
         [(products.get(gtin) or gtin, f"{amount} {unit}".strip()) for gtin, amount, unit in found.quantities],
         parties,
+        products,
         waiting,
         "" if waiting is None else found.digest(waiting.notice, State.ISSUED),
     )

@@ -26,7 +26,7 @@ from traceability.ledger.record import format_time
 from traceability.operations.recalling.answers import Fate
 from traceability.operations.recalling.effectiveness import Amounts
 from traceability.operations.recalling.report import Report
-from traceability.operations.recalling.timeline import Step
+from traceability.operations.recalling.words import FATES, LOST, STEPS, named_thing
 
 ROWS: Final = 500
 """Rows of one table; more are counted, and stand in the CSV of the scope."""
@@ -38,25 +38,6 @@ _INK: Final = colors.HexColor("#1b1b1b")
 _QUIET: Final = colors.HexColor("#555555")
 _LINE: Final = colors.HexColor("#bbbbbb")
 _RED: Final = colors.HexColor("#a4161a")
-_STEPS: Final = {
-    Step.OPENED: "opened 立案",
-    Step.FOUND: "scope found 查明范围",
-    Step.HELD: "held 暂停销售",
-    Step.PROPOSED: "proposed 提议",
-    Step.WITHDRAWN: "withdrawn 撤回",
-    Step.APPROVED: "approved 批准",
-    Step.ISSUED: "issued 发布召回",
-    Step.NOTIFIED: "holder notified 通知持有方",
-    Step.ACKNOWLEDGED: "acknowledged 确认收到",
-    Step.ANSWERED: "answered 答复",
-    Step.CLOSED: "closed 结束",
-}
-_FATES: Final = {
-    Fate.QUARANTINED: "quarantined 隔离",
-    Fate.RETURNED: "returned 退回",
-    Fate.DESTROYED: "destroyed 销毁",
-    Fate.SOLD: "sold 已售出",
-}
 
 
 def _style(name: str, size: float, **more: Any) -> ParagraphStyle:
@@ -156,7 +137,7 @@ def _scope(report: Report) -> Iterator[Flowable]:
     found = report.scope
     yield _paragraph(f"Things named: {len(found.things)} · 涉及 {len(found.things)} 项", _TEXT)
     yield Spacer(1, 2 * mm)
-    names = report.called.products
+    names = report.products
     rows = [
         [names.get(gtin, ""), gtin, f"{amount} {unit}".strip()] for gtin, amount, unit in found.quantities
     ]
@@ -164,7 +145,11 @@ def _scope(report: Report) -> Iterator[Flowable]:
         yield _table(["Product 产品", "GTIN", "Quantity made 产量"], rows, (74, 50, 50))
         yield Spacer(1, 2 * mm)
     lines = [
-        [row.uri, f"{row.quantity} {row.unit}".strip(), report.called.party(row.last_party)]
+        [
+            named_thing(row.uri, names),
+            f"{row.quantity} {row.unit}".strip(),
+            report.called.party(row.last_party),
+        ]
         for row in found.rows
     ]
     yield _table(["Lot or unit 批次或单元", "Quantity 数量", "Last with 最后所在"], lines, (90, 26, 58))
@@ -174,9 +159,9 @@ def _lost(report: Report) -> Iterator[Flowable]:
     if not report.lost:
         yield _paragraph("Everything was traced · 全部可追溯", _TEXT)
         return
-    for why, which in report.lost.items():
-        shown = ", ".join(which[:20]) + (" …" if len(which) > 20 else "")
-        yield _paragraph(f"{why} ({len(which)}): {shown}", _ALARM)
+    for why, which in report.lost:
+        shown = "; ".join(named_thing(uri, report.products) for uri in which[:20])
+        yield _paragraph(f"{LOST[why]} ({len(which)}): {shown}{' …' if len(which) > 20 else ''}", _ALARM)
 
 
 def _effect(report: Report) -> Iterator[Flowable]:
@@ -200,7 +185,7 @@ def _effect(report: Report) -> Iterator[Flowable]:
         ]
         for each in effect.amounts
     ]
-    heads = ["Unit 单位", "In scope 范围内", *(_FATES[fate] for fate in Fate), "Recovered 已追回"]
+    heads = ["Unit 单位", "In scope 范围内", *(FATES[fate] for fate in Fate), "Recovered 已追回"]
     yield _table(heads, rows, (18, 26, 26, 24, 26, 24, 30))
 
 
@@ -226,7 +211,7 @@ def _timeline(report: Report) -> Flowable:
     rows = [
         [
             format_time(entry.at_ms),
-            _STEPS[entry.step] + (" · signed 已签名" if entry.signed else ""),
+            STEPS[entry.step] + (" · signed 已签名" if entry.signed else ""),
             f"{entry.user or ''} {report.called.party(entry.party)}".strip(),
             entry.detail,
         ]

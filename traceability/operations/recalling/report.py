@@ -13,14 +13,15 @@ from sqlalchemy import Connection
 
 from traceability.ledger.note import parse_checkpoint, parse_note
 from traceability.operations.log import latest_checkpoint
-from traceability.operations.names import Called, called_in
+from traceability.operations.names import Called, called_in, product_names
 from traceability.operations.node import Node
 from traceability.operations.recalling.cases import Case, look_at
 from traceability.operations.recalling.effectiveness import Effectiveness, effectiveness
 from traceability.operations.recalling.letters import texts_of
 from traceability.operations.recalling.people import Participant
 from traceability.operations.recalling.timeline import Entry, timeline
-from traceability.operations.recallscope import Notice, Scope
+from traceability.operations.recalling.words import both
+from traceability.operations.recallscope import Lost, Notice, Scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A case as a whole; ``called`` names its parties and products in English."""
+    """A case as a whole; ``called`` names its parties, ``products`` its products in both languages."""
 
     node: str
     case: Case
@@ -53,6 +54,7 @@ class Report:
     texts: Notice | None
     scope: Scope
     called: Called
+    products: Mapping[str, str]
     effect: Effectiveness | None
     timeline: Sequence[Entry]
 
@@ -66,9 +68,9 @@ class Report:
         return Timing(self.case.found_ms - began, issued, acknowledged, closed)
 
     @property
-    def lost(self) -> Mapping[str, Sequence[str]]:
+    def lost(self) -> Sequence[tuple[Lost, Sequence[str]]]:
         """What could not be traced: why, and which things."""
-        return {why.value: which for why, which in self.scope.lost}
+        return self.scope.lost
 
 
 def report_of(
@@ -81,9 +83,12 @@ def report_of(
     """
     found, effect = look_at(connection, node, case), effectiveness(connection, case, now_ms, reader)
     others = {case.party, *(each.notice.party for each in (effect.holders if effect else ()))}
+    named = product_names(connection, (*found.things, *(uri for _, which in found.lost for uri in which)))
+    products = {gtin: both(names) for gtin, names in named.items()}
     return Report(
         *(node.name, case, now_ms, checkpoint_at(connection), texts_of(connection, case), found),
-        *(called_in(connection, found.trace, others=others), effect, timeline(connection, case, reader)),
+        *(called_in(connection, found.trace, others=others), products),
+        *(effect, timeline(connection, case, reader)),
     )
 
 

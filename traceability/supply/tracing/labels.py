@@ -44,6 +44,15 @@ def product_of(uri: str) -> str | None:
     return None
 
 
+def parts_of(uri: str) -> tuple[ThingKind, str, str]:
+    """Its kind, the number of its product (or the like), and which one of those: a lot, a serial number."""
+    for kind, pattern in _KINDS:
+        if found := pattern.fullmatch(uri):
+            parts = found.groupdict()
+            return kind, parts.get("key") or "", unquote(parts.get("part") or "")
+    return ThingKind.OTHER, "", uri
+
+
 def label_of(uri: str, longest: int = 15) -> tuple[str, str]:
     """Two short lines: which product or kind it is, and which one of those."""
     for kind, pattern in _KINDS:
