@@ -237,14 +237,21 @@ CLASSIFICATION: dict[str, dict[str, str]] = {
     "recall_cases": dict.fromkeys(
         (
             *("id", "drill", "mailing", "party", "origin", "things", "opened_by", "opened_ms", "found_ms"),
-            *("event", "issued_ms", "closed_by", "closed_ms", "outcome", "note"),
+            *("event", "issued_ms", "closed_by", "closed_party", "closed_ms", "outcome", "note"),
         ),
         WORK,
     ),
     "recall_proposals": dict.fromkeys(
         (
             *("case", "number", "notice", "digest", "things", "party", "proposed_by", "proposed_ms"),
-            *("withdrawn_by", "withdrawn_ms", "approved_by", "approved_ms", "approved_digest"),
+            *(
+                "withdrawn_by",
+                "withdrawn_party",
+                "withdrawn_ms",
+                "approved_by",
+                "approved_ms",
+                "approved_digest",
+            ),
         ),
         WORK,
     ),

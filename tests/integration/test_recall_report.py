@@ -10,7 +10,7 @@ from tests.support.cases import Office
 from tests.support.pdf import text_of
 from tests.support.recalls import ITEM, NOTICE, PALLET, YOGHURT, A
 from traceability.operations.recalling.answers import Fate, answer
-from traceability.operations.recalling.closing import close_case
+from traceability.operations.recalling.closing import close_case, drop_case
 from traceability.operations.recalling.notices import acknowledge
 from traceability.operations.recalling.pdf import render_pdf
 from traceability.operations.recalling.proposals import withdraw
@@ -135,3 +135,17 @@ def test_a_thing_is_named_as_on_its_label_in_both_languages(office):
         "urn:x:1",
     ]
     assert LOST.keys() == set(Lost)
+
+
+def test_a_firm_reads_which_authority_closed_its_case_and_no_name_of_its_people(office):
+    case = office.open(office.fay)
+    office.propose(case, office.fay)
+    office.world.wait(minutes=1)
+    drop_case(office.world.store, office.world.node, office.ada, case.id)
+    with office.world.store.reading() as connection:
+        for person, name in ((office.fay, None), (office.ben, "ada")):
+            entries = timeline(connection, office.now(case), person)[-2:]
+            assert [(e.step, e.party, e.user) for e in entries] == [
+                (Step.WITHDRAWN, office.ada.party, name),
+                (Step.CLOSED, office.ada.party, name),
+            ]

@@ -22,6 +22,7 @@ class Case(Base):
     """What is done about some lots, under the id of its recall; a ``drill`` has one that no recall can have.
 
     ``origin`` is a JSON list of URIs. ``opened_by`` is NULL where no person did: a recall by token.
+    ``closed_party`` is that of ``closed_by``: an authority closes cases of firms too.
     ``found_ms`` is when its scope was traced first, ``things`` how many it had when it was last looked at.
     ``mailing`` says whether word of it leaves this node; ``event`` is the newest of the recall that was
     followed, NULL if it reaches more by now.
@@ -40,6 +41,7 @@ class Case(Base):
     event: Mapped[int | None]
     issued_ms: Mapped[int | None]
     closed_by: Mapped[str | None] = mapped_column(_PERSON)
+    closed_party: Mapped[str | None] = mapped_column(String(512))
     closed_ms: Mapped[int | None]
     outcome: Mapped[str | None] = mapped_column(String(8))
     note: Mapped[str | None]
@@ -62,6 +64,7 @@ class Proposal(Base):
     proposed_by: Mapped[str] = mapped_column(_PERSON)
     proposed_ms: Mapped[int]
     withdrawn_by: Mapped[str | None] = mapped_column(_PERSON)
+    withdrawn_party: Mapped[str | None] = mapped_column(String(512))
     withdrawn_ms: Mapped[int | None]
     approved_by: Mapped[str | None] = mapped_column(_PERSON)
     approved_ms: Mapped[int | None]

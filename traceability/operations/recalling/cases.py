@@ -56,6 +56,7 @@ class Case:
     mailing: bool = True
     issued_ms: int | None = None
     closed_by: str | None = None
+    closed_party: str | None = None
     closed_ms: int | None = None
     outcome: str | None = None
     note: str | None = None

@@ -84,12 +84,12 @@ def _end(
 ) -> None:
     """Write how it ended, if nobody else did; a proposal that waits goes with it."""
     table, proposal = tables.Case, tables.Proposal
-    ended = {"closed_by": person.user, "closed_ms": tx.now_ms, "outcome": outcome, "note": note}
+    closed = {"closed_by": person.user, "closed_party": person.party, "closed_ms": tx.now_ms}
     still = update(table).where(table.id == case.id, table.closed_ms.is_(None))
-    if not tx.connection.execute(still.values(ended)).rowcount:
+    if not tx.connection.execute(still.values({**closed, "outcome": outcome, "note": note})).rowcount:
         raise ConflictError(f"{case.id} was closed at this very moment")
     waits = (proposal.case == case.id, proposal.withdrawn_ms.is_(None), proposal.approved_ms.is_(None))
-    gone = {"withdrawn_by": person.user, "withdrawn_ms": tx.now_ms}
+    gone = {"withdrawn_by": person.user, "withdrawn_party": person.party, "withdrawn_ms": tx.now_ms}
     tx.connection.execute(update(proposal).where(*waits).values(gone))
     leave_word(tx, node, case, [each.party for each in notices_of(tx.connection, case.id)], CLOSED)
     follow_newest(tx, case.id)

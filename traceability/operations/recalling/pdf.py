@@ -213,7 +213,7 @@ def _timeline(report: Report) -> Flowable:
             format_time(entry.at_ms),
             STEPS[entry.step] + (" · signed 已签名" if entry.signed else ""),
             f"{entry.user or ''} {report.called.party(entry.party)}".strip(),
-            entry.detail,
+            f"{entry.detail} {named_thing(entry.thing, report.products)}".strip(),
         ]
         for entry in report.timeline
     ]

@@ -46,6 +46,7 @@ class Proposal:
     proposed_by: str
     proposed_ms: int
     withdrawn_by: str | None = None
+    withdrawn_party: str | None = None
     withdrawn_ms: int | None = None
     approved_by: str | None = None
     approved_ms: int | None = None
@@ -133,7 +134,7 @@ def withdraw(store: Store, person: Participant, case_id: str) -> Proposal:
         made = _waiting(tx.connection, case_id)
         if made.party != person.party:
             raise ForbiddenError(f"this was proposed by somebody of {made.party}")
-        _set(tx, made, withdrawn_by=person.user, withdrawn_ms=tx.now_ms)
+        _set(tx, made, withdrawn_ms=tx.now_ms, withdrawn_by=person.user, withdrawn_party=person.party)
         person.note(tx, "recall-withdrawn", case_id, number=made.number)
         return proposals_of(tx.connection, case_id)[-1]
 

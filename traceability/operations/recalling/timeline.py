@@ -40,7 +40,7 @@ _SIGNED = {State.HOLD: Step.HELD, State.ISSUED: Step.ISSUED, State.CLOSED: Step.
 class Entry:
     """One step: a person of a party, or the party alone where a signed event or the node says so.
 
-    ``signed`` tells what is evidence from what the node wrote down.
+    ``signed`` tells what is evidence from what the node wrote down; ``thing`` is the URI that it is about.
     """
 
     at_ms: int
@@ -49,6 +49,7 @@ class Entry:
     user: str | None = None
     detail: str = ""
     signed: bool = False
+    thing: str = ""
 
 
 def timeline(connection: Connection, case: Case, reader: Participant | None = None) -> Sequence[Entry]:
@@ -70,7 +71,8 @@ def _entries(connection: Connection, case: Case) -> Iterator[Entry]:
     for made in proposals_of(connection, case.id):
         yield Entry(made.proposed_ms, Step.PROPOSED, made.party, made.proposed_by, made.digest)
         if made.withdrawn_ms is not None:
-            yield Entry(made.withdrawn_ms, Step.WITHDRAWN, made.party, made.withdrawn_by)
+            by = made.withdrawn_party or made.party  # who closes a case withdraws what waits
+            yield Entry(made.withdrawn_ms, Step.WITHDRAWN, by, made.withdrawn_by)
         if made.approved_ms is not None:
             yield Entry(made.approved_ms, Step.APPROVED, made.party, made.approved_by, made.digest)
     for notice in notices_of(connection, case.id):
@@ -78,7 +80,8 @@ def _entries(connection: Connection, case: Case) -> Iterator[Entry]:
         if notice.acknowledged_ms is not None:
             yield Entry(notice.acknowledged_ms, Step.ACKNOWLEDGED, notice.party, notice.acknowledged_by)
     for each in answers_of(connection, case.id):
-        detail = f"{each.fate} {each.amount:f} {each.uom or ''} {each.thing}"
-        yield Entry(each.at_ms, Step.ANSWERED, each.party, each.by, detail)
+        detail = f"{each.fate} {each.amount:f} {each.uom or ''}".strip()
+        yield Entry(each.at_ms, Step.ANSWERED, each.party, each.by, detail, thing=each.thing)
     if case.closed_ms is not None:
-        yield Entry(case.closed_ms, Step.CLOSED, case.party, case.closed_by, case.note or case.outcome or "")
+        by, detail = case.closed_party or case.party, case.note or case.outcome or ""
+        yield Entry(case.closed_ms, Step.CLOSED, by, case.closed_by, detail)
