@@ -1,25 +1,24 @@
-"""The console in a real browser: by keyboard alone, by a photo, without a connection; accessible."""
+"""The console in a real browser: by its camera, without a connection; accessible."""
 
 from __future__ import annotations
 
-import time
-from urllib.parse import urlsplit
+from contextlib import ExitStack, closing
 
 import pytest
-import qrcode
 
-from tests.support.browser import broken_rules
+from tests.support.browser import broken_rules, camera_browser
+from tests.support.desk import LOOKS, Desk
 from tests.support.people import sign_in_browser
+from tests.support.printed import cut, pages
 from tests.support.web import served
 from tests.support.world import GTIN, make_world
+from traceability.labels.stock import STOCKS
 from traceability.operations.accounts.roles import Role
 from traceability.operations.accounts.trail import Actor
 from traceability.operations.masterdata import Asset, Place, Product, save
 
 pytestmark = pytest.mark.browser
 
-LOOKS = [(360, "light", "zh"), (1280, "dark", "en"), (360, "dark", "en"), (1280, "light", "zh")]
-MOST_KEYS, MOST_S = 45, 30
 ANOTHERS = """() => new Promise((done) => {
   const asked = indexedDB.open("console", 1);
   asked.onsuccess = () => {
@@ -77,64 +76,32 @@ def signed_in(chromium, farm):
     assert [text for text in said if not any(known in text for known in unexpected)] == []
 
 
-def type_keys(page, text):
-    page.keyboard.type(text)
-    return len(text)
+def printed_label(stack, chromium, world, party, address):
+    """The first label of a sheet, as it comes from the printer."""
+    context = stack.enter_context(closing(chromium.new_context()))
+    sign_in_browser(context, address, world.store, world.node, party, role=Role.WORKER)
+    sheet = context.request.get(f"{address}/console/labels.pdf/01/{GTIN}/10/L2")
+    return cut(next(pages(sheet.body())), next(iter(STOCKS.values())), 1)
 
 
-def tab_to(page, text, most=40):
-    """Go on by the tab key until what has the focus says so; how often it was pressed."""
-    for pressed in range(1, most + 1):
-        page.keyboard.press("Tab")
-        if page.evaluate("(document.activeElement.textContent || '').trim()") == text:
-            return pressed
-    raise AssertionError(f"no {text} within {most} tabs")
-
-
-def test_a_worker_ships_a_batch_in_three_screens_by_keyboard_alone(farm, signed_in, record_property):
-    world, _, _ = farm
-    page = signed_in("/console/record?lang=en")
-    begun = time.monotonic()
-    keys = type_keys(page, f"{GTIN} L1") + 1
-    with page.expect_navigation():
-        page.keyboard.press("Enter")
-    assert "Screen 2 of 3" in page.inner_text("main")
-    keys += tab_to(page, "Ship") + 1
-    with page.expect_navigation():
-        page.keyboard.press("Enter")
-    assert "Screen 3 of 3" in page.inner_text("main")
-    assert page.evaluate("document.activeElement.name") == "sign"
-    with page.expect_navigation():
-        page.keyboard.press("Enter")
-    keys += 1
-    took_s = time.monotonic() - begun
-    assert "Recorded: Shipped." in page.inner_text("main")
-    record_property("keys", keys)
-    record_property("seconds", round(took_s, 1))
-    assert keys <= MOST_KEYS
-    assert took_s < MOST_S
-    world.publish()
-    page.get_by_role("link", name="Its page for everybody").click()
-    assert "Shipped" in page.inner_text(".timeline")
-
-
-def test_a_photo_of_a_label_is_read_in_the_browser_by_files_of_this_site_alone(farm, signed_in, tmp_path):
-    _, _, address = farm
-    image = tmp_path / "label.png"
-    qrcode.make(f"https://id.gs1.org/01/{GTIN}/10/L2").save(image)
-    blank = tmp_path / "blank.png"
-    qrcode.make("x").get_image().point(lambda _: 255).save(blank)
-    page = signed_in("/console/record?lang=en")
-    asked = []
-    page.on("request", lambda request: asked.append(urlsplit(request.url).netloc))
-    page.wait_for_selector("#scan:not([hidden])")
-    page.set_input_files("#photo", blank)
-    page.get_by_text("No code was found").wait_for()
-    with page.expect_navigation():
-        page.set_input_files("#photo", image)
-    assert "L2" in page.inner_text("main")
-    assert "Screen 2 of 3" in page.inner_text("main")
-    assert set(asked) == {urlsplit(address).netloc}
+def test_the_camera_reads_a_printed_label_live_and_without_it_there_is_a_photo(farm, chromium, tmp_path):
+    world, party, address = farm
+    with ExitStack() as stack:
+        label = printed_label(stack, chromium, world, party, address)
+        browser = stack.enter_context(camera_browser(chromium, label, tmp_path / "label.mjpeg"))
+        context = browser.new_context(viewport={"width": 360, "height": 800}, locale="en-GB")
+        sign_in_browser(context, address, world.store, world.node, party, role=Role.WORKER)
+        desk = Desk(context, address).go("/console/record")
+        desk.page.wait_for_selector("#scan:not([hidden])")
+        desk.reach("#camera").key("Enter")
+        desk.page.get_by_text("The camera is not allowed here.").wait_for()
+        assert broken_rules(desk.page) == []
+        assert desk.page.locator("#photo, #code").count() == 2
+        context.grant_permissions(["camera"], origin=address)
+        with desk.leaving():
+            desk.key("Enter")
+        assert "Screen 2 of 3" in desk.main()
+        assert "L2" in desk.main()
 
 
 def test_an_entry_signed_without_a_connection_waits_and_is_sent_once_there_is_one(farm, signed_in):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.browser import broken_rules
+from tests.support.desk import Desk
 from tests.support.people import sign_in_browser
 from tests.support.recalls import chain
 from tests.support.web import served
@@ -12,52 +12,12 @@ from tests.support.world import make_world
 from traceability.operations.accounts.roles import PartyKind
 
 pytestmark = pytest.mark.browser
-LOOKS = [(360, "light", "zh"), (1280, "dark", "en"), (360, "dark", "en"), (1280, "light", "zh")]
 SAID = {
     "hazard-en": "Salmonella",
     "hazard-zh": "沙门氏菌",
     "advice-en": "Do not eat it",
     "advice-zh": "请勿食用",
 }
-
-
-class Desk:
-    """A page that is used by keyboard alone."""
-
-    def __init__(self, context, address):
-        self.address, self.page = address, context.new_page()
-
-    def go(self, path):
-        answer = self.page.goto(f"{self.address}{path}?lang=en")
-        assert answer.status == 200
-        return self
-
-    def reach(self, selector):
-        """Press Tab until something has the focus."""
-        for _ in range(80):
-            self.page.keyboard.press("Tab")
-            if self.page.evaluate("s => document.activeElement.matches(s)", selector):
-                return self.page.keyboard
-        raise AssertionError(f"{selector} is not reached by Tab")
-
-    def type(self, name, text):
-        self.reach(f"[name='{name}']").type(text)
-
-    def press(self, action, key="Enter"):
-        """The button of the form that is sent there."""
-        with self.page.expect_navigation():
-            self.reach(f"form[action*='{action}'] button:not([formaction])").press(key)
-
-    def accessible(self, looks=2):
-        """No rule is broken, and nothing is wider than the page."""
-        for width, scheme, lang in LOOKS[:looks]:
-            self.page.set_viewport_size({"width": width, "height": 800})
-            self.page.emulate_media(color_scheme=scheme)
-            self.page.goto(self.page.url.partition("?")[0] + f"?lang={lang}")
-            assert broken_rules(self.page) == [], (self.page.url, width, scheme)
-            wide = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-            assert self.page.evaluate(wide) == 0
-        self.page.goto(self.page.url.partition("?")[0] + "?lang=en")
 
 
 @pytest.fixture
@@ -82,9 +42,9 @@ def proposed(desk, *, drill=False):
     """A case about lot A that was proposed; its path."""
     desk.go("/regulator/recalls").type("lots", "09520000000011/A")
     if drill:
-        desk.reach("[name='drill']").press("Space")
+        desk.reach("[name='drill']").key("Space")
     desk.press("/regulator/recalls")
-    desk.reach("[name='recallClass']").press("Space")
+    desk.reach("[name='recallClass']").key("Space")
     for name, text in SAID.items():
         desk.type(name, text)
     desk.press("/propose")
@@ -100,21 +60,18 @@ def test_a_recall_goes_from_a_code_to_its_closing_by_keyboard_alone(desks):
     page = world.batch("Y").partition("id.gs1.org")[2]
     assert dan.page.goto(f"{dan.address}{page}").status == 200
     assert dan.page.query_selector(".recall.recalled") is not None
-    dan.go("/console/notices").reach("a[href*='/console/notices/R-']")
-    with dan.page.expect_navigation():
-        dan.page.keyboard.press("Enter")
-    dan.press("/acknowledge")
+    dan.go("/console/notices").follow("a[href*='/console/notices/R-']").press("/acknowledge")
     for name, text in (("quarantined", "0"), ("quarantined", "7")):
         dan.type(name, text)
     dan.press("/answer")
     dan.accessible()
     ada.go(case)
     ada.accessible(looks=4)
-    assert "1 of 3 holders acknowledged" in ada.page.inner_text("main")
-    ada.reach("[name='outcome']").press("Space")
+    assert "1 of 3 holders acknowledged" in ada.main()
+    ada.reach("[name='outcome']").key("Space")
     ada.type("note", "back in the store")
     ada.press("/close")
-    assert "removed from sale" in ada.page.inner_text("main")
+    assert "removed from sale" in ada.main()
 
 
 def test_a_drill_is_practised_by_keyboard_alone_and_no_page_is_red(desks):
@@ -125,5 +82,5 @@ def test_a_drill_is_practised_by_keyboard_alone_and_no_page_is_red(desks):
     page = world.batch("Y").partition("id.gs1.org")[2]
     dan.page.goto(f"{dan.address}{page}")
     assert dan.page.query_selector(".recall.recalled") is None
-    assert "This is a drill" in ben.page.inner_text("main")
+    assert "This is a drill" in ben.main()
     ada.go("/regulator/recalls").accessible()

@@ -91,7 +91,8 @@ def test_from_nobody_to_a_firm_with_a_manager_and_a_token(place):
     path = f"/join/{first_link(world.store, world.node)}"
     assert "You are invited to administer this node." in app.test_client().get(path).text
     client, answer = join(app, path, login="Root@example.org", name="Ada")
-    assert (answer.status_code, answer.location) == (303, "/account?lang=en")
+    assert (answer.status_code, answer.location) == (303, "/account/begin?lang=en")
+    assert client.get(answer.location).location == "/account/app?lang=en"
     assert first_link(world.store, world.node) is None
 
     # Nothing may be done before an app is set up.

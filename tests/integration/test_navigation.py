@@ -38,7 +38,7 @@ def place(tmp_path_factory):
 
 
 def entries(page):
-    nav = page[page.index('<nav class="places"') :]
+    nav = page[page.index('<div class="places"') :]
     found = re.findall(r'<a href="([^"]+)"[^>]*>([^<]+)</a>', nav[: nav.index("</nav>")])
     return [(unescape(address), text) for address, text in found]
 

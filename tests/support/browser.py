@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import axe_playwright_python
+from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -40,6 +41,23 @@ def launched(executable: str) -> Iterator[Browser]:
             yield browser
         finally:
             browser.close()
+
+
+@contextmanager
+def camera_browser(beside: Browser, picture: Image.Image, film: Path) -> Iterator[Browser]:
+    """A Chromium whose camera sees one picture all the time; the film is written for it.
+
+    It is started ``beside`` another: Playwright runs once in a process.
+    """
+    seen = Image.new("RGB", (1280, 720), "white")
+    seen.paste(picture, ((seen.width - picture.width) // 2, (seen.height - picture.height) // 2))
+    seen.save(film, "JPEG", quality=90)  # a film of one frame, which Chromium plays again and again
+    own = ("--use-fake-device-for-media-stream", f"--use-file-for-fake-video-capture={film}")
+    browser = beside.browser_type.launch(executable_path=find_chromium(), args=[*ARGUMENTS, *own])
+    try:
+        yield browser
+    finally:
+        browser.close()
 
 
 def broken_rules(page: Page, rules: Sequence[str] | None = None) -> list[tuple[str, str]]:

@@ -44,7 +44,7 @@ def join_page(token: str) -> Response:
     except (MalformedError, ConflictError) as error:
         return Response(_joining(link, reason(error)), 400)
     give(given)
-    return go(url_for("accounts.account", lang=language()))
+    return go(url_for("accounts.begin", lang=language()))
 
 
 @accounts.route("/reset", methods=["GET", "POST"])

@@ -47,7 +47,10 @@ def sign_in_page() -> Response:
 @accounts.get("/account/begin")
 @requires()
 def begin() -> Response:
-    """On to the page that somebody like the visitor begins with."""
+    """On to the page that somebody like the visitor begins with: an app for codes, where one must have it."""
+    session = visitor().session
+    if session is not None and session.lacks_second_factor:
+        return go(url_for("accounts.app", lang=language()))
     return go(url_for(places()[0].endpoint, lang=language()))
 
 

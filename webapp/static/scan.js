@@ -35,26 +35,51 @@ document.getElementById("photo").addEventListener("change", async (event) => {
   event.target.value = "";
 });
 
-document.getElementById("camera").addEventListener("click", async () => {
+const camera = document.getElementById("camera");
+const start = camera.textContent;
+let asking = false;
+
+// The camera is asked for once at a time; a browser that was told no does not ask again by itself.
+async function look() {
+  if (asking) return;
+  asking = true;
+  told.textContent = "";
   try {
     const wanted = { facingMode: "environment", width: { ideal: 1280 } };
     view.srcObject = await navigator.mediaDevices.getUserMedia({ video: wanted });
-  } catch {
-    told.textContent = part.dataset.denied;
+  } catch (error) {
+    told.textContent = error.name === "NotAllowedError" ? part.dataset.refused : part.dataset.denied;
     return;
+  } finally {
+    asking = false;
   }
   view.hidden = false;
+  camera.textContent = part.dataset.stop;
   await view.play();
+  view.scrollIntoView({ block: "nearest" });
+  await watch();
+}
+
+async function watch() {
   const canvas = document.createElement("canvas");
   const context = canvas.getContext("2d", { willReadFrequently: true });
-  for (let code = null; !code; await new Promise((done) => setTimeout(done, 100))) {
+  for (let code = null; view.srcObject && !code; await new Promise((done) => setTimeout(done, 100))) {
     [canvas.width, canvas.height] = [view.videoWidth, view.videoHeight];
     if (!canvas.width) continue;
     context.drawImage(view, 0, 0);
     code = await read(context.getImageData(0, 0, canvas.width, canvas.height)).catch(() => null);
-    if (code) {
-      for (const track of view.srcObject.getTracks()) track.stop();
+    if (code && view.srcObject) {
+      stop();
       take(code);
     }
   }
-});
+}
+
+function stop() {
+  for (const track of view.srcObject.getTracks()) track.stop();
+  view.srcObject = null;
+  view.hidden = true;
+  camera.textContent = start;
+}
+
+camera.addEventListener("click", () => (view.srcObject ? stop() : look()));
