@@ -34,7 +34,7 @@ from traceability.operations.visitors.networks import Networks
 from traceability.operations.visitors.scans import Scans
 from traceability.settings import WebSettings, tls_context
 from traceability.store.engine import Store
-from webapp import called, cookie, crosssite, database, http, i18n, navigation, proxies, signedin
+from webapp import called, cookie, crosssite, database, http, i18n, navigation, proxies, signedin, units
 from webapp.accounts import accounts
 from webapp.api import epcis, problems
 from webapp.api.enrol import Patience, enrol
@@ -120,7 +120,7 @@ def create_app(settings: WebSettings | None = None) -> Flask:
     _refuse_other_hosts(app, chosen.base_url)
     database.install(app, chosen.database_url)
     app.extensions["changes"] = Changes(chosen.database_url)
-    for part in (i18n, cookie, crosssite, signedin, navigation, called, options):
+    for part in (i18n, cookie, crosssite, signedin, navigation, called, units, options):
         part.install(app)
     app.extensions["store"] = Store(database.existing(chosen.database_url))
     app.extensions["attempts"] = Attempts(app.extensions["store"], node)

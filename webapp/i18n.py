@@ -69,6 +69,13 @@ def catalog(tongue: str) -> Mapping[str, str]:
     return found
 
 
+def in_english(text: object) -> str:
+    """A message that exists in English alone: for who reads Chinese it is said to be one, and marked."""
+    if language() == DEFAULT:
+        return str(text)
+    return translate("This is not taken so; in English:") + Markup(' <span lang="en">{}</span>').format(text)
+
+
 def named(names: object, fallback: str = "") -> str:
     """A name in the language of this request, of those that a statement gives."""
     if not isinstance(names, Mapping):

@@ -1,4 +1,6 @@
-"""Every page of the site, for each role, at both widths: axe finds nothing, and nothing sticks out."""
+"""Every page of the site, for each role, at both widths and in both languages: axe finds nothing, nothing
+sticks out, and no text is of the other language.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +12,7 @@ from tests.support.browser import broken_rules
 from tests.support.matrix import Site
 from tests.support.people import sign_in_browser
 from tests.support.routes import PAGES, PUBLIC
+from tests.support.tongues import foreign_texts
 from tests.support.web import served, site_of
 from tests.support.world import make_world
 from traceability.operations.accounts.roles import PartyKind, Role, rights_of
@@ -18,6 +21,8 @@ pytestmark = pytest.mark.browser
 
 LOOKS = [(360, "light", "zh", None), (1280, "dark", "en", ("color-contrast", "scrollable-region-focusable"))]
 """Everything is looked for once; in the dark and on a wide window what may be otherwise there."""
+BILINGUAL = "/regulator/records/glossary"
+"""Its table has a column for each language."""
 VISITORS = {
     "nobody": None,
     "a firm": PartyKind.PRODUCER,
@@ -78,6 +83,8 @@ def test_axe_finds_nothing_on_any_page_of_any_role(place, chromium, width, schem
             page.goto(asked)
             looked += 1
             wrong += [f"{visitor} {path}: {rule}" for rule in broken_rules(page, rules)]
+            if path != BILINGUAL:
+                wrong += [f"{visitor} {path}: {text}" for text in foreign_texts(page, lang, *PartyKind)]
             if not page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"):
                 wrong.append(f"{visitor} {path}: wider than the window")
         context.close()

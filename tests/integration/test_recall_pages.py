@@ -90,7 +90,7 @@ def test_an_authority_recalls_by_two_persons_a_holder_answers_and_the_case_is_cl
     number = case.rpartition("/")[2]
     assert number in pages.dan.get(f"{HOLDER}?lang=en").text
     notice = f"{HOLDER}/{number}"
-    assert "Should be left of it: 10 KGM" in pages.dan.get(f"{notice}?lang=en").text
+    assert "Should be left of it: 10 kg" in pages.dan.get(f"{notice}?lang=en").text
     assert pages.post(pages.dan, f"{notice}/acknowledge").status_code == 303
     said = {"thing": YOGHURT, "quarantined": "6.5", "sold": "4"}
     refused = pages.post(pages.dan, f"{notice}/answer", **said)

@@ -6,7 +6,7 @@ from typing import Final
 
 from traceability.errors import ConflictError, SignInError, TraceabilityError, WeakPasswordError
 from traceability.operations.accounts.strength import Weak
-from webapp.i18n import noted, translate
+from webapp.i18n import in_english, noted, translate
 
 DIFFER: Final = noted("The two passwords are not the same.")
 NOT_YOURS: Final = noted("That is not your password.")
@@ -21,11 +21,11 @@ _WEAK: Final = {
 
 
 def reason(why: TraceabilityError | str) -> str:
-    """A sentence for the page; what has none of its own stays in English."""
+    """A sentence for the page; what has none of its own stays in English, and says so."""
     if isinstance(why, str):
         return translate(why)
     if isinstance(why, WeakPasswordError):
         return translate(_WEAK[Weak(why.reason)])
     if isinstance(why, SignInError):
         return translate(NO_CODE)
-    return translate(TAKEN) if isinstance(why, ConflictError) else str(why)
+    return translate(TAKEN) if isinstance(why, ConflictError) else in_english(why)

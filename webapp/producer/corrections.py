@@ -19,10 +19,10 @@ from webapp.i18n import language, translate
 from webapp.producer.blueprint import console, own_party
 from webapp.producer.entry import INPUTS, Offer, fields_of, offer, read_entry
 from webapp.producer.fields import Fields
-from webapp.producer.kinds import UNITS
 from webapp.producer.preview import badges_of, groups_of
 from webapp.producer.words import STEP_TEXTS, happened, step_of
 from webapp.signedin import requires, say, visitor
+from webapp.units import UNITS
 
 _MILLIS: Final = re.compile(r"[0-9]{13}")
 

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from traceability.errors import TraceabilityError
-from webapp.i18n import translate
+from webapp.i18n import in_english, translate
 
 MAX_CHARS: Final = 512
 _NUMBER: Final = re.compile(r"[-+]?(?:[0-9]{1,12}(?:\.[0-9]{0,12})?|\.[0-9]{1,12})")
@@ -72,7 +72,7 @@ class Fields:
 
     def refuse(self, name: str, why: str | TraceabilityError) -> None:
         """Say what is wrong with a field."""
-        self.wrong.setdefault(name, str(why))
+        self.wrong.setdefault(name, why if isinstance(why, str) else in_english(why))
 
 
 def zone_of(offset: str) -> timezone:

@@ -29,8 +29,9 @@ from webapp.i18n import language, named, translate
 from webapp.producer.blueprint import console, own_party
 from webapp.producer.csvfile import csv_file
 from webapp.producer.fields import Fields
-from webapp.producer.kinds import KINDS, UNITS, key_of, number_of
+from webapp.producer.kinds import KINDS, key_of, number_of
 from webapp.signedin import requires, say, visitor
+from webapp.units import UNITS
 
 MAX_FORM: Final = 13 * 1024 * 1024
 """Bytes of a form with a picture."""

@@ -16,9 +16,8 @@ from traceability.supply.scanned import read_asset
 from webapp.api.access import node
 from webapp.i18n import noted, show_degrees, translate
 from webapp.producer.fields import Fields
+from webapp.units import UNITS, profile_text
 
-UNITS: Final = {"KGM": "kg", "GRM": "g", "TNE": "t", "LTR": "l", "": noted("pieces")}
-"""The units that are offered, by their codes of UN/ECE Rec. 20."""
 _UDEG: Final = 1_000_000
 
 
@@ -41,13 +40,6 @@ class Kind:
     fill: Callable[[Any], Mapping[str, Any]]
     head: Sequence[str]
     row: Callable[[Any], Sequence[str]]
-
-
-def unit_text(uom: str | None) -> str:
-    """A unit as people write it; its code if it is none of those that are offered."""
-    code = uom or ""
-    known = UNITS.get(code)
-    return code if known is None else translate(known)
 
 
 def number_of(item: Product | Place | Asset) -> str:
@@ -157,7 +149,7 @@ def _scaled(number: int | None, scale: int) -> str:
 
 def _limits(product: Product) -> str:
     if product.low_milli_c is None:
-        return product.profile or ""
+        return profile_text(product.profile or "")
     return f"{show_degrees(product.low_milli_c)} … {show_degrees(product.high_milli_c)}"
 
 

@@ -12,7 +12,7 @@ from traceability.operations.masterdata import Place, Product
 from traceability.operations.steps import plain
 from webapp.i18n import named, translate
 from webapp.producer.entry import Offer
-from webapp.producer.kinds import UNITS, unit_text
+from webapp.units import UNITS, profile_text, unit_text
 
 Options = list[tuple[str, str]]
 
@@ -54,7 +54,7 @@ def asset_options(made: Offer) -> Options:
 
 def profile_options(profiles: Mapping[str, Any]) -> Options:
     """The kinds of products, by their names."""
-    return [(name, name.replace("-", " ")) for name in profiles]
+    return [(name, profile_text(name)) for name in profiles]
 
 
 def states_in(texts: Mapping[str, str]) -> Options:

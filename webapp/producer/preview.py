@@ -16,7 +16,6 @@ from traceability.signing.disclosure import Audience, Policy
 from traceability.signing.strictjson import Json
 from webapp.called import party_called
 from webapp.i18n import named, show_degrees, translate
-from webapp.producer.kinds import unit_text
 from webapp.producer.words import (
     AUDIENCE_TEXTS,
     AUDIENCE_TITLES,
@@ -25,6 +24,7 @@ from webapp.producer.words import (
     TECHNICAL,
     happened,
 )
+from webapp.units import unit_text
 
 _KEY: Final = re.compile(r"\Ahttps://[^/]+/(?:01/(\d{14})/10/(.+)|414/(\d{13})|8004/(.+))\Z")
 LONGEST: Final = 120

@@ -19,6 +19,7 @@ from traceability.supply.recall import State
 from traceability.supply.tracing.labels import label_of, product_of
 from traceability.supply.tracing.tables import Line
 from webapp.i18n import named
+from webapp.units import unit_text
 
 ROWS: Final = 200
 """Rows of a table; the files have all."""
@@ -74,6 +75,7 @@ def shown(connection: Connection, node: Node, case: Case, reader: Participant, n
     """
     report = report_of(connection, node, case, now_ms, reader)
     found = report.scope
+    amounts = [(gtin, f"{amount} {unit_text(unit)}") for gtin, amount, unit in found.quantities]
     lines = list(islice(found.rows, ROWS))
     lost = (uri for _, which in found.lost for uri in which[:LOST_ROWS])
     products = _names(product_names(connection, [*case.origin, *(line.uri for line in lines), *lost]))
@@ -83,7 +85,7 @@ def shown(connection: Connection, node: Node, case: Case, reader: Participant, n
         report,
         [_row(line, products, parties) for line in lines],
         max(0, len(found.things) - len(lines)),
-        [(products.get(gtin) or gtin, f"{amount} {unit}".strip()) for gtin, amount, unit in found.quantities],
+        [(products.get(gtin) or gtin, amount) for gtin, amount in amounts],
         parties,
         products,
         waiting,
@@ -104,5 +106,6 @@ def _parties(report: Report, lines: Iterable[Line]) -> set[str]:
 def _row(line: Line, products: dict[str, str], parties: dict[str, str]) -> Row:
     _, which = label_of(line.uri, 40)
     name = products.get(product_of(line.uri) or "", "")
+    amount = f"{line.quantity} {unit_text(line.unit)}" if line.quantity else ""
     party = parties.get(line.last_party) or line.last_party.rpartition("/")[2]
-    return Row(line.uri, name, which, f"{line.quantity} {line.unit}".strip(), party, line.last_place)
+    return Row(line.uri, name, which, amount, party, line.last_place)

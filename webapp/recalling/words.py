@@ -21,7 +21,7 @@ from traceability.operations.recalling.closing import DONE
 from traceability.operations.recalling.timeline import Step
 from traceability.operations.recallscope import Lost
 from traceability.supply.recall import Outcome
-from webapp.i18n import noted, translate
+from webapp.i18n import in_english, noted, translate
 
 STAGES: Final = {
     Stage.OPEN: noted("open"),
@@ -82,7 +82,7 @@ STATUS: Final[tuple[tuple[type[TraceabilityError], int], ...]] = (
 
 def reason_of(error: TraceabilityError) -> str:
     """A sentence for the page; what has none of its own stays in English."""
-    return next((translate(text) for kind, text in _REASONS if isinstance(error, kind)), str(error))
+    return next((translate(text) for kind, text in _REASONS if isinstance(error, kind)), in_english(error))
 
 
 def status_of(error: TraceabilityError) -> int:

@@ -26,6 +26,7 @@ from webapp.database import snapshot
 from webapp.i18n import language, named, noted, translate
 from webapp.regulator.blueprint import own_reader, regulator
 from webapp.signedin import requires
+from webapp.units import unit_text
 
 CALIBRATED: Final = {
     Standing.VALID: noted("calibrated"),
@@ -162,7 +163,7 @@ def _amount(event: Any, batch: str) -> str:
     own = [each for each in elements if str(each.get("epcClass", "")).endswith(batch.partition("/01/")[2])]
     if len(own) != 1 or "quantity" not in own[0]:
         return ""
-    return f"{own[0]['quantity']} {own[0].get('uom') or translate('pieces')}"
+    return f"{own[0]['quantity']} {unit_text(own[0].get('uom'))}"
 
 
 def _open(state: State) -> bool:

@@ -20,7 +20,7 @@ from webapp.api.access import node
 from webapp.api.epcis.exchange import taking
 from webapp.api.epcis.resource import bounds
 from webapp.database import snapshot
-from webapp.i18n import language, noted
+from webapp.i18n import in_english, language, noted
 from webapp.regulator.blueprint import own_reader, regulator
 from webapp.signedin import requires
 
@@ -46,7 +46,7 @@ def records() -> Response:
             found = find_records(snapshot(), node(), _asked(typed), own_reader())
     except (MalformedError, RefusedError) as error:
         status = 404 if isinstance(error, UnknownSubjectError) else 400
-        return Response(_page(typed, refused=str(error)), status)
+        return Response(_page(typed, refused=in_english(error)), status)
     file = request.args.get("file", "")
     return _file(found, file) if file in FILES else Response(_page(typed, found))
 
