@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import io
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from PIL import Image
 from sqlalchemy import update
 
 from tests.support.browser import broken_rules
+from tests.support.desk import LOOKS
+from tests.support.jam import map_jam
 from tests.support.web import served
 from tests.support.world import GTIN, LIMITS, make_world, tell_story
 from traceability.identifiers import Batch
@@ -49,7 +49,6 @@ PAGES = {
     "not yet published": (PENDING, 503),
     "does not match": (BROKEN, 200),
 }
-LOOKS = [(360, "light", "zh"), (1280, "dark", "en"), (360, "dark", "en"), (1280, "light", "zh")]
 """All four for pages of batches; the first two, which differ in everything, for the others."""
 MOST_REQUESTS = 5
 MOST_BYTES = 50_000
@@ -79,7 +78,7 @@ def _make(world, story):
         made = [{"epcClass": world.batch(lot)}]
         lists: dict[str, Any] = {"inputQuantityList": inputs, "outputQuantityList": made, "ilmd": ilmd}
         record_event(world.store, world.node, story.farm, make_event("make", world.now_ms, **lists))
-    _map(world, story)
+    map_jam(world, story)
     papers = (("检验报告.pdf", b"report"), ("a-very-long-" * 9 + "name.jpg", b"picture"))
     notices = [describe(data, name, story.closed, Purpose.ANALYSIS) for name, data in papers]
     for notice, (_, data) in zip(notices, papers, strict=True):
@@ -93,28 +92,6 @@ def _make(world, story):
         for event in recall_events(recall, [world.batch(lot), story.closed], world.now_ms):
             given = Given(event, read_context(event["@context"]))
             capture(world.store, world.node, story.farm, [given])
-
-
-def _map(world, story):
-    """A lot made of the story's first, at three places of which two have a position, with a picture."""
-    uri, (farm, carrier) = world.batch("MAPPED"), (story.farm, story.carrier)
-    ilmd = {"ft:product": {"en": "Strawberry jam", "zh": "草莓酱"}, "ft:temperature": dict(LIMITS)}
-    made = {"inputQuantityList": [{"epcClass": story.closed}], "outputQuantityList": [{"epcClass": uri}]}
-    for step, party, place, members in (
-        ("make", farm, ("Dali, Yunnan", "云南大理", "geo:25.6,100.2"), made | {"ilmd": ilmd}),
-        ("ship", farm, ("Roadside", "路边", None), {"quantityList": [{"epcClass": uri}]}),
-        ("receive", carrier, ("Shanghai", "上海", "geo:31.2,121.5"), {"quantityList": [{"epcClass": uri}]}),
-    ):
-        en, zh, centre = place
-        where: dict[str, Any] = {"ft:region": {"en": en, "zh": zh}} | (
-            {"ft:regionCentre": centre} if centre else {}
-        )
-        record_event(world.store, world.node, party, make_event(step, world.now_ms, **members, **where))
-        world.wait(minutes=60)
-    picture = io.BytesIO()
-    Image.effect_noise((900, 600), 80).convert("RGB").save(picture, "JPEG")
-    notice = describe(picture.getvalue(), "jam.jpg", uri, Purpose.PICTURE)
-    deposit(world.store, world.node, farm, picture.getvalue(), notice)
 
 
 @pytest.fixture(scope="module")
@@ -286,19 +263,6 @@ def test_times_are_shown_in_the_readers_zone_with_utc_on_hover(opened, address):
     assert kathmandu.inner_text(first) == "1 Jan 2026, 05:45"
     assert london.inner_text(".zone") == "UTC+00:00"
     assert kathmandu.inner_text(".zone") == "UTC+05:45"
-
-
-def test_the_language_changes_by_keyboard_and_the_lot_stays(opened, address):
-    page = opened(f"{address}{CLOSED}?lang=en")
-    page.keyboard.press("Tab")
-    assert page.evaluate("document.activeElement.textContent") == "Skip to content"
-    assert page.locator(":focus").bounding_box()["x"] >= 0
-    page.get_by_role("link", name="中文").focus()
-    with page.expect_navigation():
-        page.keyboard.press("Enter")
-    assert page.url == f"{address}{CLOSED}?lang=zh"
-    assert page.get_attribute("html", "lang") == "zh-Hans"
-    assert page.inner_text("h1") == "草莓"
 
 
 def test_the_table_keeps_its_meaning_on_a_narrow_screen(opened, address):

@@ -83,6 +83,7 @@ def invite_first(desk, kind, name, login):
     desk.skip().type("name_en", "Hill Farm").type("name_zh", "山坡农场").type("kind", kind)
     desk.press("/parties")
     desk.skip().type("name", name).type("login", login).press("/people?")
+    assert "within 7 days" in desk.main()
     return desk.page.inner_text("main .card .code")
 
 

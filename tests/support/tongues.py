@@ -25,7 +25,18 @@ FIND: Final = """([words, known]) => {
 }"""
 WORDS: Final = {"zh": r"(?<![\w.:/@-])[A-Za-z][a-z’]{2,}(?![\w.:/-])", "en": r"\p{Script=Han}+"}
 """What a page in a language should have none of; GTIN, PDF, ft:region and README.md are no words."""
-KNOWN: Final = ("Aegis", "Atom", "Authenticator", "Cookie", "Feed", "Google", "Lot", "Microsoft")
+KNOWN: Final = (
+    "Aegis",
+    "Atom",
+    "Authenticator",
+    "Cookie",
+    "Earth",
+    "Feed",
+    "Google",
+    "Lot",
+    "Microsoft",
+    "Natural",
+)
 """Names of things that are written in Latin letters in Chinese, too; Lot is what stands on packs."""
 
 
