@@ -20,7 +20,7 @@ COMPILE := CUSTOM_COMPILE_COMMAND="make lock" $(VENV)/bin/pip-compile --quiet --
 # Where this is set, each program that a node or a test starts would compile the project again: a second each.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup run verifier scanner test coverage lint bench soak lock clean
+.PHONY: help setup run verifier scanner test sweep coverage lint bench soak lock clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,11 +35,15 @@ verifier: $(BUILT) ## build what checks in a browser: a page of the site, and ve
 
 scanner: $(SCANNER) ## fetch what the console reads bar codes with
 
-TEST := $(PY) -m pytest -n $(WORKERS) --dist loadgroup
+TEST := $(PY) -m pytest -n $(WORKERS) --dist loadfile
 
 test: $(VENV)/develop.stamp $(NODE_PACKAGES) $(BUILT) $(SCANNER) ## run the whole suite (WORKERS=3 processes), or ARGS="-k words" of it
 	@sh tests/prepare.sh
 	@$(TEST) $(ARGS)
+
+sweep: $(VENV)/develop.stamp $(NODE_PACKAGES) $(BUILT) $(SCANNER) ## run whole what the suite takes a part of: every page, role, crash
+	@sh tests/prepare.sh
+	@$(TEST) --sweep $(ARGS)
 
 # The core is to be tested by its own tests alone, and counting lines makes them take twice as long.
 coverage: $(VENV)/develop.stamp $(NODE_PACKAGES) $(BUILT) ## count the lines of the core that its own tests run

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -10,9 +11,10 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.support import scratch
 from tests.support.broker import Broker
 from tests.support.browser import find_chromium, launched
-from tests.support.databases import migrate, prepare
+from tests.support.databases import BACKENDS, migrate, prepare
 from tests.support.node import JavaScript, absence
 from tests.support.postgres import Postgres
 from tests.support.skips import CONFORMANCE_ABSENT, closing_lines, count_skips, refused_reasons
@@ -20,6 +22,10 @@ from tests.support.world import World, make_world
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
+
+pytest_plugins = ("tests.support.sweeps",)
+
+scratch.use_memory()  # before anything temporary is made
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -36,6 +42,12 @@ settings.register_profile(
     derandomize=bool(os.environ.get("CI")),
 )
 settings.load_profile("suite")
+
+
+def pytest_collection_finish() -> None:
+    """Leave what was imported, and seven thousand tests, out of every later look for garbage."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -91,7 +103,7 @@ def postgres_tables(postgres: Postgres) -> Iterator[str]:
         yield url.partition("@/")[2].partition("?")[0]
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=BACKENDS)
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """A database with tables and no rows, once on SQLite and once on PostgreSQL."""
     if request.param == "sqlite":

@@ -91,6 +91,7 @@ def wrong_cells(site: Site, kind: PartyKind | None, role: Role, second: bool) ->
                     yield f"{method} {endpoint} of {'own' if mine else 'others'}: {got}, and it wrote"
 
 
+@pytest.mark.sweep(part=4)
 @pytest.mark.parametrize(("kind", "role", "second"), PERSONAS)
 def test_each_role_of_each_kind_of_party_is_let_in_where_it_may_and_nowhere_else(site, kind, role, second):
     before = site.cells
@@ -98,6 +99,7 @@ def test_each_role_of_each_kind_of_party_is_let_in_where_it_may_and_nowhere_else
     assert site.cells - before >= len(PAGES)
 
 
+@pytest.mark.sweep(part=1)
 @pytest.mark.parametrize("kind", [PartyKind.PRODUCER, PartyKind.AUTHORITY, PartyKind.LABORATORY])
 def test_what_is_anothers_is_answered_as_what_there_is_not(site: Site, kind: PartyKind):
     """Word for word, so that nobody learns which numbers there are."""

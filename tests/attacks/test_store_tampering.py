@@ -34,6 +34,7 @@ from sqlalchemy import (
 from sqlalchemy import Integer as IntegerType
 from sqlalchemy.exc import DBAPIError
 
+from tests.support.databases import BACKENDS
 from tests.support.world import Story, World, make_world, tell_story
 from traceability.ledger.state import StateTree
 from traceability.operations.accounts.trail import Actor
@@ -49,7 +50,7 @@ from traceability.operations.publish import publish
 from traceability.operations.sharing import View, new_link
 from traceability.operations.watching import Watch
 from traceability.signing.sdjwt import digest_of
-from traceability.store import access, models
+from traceability.store import access, models, projections
 
 PROTECTED = "protected"
 WORK = "not evidence: the node's word on what people did about a recall; its steps are events"
@@ -395,7 +396,7 @@ def alarmed(world: World) -> Story:
     return story
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+@pytest.fixture(scope="module", params=BACKENDS)
 def attacked(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Attacked]:
     folder = tmp_path_factory.mktemp("tampering")
     if request.param == "sqlite":
@@ -536,6 +537,21 @@ def test_the_audit_goes_on_behind_what_it_finds(attacked: Attacked):
     assert {"tally", "stream", "tile"} <= {f.code for f in report.findings}
     assert len([f for f in report.findings if f.code == "stream"]) == report.counts["streams"]
     assert len(report.lines()) == len(report.findings) + 1
+
+
+def test_an_installation_whose_statement_is_nowhere_is_named(attacked: Attacked):
+    """The audit asks of a stay what the event said that began it, and must not fall over that."""
+
+    def change(connection: Connection) -> None:
+        event = projections.Event
+        installing = select(event.id).where(event.type == "AssociationEvent")
+        for number, key in enumerate(connection.execute(installing).scalars().all()):
+            nowhere = bytes([number]) * 32
+            connection.execute(update(event).where(event.id == key).values(statement=nowhere))
+
+    report = attacked.audit_after(change)
+    assert report is not None
+    assert "event" in {f.code for f in report.findings}
 
 
 def test_a_crash_between_staging_and_applying_is_no_alarm(attacked: Attacked):

@@ -136,6 +136,7 @@ def overflow(page):
     return page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
 
 
+@pytest.mark.sweep(part=2)
 @pytest.mark.parametrize("name", PAGES)
 def test_pages_are_accessible_at_both_widths_languages_and_schemes(opened, address, name):
     path, status = PAGES[name]
@@ -150,6 +151,7 @@ def test_pages_are_accessible_at_both_widths_languages_and_schemes(opened, addre
         assert overflow(page) == 0
 
 
+@pytest.mark.sweep(part=1)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_page_of_an_empty_node_is_accessible(opened, empty, scheme):
     page = opened(f"{empty}/?lang=en", scheme=scheme)

@@ -171,6 +171,7 @@ def _tab_to(page: Page, text: str) -> None:
     raise AssertionError(f"{text!r} cannot be reached by keyboard")
 
 
+@pytest.mark.sweep(part=1)
 @pytest.mark.parametrize(("width", "scheme", "lang"), LOOKS)
 def test_nothing_is_found_by_axe_and_nothing_is_wider_than_the_window(
     office: Office, chromium: Browser, width: int, scheme: str, lang: str

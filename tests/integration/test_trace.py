@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, insert, select, update
 
-from tests.support.databases import prepare
+from tests.support.databases import BACKENDS, prepare
 from tests.support.lineage import NODE, Chain, lot, minute, party, place, unit
 from tests.support.links import Graph
 from tests.support.postgres import Postgres
@@ -32,7 +32,7 @@ from traceability.supply.tracing.walk import walk
 BACKWARD = Options(Direction.BACKWARD)
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+@pytest.fixture(scope="module", params=BACKENDS)
 def stores(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     """One database for all: what a test adds to it is rolled back."""
     if request.param == "sqlite":

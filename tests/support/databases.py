@@ -8,8 +8,12 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
+import pytest
+
 from traceability.store.engine import Store
 
+BACKENDS: Final = ("sqlite", pytest.param("postgresql", marks=pytest.mark.sweep(part=60, of="PostgreSQL")))
+"""What a test that is about the store runs on: parameters of a fixture."""
 _SQLITE: Final = "sqlite:///"
 
 

@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 
 from flask import Flask
 from flask.testing import FlaskClient
+from jinja2 import BytecodeCache
+from jinja2.bccache import Bucket
 from werkzeug.serving import make_server
 
 from tests.support.broker import HOST, free_port
@@ -29,6 +31,23 @@ class _Client(FlaskClient):
 
     def open(self, *args: Any, buffered: bool = True, **options: Any) -> Any:
         return super().open(*args, buffered=buffered, **options)
+
+
+class _Compiled(BytecodeCache):
+    """What templates were compiled to, for all sites of this process: a tenth of what tests of pages cost."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if kept := self._kept.get(bucket.key):
+            bucket.bytecode_from_string(kept)
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._kept[bucket.key] = bucket.bytecode_to_string()
+
+
+COMPILED = _Compiled()
 
 
 @contextmanager
@@ -54,6 +73,7 @@ def site_of(
         demo=demo,
     )
     app = create_app(settings)
+    app.jinja_env.bytecode_cache = COMPILED
     app.test_client_class = _Client
     app.extensions["store"].clock = world.store.clock
     try:

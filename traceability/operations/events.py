@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from traceability.errors import UnknownSubjectError
+from traceability.errors import LostStatementError, UnknownSubjectError
 from traceability.operations.disclosures import all_disclosures, disclosures_of
 from traceability.operations.policies import Policies, load_policies
 from traceability.signing import sdjwt
@@ -79,10 +79,15 @@ def _view(statement: sdjwt.SdJwt, texts: list[str], audience: Audience, policies
 
 
 def load_event(connection: Connection, statement: bytes) -> dict[str, Any]:
-    """An event with everything that was not erased, as the node itself sees it."""
-    body = connection.execute(
-        select(models.Statement.body).where(models.Statement.sha256 == statement)
-    ).scalar_one()
+    """An event with everything that was not erased, as the node itself sees it.
+
+    Raises:
+        LostStatementError: tables name a statement that the node does not have.
+    """
+    query = select(models.Statement.body).where(models.Statement.sha256 == statement)
+    body = connection.execute(query).scalar_one_or_none()
+    if body is None:
+        raise LostStatementError(f"the event of statement {statement.hex()} is not in the database")
     revealed = sdjwt.reveal(sdjwt.parse(body).payload, disclosures_of(connection, statement))
     event = revealed.claims.get(EVENT_CLAIM)
     return event if isinstance(event, dict) else {}
