@@ -69,11 +69,15 @@ def catalog(tongue: str) -> Mapping[str, str]:
     return found
 
 
-def in_english(text: object) -> str:
-    """A message that exists in English alone: for who reads Chinese it is said to be one, and marked."""
+def in_english(text: object, said: str = noted("This is not taken so; in English:")) -> str:
+    """A message that exists in English alone: who reads another language is told something before it.
+
+    Args:
+        said: that, from the catalog.
+    """
     if language() == DEFAULT:
         return str(text)
-    return translate("This is not taken so; in English:") + Markup(' <span lang="en">{}</span>').format(text)
+    return translate(said) + Markup(' <span lang="en">{}</span>').format(text)
 
 
 def named(names: object, fallback: str = "") -> str:

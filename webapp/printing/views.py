@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from flask import Blueprint, Response, current_app, render_template, request
-from werkzeug.exceptions import NotFound
+from werkzeug.exceptions import BadRequest, NotFound
 
 from traceability.errors import LabelError
 from traceability.identifiers import Batch
@@ -21,7 +21,7 @@ from traceability.operations.labels import Serials, numbered, read_label, requir
 from webapp import http
 from webapp.api.access import node, store
 from webapp.database import snapshot
-from webapp.i18n import language, noted, translate
+from webapp.i18n import in_english, language, noted, translate
 from webapp.signedin import requires, visitor
 
 printing = Blueprint("printing", __name__)
@@ -54,8 +54,8 @@ def form(gtin: str, lot: str) -> tuple[str, int]:
     try:
         wanted = _wanted()
         drawing = _drawing(batch, wanted)
-    except LabelError as error:
-        problem = error
+    except (LabelError, BadRequest) as error:
+        problem = error.description if isinstance(error, BadRequest) else in_english(error)
     page = render_template(
         "labels.html",
         batch=batch,
@@ -112,7 +112,7 @@ def _wanted() -> Wanted:
     start = _number("start", 1)
     tongue, serials = args.get("tongue", language()), args.get("serials", Serials.NONE)
     if tongue not in LANGUAGES or serials not in list(Serials):
-        raise LabelError(translate("There is no such choice."))
+        raise BadRequest(translate("There is no such choice."))
     list(stock.places_from(start, 1))
     count = _number("count", stock.places - start + 1)
     return Wanted(stock, start, count, Serials(serials), _number("first", 1), tongue)
@@ -123,7 +123,7 @@ def _number(name: str, default: int) -> int:
     if not text:
         return default
     if not (text.isascii() and text.isdecimal()) or len(text) > _MOST_DIGITS:
-        raise LabelError(translate("%(typed)s is no number.", typed=text[:20]))
+        raise BadRequest(translate("%(typed)s is no number.", typed=text[:20]))
     return int(text)
 
 

@@ -9,10 +9,11 @@ from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any, Final
 
-from traceability.errors import TraceabilityError
-from webapp.i18n import in_english, translate
+from traceability.errors import IdentifierError, TraceabilityError
+from webapp.i18n import in_english, noted, translate
 
 MAX_CHARS: Final = 512
+MISREAD: Final = noted("A digit or letter is wrong or missing: compare it with the label. In English:")
 _NUMBER: Final = re.compile(r"[-+]?(?:[0-9]{1,12}(?:\.[0-9]{0,12})?|\.[0-9]{1,12})")
 """Written out: an exponent would name numbers with which nobody can compute."""
 EPOCH: Final = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
@@ -72,7 +73,12 @@ class Fields:
 
     def refuse(self, name: str, why: str | TraceabilityError) -> None:
         """Say what is wrong with a field."""
-        self.wrong.setdefault(name, why if isinstance(why, str) else in_english(why))
+        self.wrong.setdefault(name, why if isinstance(why, str) else refusal(why))
+
+
+def refusal(error: TraceabilityError) -> str:
+    """What is wrong, for the page."""
+    return in_english(error, MISREAD) if isinstance(error, IdentifierError) else in_english(error)
 
 
 def zone_of(offset: str) -> timezone:

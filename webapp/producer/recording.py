@@ -20,10 +20,10 @@ from traceability.supply.scanned import Scanned, read_scanned
 from webapp import http
 from webapp.api.access import node, store
 from webapp.database import snapshot
-from webapp.i18n import in_english, language, translate
+from webapp.i18n import language, translate
 from webapp.producer.blueprint import console, own_party
 from webapp.producer.entry import INPUTS, Offer, offer, read_entry
-from webapp.producer.fields import Fields
+from webapp.producer.fields import Fields, refusal
 from webapp.producer.preview import badges_of, groups_of
 from webapp.producer.scanner import is_built
 from webapp.producer.words import CAUTION_TEXTS, STEP_TEXTS, happened
@@ -50,7 +50,7 @@ def step() -> str | tuple[str, int] | BaseResponse:
     try:
         found = read_scanned(code)
     except IdentifierError as error:
-        return _choose(code, in_english(error))
+        return _choose(code, refusal(error))
     if found.lot is None or not is_known(snapshot(), found.batch.uri(node().name)):
         return _unknown(found, code)
     http.allow_fetching()

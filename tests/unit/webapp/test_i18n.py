@@ -13,7 +13,9 @@ from flask import Flask
 from markupsafe import Markup
 
 import webapp
+from traceability.errors import IdentifierError
 from webapp import i18n
+from webapp.producer.fields import refusal
 
 FOLDER = Path(webapp.__file__).parent
 KEYWORDS = {"_": None, "translate": None, "render_text": None, "noted": None}
@@ -141,3 +143,13 @@ def test_a_name_falls_back_and_never_breaks_the_page(app):
     assert said(app, i18n.named, {"en": "Farm"}, query="lang=zh") == "Farm"
     assert said(app, i18n.named, {}, "https://id") == "https://id"
     assert said(app, i18n.named, "not a table of names", "https://id") == "https://id"
+
+
+def test_a_message_that_exists_in_english_alone_is_marked_and_said_before_in_the_readers_language(app):
+    why = IdentifierError("<GTIN> has check digit 2, it should be 1")
+    with app.test_request_context("/?lang=en"):
+        assert refusal(why) == "<GTIN> has check digit 2, it should be 1"
+    with app.test_request_context("/?lang=zh"):
+        said, _, marked = refusal(why).partition(" <span")
+        assert said.startswith("有数字或字母写错")
+        assert marked == ' lang="en">&lt;GTIN&gt; has check digit 2, it should be 1</span>'
