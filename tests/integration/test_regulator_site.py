@@ -6,6 +6,7 @@ import re
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from html import unescape
 from io import BytesIO
 from typing import Any
 
@@ -16,10 +17,12 @@ from flask.testing import FlaskClient
 from tests.support.people import form, sign_in
 from tests.support.supply import BLEND, LOT, PALLET
 from tests.support.web import site_of
-from tests.support.world import Story, World, make_world, tell_story
+from tests.support.world import Story, World, identifiers_gln, make_world, tell_story
 from tests.unit.supply.test_inspection import REPORT, RESULT, SAMPLE
+from traceability.identifiers import place_uri
 from traceability.operations.accounts.roles import PartyKind, Role
 from traceability.operations.deposit import notices_on
+from traceability.operations.record import make_event, record_event
 
 BATCH = "/regulator/batches/01/09520000000011/10/L1"
 
@@ -73,6 +76,37 @@ def test_the_search_says_what_it_took_the_text_for_and_leads_on(office: Office):
     assert "R-20260101-TEST00" in text_of(client, "/regulator")
     hostile = text_of(client, "/regulator?q=%3Cscript%3Ealert(1)%3C/script%3E")
     assert "<script>alert" not in hostile
+
+
+def leads(client: FlaskClient, asked: str, page: str) -> str:
+    """The page that the one hit of a search leads to."""
+    (address,) = set(re.findall(rf'<h3><a href="(/regulator/{page}[^"]+)"', text_of(client, asked)))
+    return text_of(client, unescape(address))
+
+
+def test_places_firms_and_devices_that_were_found_have_a_page_each(office: Office):
+    client, world, story = office.inspector(), office.world, office.story
+    shed = place_uri(identifiers_gln(), world.node.name)
+    packed = [{"epcClass": world.harvest(story.farm, "AT-SHED")}]
+    event = make_event("pack", world.now_ms, quantityList=packed, readPoint={"id": shed})
+    record_event(world.store, world.node, story.farm, event)
+    place = leads(client, f"/regulator?q={identifiers_gln()}", "places")
+    for text in ("<h1><bdi>Packing shed", ">Farm</bdi>", "AT-SHED</bdi></a>", "Packed"):
+        assert text in place, text
+    firm = leads(client, "/regulator?q=Carrier", "firms")
+    assert "in force" in firm
+    number = story.probes[0].device
+    assert f'href="/regulator/devices/{number}?lang=en"' in firm
+    device = leads(client, f"/regulator?q={number}", "devices")
+    for text in ("°C", world.asset("TRUCK1"), ">Carrier</bdi>", "never calibrated"):
+        assert text in device, text
+    assert "未找到" not in text_of(client, f"/regulator/devices/{number}?lang=zh")
+    assert "/regulator/recalls/R-20260101-TEST00" in text_of(client, "/regulator?q=R-20260101-TEST00")
+    for none in ("places?thing=https://id.gs1.org/414/9520000000059", "firms?party=x", "places"):
+        text_of(client, f"/regulator/{none}", 404)
+    text_of(client, f"/regulator/devices/{'0' * 32}", 404)
+    lab = office.client(office.lab, PartyKind.LABORATORY)
+    assert "This is not for you" in text_of(lab, f"/regulator/devices/{number}", 403)
 
 
 def test_a_batch_is_shown_with_proof_events_devices_and_what_stands_beside(office: Office):

@@ -19,7 +19,7 @@ from tests.support.practice import taking_part
 from tests.support.recalls import NOTICE
 from tests.unit.supply.test_inspection import SAMPLE
 from traceability.gs1 import check_digit
-from traceability.identifiers import Batch, parse_stream
+from traceability.identifiers import Batch, parse_stream, place_uri
 from traceability.ledger.state import stream_hash
 from traceability.operations.accounts.roles import PartyKind
 from traceability.operations.accounts.sessions import find_session
@@ -111,6 +111,16 @@ def a_place(site: Site, party: str) -> Given:
     kept = Place(_numbered(site, "952"), NAMES)
     save(site.world.store, _actor(party), party, kept)
     return {"kind": "places", "number": kept.gln}
+
+
+def a_known_place(site: Site, party: str) -> Given:
+    """The same, as a search names it."""
+    return {"thing": place_uri(a_place(site, party)["number"], site.world.node.name)}
+
+
+def a_firm(_: Site, party: str) -> Given:
+    """The party itself, as a search names it."""
+    return {"party": party}
 
 
 def an_asset(site: Site, party: str) -> Given:

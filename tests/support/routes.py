@@ -115,6 +115,9 @@ _AUTHORITY: Final = (Right.TRACE,)
 _REGULATOR: Final[dict[str, Page]] = {
     "start": page(Right.TRACE),
     "batch": page(Right.TRACE, of=objects.a_lot, over=_AUTHORITY),
+    "place": page(Right.TRACE, of=objects.a_known_place, over=_AUTHORITY),
+    "firm": page(Right.TRACE, of=objects.a_firm, over=_AUTHORITY),
+    "device": page(Right.TRACE, of=objects.a_device, over=_AUTHORITY),
     "trace": page(Right.TRACE),
     "records": page(Right.TRACE),
     "records_glossary": page(Right.TRACE),

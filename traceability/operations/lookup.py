@@ -134,10 +134,15 @@ def _product(connection: Connection, node: Node, value: str) -> Iterator[Hit]:
         yield Hit(kind_of(uri), uri, {})
 
 
+def find_place(connection: Connection, uri: str) -> bool:
+    """Whether any event names a place."""
+    there = select(Event.id).where(or_(Event.read_point == uri, Event.biz_location == uri)).limit(1)
+    described = select(Thing.id).where(Thing.id == thing_id(uri))
+    return bool(connection.execute(described).first() or connection.execute(there).first())
+
+
 def _place(connection: Connection, _: Node, value: str) -> Iterator[Hit]:
-    there = select(Event.id).where(or_(Event.read_point == value, Event.biz_location == value)).limit(1)
-    described = select(Thing.id).where(Thing.id == thing_id(value))
-    if connection.execute(described).first() or connection.execute(there).first():
+    if find_place(connection, value):
         yield Hit(What.PLACE, value, {})
 
 

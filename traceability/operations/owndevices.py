@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from sqlalchemy import Connection, func, select
 
@@ -19,6 +20,9 @@ from traceability.operations.record import acting, make_event, record_made
 from traceability.store import models
 from traceability.store.engine import Store
 from traceability.store.readings import Rollup, Series
+
+Newest: TypeAlias = dict[tuple[str, str], tuple[int, int]]
+"""By channel and unit: when, and thousandths."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +95,7 @@ def _health(connection: Connection, node: Node, device: str, standing: Standing)
     place = select(stream.uri).join(there, there.stream == stream.hash)
     place = place.where(there.device == device, there.to_ms.is_(None))
     counted = connection.execute(select(tally).where(tally.source == device)).one_or_none()
-    newest = _newest(connection, device)
+    newest = newest_readings(connection, device)
     battery = next((milli // 1000 for (_, unit), (_, milli) in newest.items() if unit == "%EL"), None)
     signal = next(((name, m) for (name, unit), (_, m) in newest.items() if unit.startswith("dB")), None)
     return Health(
@@ -110,9 +114,9 @@ def _health(connection: Connection, node: Node, device: str, standing: Standing)
     )
 
 
-def _newest(connection: Connection, device: str) -> dict[tuple[str, str], tuple[int, int]]:
+def newest_readings(connection: Connection, device: str) -> Newest:
     """The newest reading of each channel by name and unit: when, and thousandths."""
-    found: dict[tuple[str, str], tuple[int, int]] = {}
+    found: Newest = {}
     rows = connection.execute(select(Series.id, Series.name, Series.unit).where(Series.device == device))
     for row in rows.all():
         cell = select(Rollup.last_ms, Rollup.last_milli).where(Rollup.series == row.id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from webapp.regulator import batches, evidence, inspections, records, search, status, tracing
+from webapp.regulator import batches, evidence, inspections, known, records, search, status, tracing
 from webapp.regulator.blueprint import regulator
 from webapp.regulator.links import sharing
 
@@ -10,6 +10,7 @@ __all__ = [
     "batches",
     "evidence",
     "inspections",
+    "known",
     "records",
     "regulator",
     "search",

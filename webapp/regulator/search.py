@@ -91,9 +91,18 @@ def _links(hit: Hit) -> list[tuple[str, str]]:
             (text, url_for("regulator.trace", thing=hit.key, direction=way, lang=tongue))
             for way, text in _WAYS.items()
         ]
+    if hit.what == What.PLACE:
+        return [(_KNOWN, url_for("regulator.place", thing=hit.key, lang=tongue))]
+    if hit.what == What.PARTY:
+        return [(_KNOWN, url_for("regulator.firm", party=hit.key, lang=tongue))]
+    if hit.what == What.DEVICE:
+        return [(_KNOWN, url_for("regulator.device", device=hit.key, lang=tongue))]
+    if hit.what == What.RECALL:
+        return [(noted("Its case"), url_for("office_recalls.case", case_id=hit.key, lang=tongue))]
     if hit.what == What.DOCUMENT:
         return [(noted("Its file"), url_for("documents.file", notice=hit.key))]
     return []
 
 
+_KNOWN: Final = noted("What is known of it")
 _WAYS: Final = {"forward": noted("What became of it"), "backward": noted("What it came from")}
