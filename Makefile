@@ -10,6 +10,8 @@ WORKERS ?= 3
 NODE_PACKAGES := webapp/verifier/node_modules/.package-lock.json
 BUILT := webapp/static/built/verify.js
 SCANNER := webapp/static/built/zxing_reader.wasm
+CHARTS := webapp/static/built/charts.js
+SITE := $(NODE_PACKAGES) $(BUILT) $(SCANNER) $(CHARTS)
 PACKAGES := traceability gateway webapp firmware_sim bench tests
 
 # The lock files are compiled on the oldest supported Python; every version installs from them.
@@ -20,28 +22,31 @@ COMPILE := CUSTOM_COMPILE_COMMAND="make lock" $(VENV)/bin/pip-compile --quiet --
 # Where this is set, each program that a node or a test starts would compile the project again: a second each.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup run verifier scanner test sweep coverage lint bench soak lock clean
+.PHONY: help setup run verifier scanner charts test sweep coverage lint bench soak lock clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: $(VENV)/run.stamp ## install what running needs, then start the whole node (Ctrl-C ends it; TLS=1 for https)
-	@test -f $(BUILT) -a -f $(SCANNER) || echo "not built yet: camera, coasts, checks in the browser (make verifier scanner)"
+	@test -f $(BUILT) -a -f $(SCANNER) -a -f $(CHARTS) || \
+		echo "not built yet: camera, coasts, charts that zoom, checks in the browser (make verifier scanner charts)"
 	@exec $(VENV)/bin/traceability run $(if $(TLS),--tls)
 
-setup: $(VENV)/develop.stamp $(NODE_PACKAGES) $(BUILT) $(SCANNER) ## install everything that running, testing and linting need into .venv
+setup: $(VENV)/develop.stamp $(SITE) ## install everything that running, testing and linting need into .venv
 
 verifier: $(BUILT) ## build what checks in a browser: a page of the site, and verify.html for the disk
 
 scanner: $(SCANNER) ## fetch what the console reads bar codes with
 
+charts: $(CHARTS) ## build what zooms the charts and maps of the console
+
 TEST := $(PY) -m pytest -n $(WORKERS) --dist loadfile
 
-test: $(VENV)/develop.stamp $(NODE_PACKAGES) $(BUILT) $(SCANNER) ## run the whole suite (WORKERS=3 processes), or ARGS="-k words" of it
+test: $(VENV)/develop.stamp $(SITE) ## run the whole suite (WORKERS=3 processes), or ARGS="-k words" of it
 	@sh tests/prepare.sh
 	@$(TEST) $(ARGS)
 
-sweep: $(VENV)/develop.stamp $(NODE_PACKAGES) $(BUILT) $(SCANNER) ## run whole what the suite takes a part of: every page, role, crash
+sweep: $(VENV)/develop.stamp $(SITE) ## run whole what the suite takes a part of: every page, role, crash
 	@sh tests/prepare.sh
 	@$(TEST) --sweep $(ARGS)
 
@@ -69,7 +74,8 @@ lock: $(VENV)/develop.stamp ## compile requirements/*.txt again (UPGRADE=1 takes
 
 clean: ## remove .venv and all that tools left; keeps ./data
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache \
-		.hypothesis .coverage .coverage.* htmlcov $(dir $(NODE_PACKAGES)) webapp/scanner/node_modules $(dir $(BUILT))
+		.hypothesis .coverage .coverage.* htmlcov $(dir $(NODE_PACKAGES)) webapp/scanner/node_modules \
+		webapp/charts/node_modules $(dir $(BUILT))
 	find $(wildcard $(PACKAGES)) -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(PY):
@@ -123,3 +129,8 @@ $(SCANNER): webapp/scanner/package-lock.json webapp/scanner/package.json webapp/
 	@echo "fetching what the console reads bar codes with"
 	@$(NPM) ci --prefix webapp/scanner --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
 	@$(NODE) webapp/scanner/build.mjs
+
+$(CHARTS): webapp/charts/package-lock.json $(wildcard webapp/charts/*.*) | $(VENV)/develop.stamp
+	@echo "building what zooms the charts and maps of the console"
+	@$(NPM) ci --prefix webapp/charts --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
+	@$(NODE) webapp/charts/build.mjs

@@ -55,6 +55,7 @@ from webapp.recalling import cases
 from webapp.recalling import notices as recall_notices
 from webapp.regulator import regulator, sharing
 from webapp.reports import reports
+from webapp.temperature import temperature
 
 ERRORS: dict[type[TraceabilityError], tuple[int, str]] = {
     IdentifierError: (400, "broken"),
@@ -84,6 +85,7 @@ BLUEPRINTS = (
     printing,
     accounts,
     live,
+    temperature,
     log,
     health,
     enrol,

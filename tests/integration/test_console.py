@@ -119,6 +119,8 @@ def test_a_step_is_recorded_in_three_screens_and_seen_by_all(place, farm, produc
     page = farm.get(answer.location).text
     assert "Recorded: Shipped." in page
     assert "60 kg" in page
+    assert "Show temperature and places" in page
+    assert "No temperature" not in page, "who has just recorded something waits for no check of everything"
     world.publish()
     assert "Shipped" in app.test_client().get(f"/01/{GTIN}/10/A-1?lang=en").text
 

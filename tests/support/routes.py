@@ -87,6 +87,7 @@ _CONSOLE: Final[dict[str, Page]] = {
     "recall_notices.acknowledged": page(Right.RECORD, of=objects.a_notice),
     "recall_notices.answered": page(Right.RECORD, of=objects.a_notice),
     "live.listen": page(of=objects.a_subject, over=(Right.TRACE,), only=(Right.READ, Right.TRACE)),
+    "temperature.measured": page(Right.READ, Right.TRACE, of=objects.a_lot, over=(Right.TRACE,)),
     "reports.own": page(Right.READ),
     "reports.every": page(Right.TRACE),
     "reports.photo": page(Right.READ, Right.TRACE, of=objects.a_report, over=(Right.TRACE,)),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import posixpath
-from pathlib import Path
 from typing import Final
 
 from flask import Blueprint, abort, current_app, render_template, request
@@ -14,7 +13,7 @@ from traceability.errors import MalformedError, RefusedError, TamperError
 from traceability.identifiers import Batch
 from traceability.operations.node import Node
 from traceability.operations.verifierfile import Logged, Standing, look_up, operator_of
-from webapp import http
+from webapp import built, http
 from webapp.consumer.lotpage import parse_long_gtin
 from webapp.database import snapshot
 from webapp.signedin import public
@@ -27,9 +26,9 @@ WHOLE: Final = "built/verify.html"
 
 @checking.before_app_request
 def close() -> None:
-    """Hand out no built file while the one that is served is not the one that the log names."""
-    name = posixpath.normpath((request.view_args or {}).get("filename", ""))
-    if request.endpoint != "static" or not name.startswith("built/") or not is_built():
+    """Hand out no file that checks while the one that is served is not the one that the log names."""
+    name = posixpath.normpath((request.view_args or {}).get("filename", "")).casefold()
+    if request.endpoint != "static" or name not in {PROGRAM, WHOLE} or not is_built():
         return
     if _logged(current_app.extensions["node"]).standing is Standing.OTHER:
         abort(404)
@@ -67,7 +66,7 @@ def _page(batch: Batch | None) -> str:
 
 def _logged(node: Node) -> Logged:
     """What the log says of the file that is served; where that does not match, as if it named another."""
-    data = _built(WHOLE).read_bytes()
+    data = built.file_of(WHOLE).read_bytes()
     try:
         found = look_up(snapshot(), node, data)
     except (TamperError, MalformedError, RefusedError) as failure:
@@ -80,8 +79,4 @@ def _logged(node: Node) -> Logged:
 
 def is_built() -> bool:
     """Whether the program for browsers is there."""
-    return _built(PROGRAM).is_file() and _built(WHOLE).is_file()
-
-
-def _built(name: str) -> Path:
-    return Path(str(current_app.static_folder)) / name
+    return built.is_built(PROGRAM, WHOLE)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from flask import current_app
 from markupsafe import Markup
@@ -22,17 +22,20 @@ from webapp.consumer.qr import draw_code
 from webapp.consumer.timeline import timeline
 from webapp.database import snapshot
 
+ALONE: Final = Made((), 0, ())
+"""For a page that tells nothing of what a batch was made from."""
+
 
 def shown(journey: Journey, made: Made, label: Answer) -> dict[str, Any]:
     """The template's values: each computed from the journey, none taken from elsewhere."""
     node: Node = current_app.extensions["node"]
     found = Batch(*parse_stream(journey.batch).values)
     frames, sensors = story.frames_and_sensors(journey)
-    offset = story.offset_of(journey)
-    places = gather_places(journey, made)
+    pictures = drawings(journey, made)
+    offset = pictures["offset"]
     origin, *others = story.summary(journey)
     address = current_app.config["BASE_URL"] + found.path
-    return {
+    return pictures | {
         "journey": journey,
         "policy": node.policy,
         "recalled": label.temper(recalls.first_point(journey, made)),
@@ -42,15 +45,8 @@ def shown(journey: Journey, made: Made, label: Answer) -> dict[str, Any]:
         "alarm_of": recalls.alarm_of,
         "ilmd": story.created_of(journey),
         "demonstration": story.DEMONSTRATION,
-        "offset": offset,
-        "zone": Markup('<span class="zone">UTC{}</span>').format(offset),
         "summary": [origin, *filter(None, [distance_sentence(journey)]), *others],
         "steps": timeline(journey),
-        "stays": cold.stay_rows(journey),
-        "chart": chart.draw(journey, offset),
-        "chart_text": story.chart_description(journey),
-        "places": places,
-        "drawn": draw_map(places),
         "producer": story.producer(journey),
         "picture": picture_of(journey, node, snapshot()),
         "rivals": story.rivals(journey),
@@ -64,6 +60,21 @@ def shown(journey: Journey, made: Made, label: Answer) -> dict[str, Any]:
         "file_name": file_name(found),
         "address": address,
         "qr": draw_code(address),
+    }
+
+
+def drawings(journey: Journey, made: Made = ALONE) -> dict[str, Any]:
+    """What the chart and the map are drawn from, and the tables that say the same."""
+    offset, places = story.offset_of(journey), gather_places(journey, made)
+    return {
+        "offset": offset,
+        "zone": Markup('<span class="zone">UTC{}</span>').format(offset),
+        "newest": cold.newest(journey),
+        "stays": cold.stay_rows(journey),
+        "chart": chart.draw(journey, offset),
+        "chart_text": story.chart_description(journey),
+        "stops": places,
+        "drawn": draw_map(places),
     }
 
 

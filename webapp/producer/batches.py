@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from flask import Response, abort, render_template, request
+from flask import Response, abort, current_app, render_template, request
 
 from traceability.errors import NotPublishedError, TraceabilityError, UnknownSubjectError
 from traceability.identifiers import Batch
@@ -18,8 +18,8 @@ from traceability.operations.masterdata import Product, find, list_items
 from traceability.operations.stock import stock_of
 from traceability.supply.epcis.events import STEPS
 from webapp.api.access import node
-from webapp.consumer import chart, cold, story
 from webapp.consumer.lotpage import load
+from webapp.consumer.shown import drawings
 from webapp.database import snapshot
 from webapp.i18n import named, noted
 from webapp.producer.blueprint import console, own_party
@@ -29,6 +29,7 @@ from webapp.producer.fields import Fields
 from webapp.producer.preview import groups_of
 from webapp.producer.words import STEP_TEXTS, happened, step_of
 from webapp.signedin import requires, visitor
+from webapp.temperature import numbers_of
 
 ALL: Final = 10_000
 """Rows of the file."""
@@ -81,7 +82,6 @@ def lot(gtin: str, lot: str) -> str:
     steps = [(each, step_of(each.event), groups_of(snapshot(), party, each.event)) for each in said]
     return render_template(
         "producer/lot.html",
-        **_measured(batch),
         stream=stream_hash(uri).hex(),
         batch=batch,
         names=names or _names_of(batch.gtin),
@@ -91,28 +91,23 @@ def lot(gtin: str, lot: str) -> str:
         happened=happened,
         may=Right.RECORD in visitor().rights,
         rights=visitor().rights,
+        brief="brief" in request.args,
+        **({} if "brief" in request.args else _pictures(batch)),
     )
 
 
-def _measured(batch: Batch) -> dict[str, Any]:
-    """Its temperatures, drawn from what was checked for its page for everybody."""
+def _pictures(batch: Batch) -> dict[str, Any]:
+    """What is drawn of a batch, from what was checked for its page for everybody; or why nothing is."""
     try:
         journey = load(batch).verdict.journey
     except NotPublishedError:
         return {"journey": None, "unchecked": noted("Not yet in the public log: that takes a few seconds.")}
-    except TraceabilityError:
+    except TraceabilityError as error:
+        current_app.logger.warning("%s cannot be drawn: %s", batch.path, error)
         journey = None
     if journey is None:
         return {"journey": None, "unchecked": noted("Its page for everybody says why nothing is shown.")}
-    offset = story.offset_of(journey)
-    return {
-        "journey": journey,
-        "offset": offset,
-        "newest": cold.newest(journey),
-        "stays": cold.stay_rows(journey),
-        "chart": chart.draw(journey, offset),
-        "chart_text": story.chart_description(journey),
-    }
+    return {"journey": journey, **drawings(journey), "numbers": numbers_of(batch)}
 
 
 def _names_of(gtin: str) -> Mapping[str, str] | None:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from flask import abort, redirect, render_template, request, url_for
+from flask import abort, redirect, render_template, request
 from werkzeug.wrappers import Response as BaseResponse
 
 from traceability.errors import MalformedError, RefusedError, TraceabilityError
@@ -15,11 +15,12 @@ from traceability.operations.correct import Correction, correct, find_own, rehea
 from traceability.operations.steps import event_of
 from webapp.api.access import node, store
 from webapp.database import snapshot
-from webapp.i18n import language, translate
+from webapp.i18n import translate
 from webapp.producer.blueprint import console, own_party
 from webapp.producer.entry import INPUTS, Offer, fields_of, offer, read_entry
 from webapp.producer.fields import Fields
 from webapp.producer.preview import badges_of, groups_of
+from webapp.producer.recording import brief_address
 from webapp.producer.words import STEP_TEXTS, happened, step_of
 from webapp.signedin import requires, say, visitor
 from webapp.units import UNITS
@@ -58,9 +59,7 @@ def take_back() -> tuple[str, int] | BaseResponse:
     except (MalformedError, RefusedError) as error:
         return _page(made, correction, refused=error, status=409)
     say(translate("Taken back.") if instead is None else translate("Put right."))
-    return redirect(
-        url_for("console.lot", lang=language(), gtin=made.fields["gtin"], lot=made.fields["lot"]), 303
-    )
+    return redirect(brief_address(made.fields["gtin"], made.fields["lot"]), 303)
 
 
 def _event(event_id: str) -> tuple[Mapping[str, Any], Any]:

@@ -90,13 +90,12 @@ def record(name: str) -> str | tuple[str, int] | BaseResponse:
         return _confirm(made, entered, refused=error, status=409)
     kind = STEPS[name]
     say(translate("Recorded: %(step)s.", step=happened(kind.biz_step, kind.action)))
-    return redirect(lot_address(entered), 303)
+    return redirect(brief_address(*batch_of(entered.of.uri)), 303)
 
 
-def lot_address(entered: Entered) -> str:
-    """The page of the batch that an entry is about."""
-    gtin, lot = batch_of(entered.of.uri)
-    return url_for("console.lot", gtin=gtin, lot=lot, lang=language())
+def brief_address(gtin: str, lot: str) -> str:
+    """The page of a batch after something was recorded: nobody waits for its whole history to be checked."""
+    return url_for("console.lot", gtin=gtin, lot=lot, lang=language(), brief=1)
 
 
 def batch_of(uri: str) -> tuple[str, str]:

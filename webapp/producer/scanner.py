@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Final
 
-from flask import current_app
+from webapp import built
 
 PROGRAM: Final = "built/zxing.js"
 WASM: Final = "built/zxing_reader.wasm"
@@ -14,5 +13,4 @@ WASM: Final = "built/zxing_reader.wasm"
 
 def is_built() -> bool:
     """Whether the decoder is there; without it, codes are typed."""
-    folder = Path(str(current_app.static_folder))
-    return (folder / PROGRAM).is_file() and (folder / WASM).is_file()
+    return built.is_built(PROGRAM, WASM)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from flask import current_app, render_template, url_for
-from markupsafe import Markup
 
 from traceability.identifiers import Batch
 from traceability.ledger.state import stream_hash
@@ -18,14 +17,16 @@ from traceability.sensing.calibration import Lack
 from traceability.supply.recall import State
 from traceability.verification.journey import Happening, Journey
 from webapp.api.access import node, store
-from webapp.consumer import chart, cold, story
+from webapp.consumer import story
 from webapp.consumer.corrected import in_order
 from webapp.consumer.documents import papers
+from webapp.consumer.shown import drawings
 from webapp.consumer.timeline import Step, declares, steps
 from webapp.database import snapshot
 from webapp.i18n import language, named, noted, translate
 from webapp.regulator.blueprint import own_reader, regulator
 from webapp.signedin import requires
+from webapp.temperature import numbers_of
 from webapp.units import unit_text
 
 CALIBRATED: Final = {
@@ -74,7 +75,8 @@ def batch(gtin: str, lot: str) -> str:
     """A batch, for an authority."""
     found = Batch(gtin, lot)
     dossier = load(found.uri(node().name), own_reader())
-    return render_template("regulator/batch.html", **shown(found, dossier), lent=False)
+    told = shown(found, dossier)
+    return render_template("regulator/batch.html", **told, lent=False, numbers=numbers_of(found))
 
 
 def load(uri: str, reader: Reader) -> Dossier:
@@ -98,22 +100,15 @@ def shown(found: Batch, dossier: Dossier) -> dict[str, Any]:
     told |= {"calibrated": CALIBRATED, "lacks": LACKS, "alarm_words": ALARMS}
     if journey is None:
         return told
-    offset = story.offset_of(journey)
-    stays = cold.stay_rows(journey)
+    told |= drawings(journey)
     return told | {
         "product": story.product_name(journey),
         "producer": story.producer(journey),
         "ilmd": story.created_of(journey),
         "rivals": story.rivals(journey),
         "summary": story.summary(journey),
-        "offset": offset,
-        "zone": Markup('<span class="zone">UTC{}</span>').format(offset),
         "lines": lines(journey),
-        "stays": stays,
-        "newest": cold.newest(journey),
-        "excursions": [(row.name, each) for row in stays for each in row.cold.excursions],
-        "chart": chart.draw(journey, offset),
-        "chart_text": story.chart_description(journey),
+        "excursions": [(row.name, each) for row in told["stays"] for each in row.cold.excursions],
         "papers": papers(journey, node()),
         "device_names": {uri[-32:]: names for uri, names in journey.names.items() if "/device/" in uri},
         "recalls": [(recall, happening, _open(recall.state)) for recall, happening in journey.recalls],

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import tempfile
-from pathlib import Path
 from typing import Final
 
-from flask import Response, current_app, request, send_file
+from flask import Response, request, send_file
 
 from traceability.operations.accounts.roles import Right
 from traceability.operations.evidence import pack_evidence
 from webapp.api.access import node
 from webapp.api.epcis.exchange import taking
 from webapp.api.epcis.resource import bounds
+from webapp.built import file_of, is_built
 from webapp.consumer.checking import WHOLE
 from webapp.database import snapshot
 from webapp.i18n import language
@@ -48,5 +48,4 @@ def evidence() -> Response:
 
 def _verifier() -> bytes | None:
     """The file that checks bundles in a browser, if it was built."""
-    path = Path(str(current_app.static_folder)) / WHOLE
-    return path.read_bytes() if path.is_file() else None
+    return file_of(WHOLE).read_bytes() if is_built(WHOLE) else None

@@ -76,6 +76,12 @@ function become(now, next) {
     now.nodeValue = next.nodeValue;
     return;
   }
+  // A picture that a script has taken over is brought up to date by that script; its words come from the server.
+  if (now.matches(".zooms")) {
+    const words = now.querySelector("figcaption"), said = next.querySelector("figcaption");
+    if (words && said) becomeWithin(words, said);
+    return;
+  }
   const folds = (attribute) => attribute.name === "open" && now.localName === "details";
   for (const attribute of [...now.attributes]) {
     if (!next.hasAttribute(attribute.name) && !folds(attribute)) now.removeAttribute(attribute.name);
