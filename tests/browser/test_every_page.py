@@ -4,7 +4,7 @@ sticks out, and no text is of the other language.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import pytest
 
@@ -54,7 +54,7 @@ def paths(site: Site, visitor: str) -> Iterator[str]:
             yield site.path(name, **arguments)
 
 
-def _open_to(site: Site, visitor: str) -> dict[str, dict[str, str]]:
+def _open_to(site: Site, visitor: str) -> dict[str, Mapping[str, str]]:
     """Routes that let a visitor in, with the arguments of an own object."""
     if visitor == "nobody":
         return {name: site.public(made) for name, made in PUBLIC.items()}

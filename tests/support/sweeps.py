@@ -61,8 +61,9 @@ def draw(cases: Sequence[pytest.Item]) -> list[pytest.Item]:
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Under xdist: tell the process that prints."""
-    if hasattr(session.config, "workerinput"):
-        session.config.workeroutput[SEED] = session.config.stash.get(LEFT, 0)
+    told: dict[str, int] | None = getattr(session.config, "workeroutput", None)
+    if told is not None:
+        told[SEED] = session.config.stash.get(LEFT, 0)
 
 
 @pytest.hookimpl(optionalhook=True)
