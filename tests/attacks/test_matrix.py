@@ -64,6 +64,8 @@ def expected(row: Page, rights: frozenset[Right], *, second: bool, own: bool) ->
     """What becomes of a request for a page, by its row."""
     if row.rights and not rights & row.rights:
         return "forbidden" if rights or second else "app first"
+    if row.leads and not second:
+        return "app first"
     return "let in" if row.opens(rights, own=own) else "not there"
 
 

@@ -164,6 +164,7 @@ def test_the_evidence_is_one_file(office: Office):
 
 
 def test_the_status_page_says_in_words_how_the_log_is(office: Office):
+    office.story.world.publish()
     page = text_of(office.inspector(), "/regulator/status")
     assert "Everything that was recorded is in it." in page
     assert "Nobody witnesses this log" in page

@@ -99,6 +99,7 @@ class Page:
     over: frozenset[Right] = frozenset()
     only: frozenset[Right] | None = None
     given: Given = field(default_factory=dict)
+    leads: bool = False
 
     def opens(self, rights: frozenset[Right], *, own: bool) -> bool:
         """Whether somebody with these rights sees the object, once the page let them in."""
@@ -113,6 +114,7 @@ def page(
     over: tuple[Right, ...] = (),
     only: tuple[Right, ...] | None = None,
     given: Given | None = None,
+    leads: bool = False,
 ) -> Page:
     """A row.
 
@@ -122,11 +124,11 @@ def page(
         over: any one of these opens another party's as well.
         only: without one of these the object is not there, whoever's it is.
         given: parts of the address that name nothing of anybody.
+        leads: who still lacks an app for codes is led to it.
     """
     makes = of if isinstance(of, tuple) else (of,)
-    return Page(
-        frozenset(rights), makes, frozenset(over), None if only is None else frozenset(only), given or {}
-    )
+    least = None if only is None else frozenset(only)
+    return Page(frozenset(rights), makes, frozenset(over), least, given or {}, leads)
 
 
 def scopes(*needed: Scope) -> frozenset[Scope]:

@@ -18,7 +18,7 @@ from traceability.operations.tokens import Scope
 
 _PEOPLE: Final = page(Right.PEOPLE, of=objects.a_person, over=(Right.ADMINISTER,))
 _ACCOUNTS: Final[dict[str, Page]] = {
-    "accounts.begin": page(),
+    "accounts.begin": page(leads=True),
     "accounts.account": page(),
     "accounts.password": page(),
     "accounts.app": page(),
