@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tests.support.cosigned import Cosigner, policy_text
 from tests.support.gateway import wait_until
 from tests.support.people import form, make_person, make_session, sign_in
 from tests.support.practice import taking_part
@@ -18,6 +19,9 @@ from traceability.operations.accounts.managing import change_role
 from traceability.operations.accounts.roles import PartyKind, Role
 from traceability.operations.accounts.sessions import IDLE_MS, SEEN_EVERY_MS, end_sessions
 from traceability.operations.accounts.trail import COMMAND_LINE
+from traceability.operations.cosign import WAITING_MS
+from traceability.operations.live import subject_mark
+from traceability.operations.node import load_node
 from traceability.operations.recalling.cases import open_case
 from webapp import cookie, live
 
@@ -45,9 +49,11 @@ def listening(address, path, session, mark=""):
     connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=20)
     headers = {"Cookie": f"{cookie.PLAIN_NAME}={session}", "Accept": "text/event-stream"}
     connection.request("GET", f"{path}?mark={mark}", headers=headers)
+    answer = connection.getresponse()
     try:
-        yield connection.getresponse()
+        yield answer
     finally:
+        answer.close()  # it has the socket, not the connection
         connection.close()
 
 
@@ -82,6 +88,27 @@ def test_a_new_reading_is_told_once_it_is_in_the_log(place):
     assert first.startswith("data: ")
     assert second.startswith("data: ")
     assert first != second
+
+
+def test_a_mark_is_another_once_readers_are_shown_what_is_new_and_not_before(lone):
+    east = Cosigner("east")
+    lone.node.folder.joinpath("policy").write_text(
+        policy_text(lone.node.policy_text, "quorum east", by=[east])
+    )
+    node, farm = load_node(lone.node.folder), lone.party("Farm")
+    batch = lone.harvest(farm, "L1")
+    lone.publish()
+
+    def mark(ms):
+        with lone.store.reading() as connection:
+            return subject_mark(connection, node, stream_hash(batch), lone.now_ms + ms)
+
+    lone.wait(minutes=1)
+    before = mark(0)
+    lone.event("ship", farm, batch)
+    lone.publish()
+    assert mark(0) == before, "its witness has not signed yet"
+    assert mark(WAITING_MS) != before, "it had time to"
 
 
 def test_the_mark_that_is_shown_already_is_not_told(place):
@@ -186,6 +213,23 @@ def test_a_case_is_followed_by_who_may_see_it_alone(place):
         assert bureau.get("/live/recalls/all").json != firm.get("/live/recalls/all").json
         assert firm.get("/live/recalls/all").json == stranger.get("/live/recalls/all").json
         assert firm.get("/live/recalls/own").status_code == 404
+
+
+def test_the_page_of_a_batch_shows_its_newest_reading_or_why_there_is_none(place):
+    world, farm, probe, path, _ = place
+    world.wait(minutes=5)
+    world.measure(probe, 6.5)
+    world.publish()
+    world.harvest(farm, "L9")
+    with site_of(world) as app:
+        client = sign_in(app.test_client(), world.store, world.node, farm)
+        mark = client.get(path).get_json()["mark"]
+        page = client.get("/console/batches/01/09520000000011/10/L1?lang=en").text
+        assert f'data-live="{path}" data-mark="{mark}"' in page
+        assert '<bdi>TRUCK1</bdi>: <strong class="warn">6.5 °C, outside the limits</strong>' in page
+        fresh = client.get("/console/batches/01/09520000000011/10/L9?lang=en").text
+        assert "Not yet in the public log" in fresh
+        assert "Temperature over time" not in fresh
 
 
 def test_a_stranger_and_who_has_no_right_to_it_learn_nothing(place):

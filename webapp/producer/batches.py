@@ -18,6 +18,7 @@ from traceability.operations.masterdata import Product, find, list_items
 from traceability.operations.stock import stock_of
 from traceability.supply.epcis.events import STEPS
 from webapp.api.access import node
+from webapp.consumer import story
 from webapp.consumer.lotpage import load
 from webapp.consumer.shown import drawings
 from webapp.database import snapshot
@@ -79,20 +80,22 @@ def lot(gtin: str, lot: str) -> str:
     if not said:
         abort(404)
     names = next((n for each in said if (n := each.event.get("ilmd", {}).get("ft:product"))), None)
+    brief = "brief" in request.args
+    measured = {} if brief else _pictures(batch)
     steps = [(each, step_of(each.event), groups_of(snapshot(), party, each.event)) for each in said]
     return render_template(
         "producer/lot.html",
+        **measured,
         stream=stream_hash(uri).hex(),
         batch=batch,
-        names=names or _names_of(batch.gtin),
+        names=names or _names_of(batch.gtin) or measured.get("product"),
         own=names is not None,
         steps=steps,
         stock=stock_of(snapshot(), node().name, party, uri),
         happened=happened,
         may=Right.RECORD in visitor().rights,
         rights=visitor().rights,
-        brief="brief" in request.args,
-        **({} if "brief" in request.args else _pictures(batch)),
+        brief=brief,
     )
 
 
@@ -107,7 +110,8 @@ def _pictures(batch: Batch) -> dict[str, Any]:
         journey = None
     if journey is None:
         return {"journey": None, "unchecked": noted("Its page for everybody says why nothing is shown.")}
-    return {"journey": journey, **drawings(journey), "numbers": numbers_of(batch)}
+    product = story.created_of(journey).get("ft:product")
+    return {"journey": journey, "product": product, **drawings(journey), "numbers": numbers_of(batch)}
 
 
 def _names_of(gtin: str) -> Mapping[str, str] | None:
