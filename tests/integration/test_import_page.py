@@ -153,3 +153,11 @@ def test_who_may_not_record_may_not_import(place):
     assert send(viewer, rows("V-1")).status_code == 403
     stranger = app.test_client().post("/console/import", data={"table": rows("V-1")})
     assert stranger.status_code == 403
+
+
+def test_the_page_says_what_is_odd_before_anything_is_signed(place, farm):
+    ships = "\n".join(f"ship,{GTIN},O-1,{n},KGM,2026-01-01 07:40," for n in (4, 3))
+    page = send(farm, f"{rows('O-1')}\n{ships}")
+    assert page.status_code == 200, page.text
+    assert "something is odd about 1 rows" in page.text
+    assert page.text.count("more than you have left") == 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import event, func, select
 
 from tests.support.world import GTIN, make_world
 from traceability.__main__ import main
@@ -14,6 +14,7 @@ from traceability.operations.imports import preview_import, record_import
 from traceability.operations.lots import lot_events
 from traceability.operations.masterdata import Asset, Place, Product, save
 from traceability.operations.numbers import next_own_gln
+from traceability.operations.steps import Caution
 from traceability.store import models
 from traceability.store.accounts import TrailEntry
 from traceability.supply.sheets.table import read_table
@@ -180,3 +181,48 @@ def test_the_command_shows_first_and_records_with_yes(place, monkeypatch, capsys
     assert main(["import", "--template", str(tmp_path / "t.xlsx"), "--language", "zh"]) == 0
     assert read_table((tmp_path / "t.xlsx").read_bytes())[0].cells[0] == "步骤"
     assert main(["import"]) == 1
+
+
+def test_what_is_odd_is_said_of_each_row_by_what_is_recorded_and_by_the_rows_before_it(place):
+    world, _, _ = place
+    record(place, line(world, "harvest", "OLD", 90, quantity="10", unit="KGM"))
+    found = look(
+        place,
+        line(world, "ship", "OLD", 50, quantity="8", unit="KGM"),
+        line(world, "ship", "OLD", 49, quantity="3", unit="KGM"),
+        line(world, "pack", "OLD", 100, quantity="1", unit="KGM"),
+        line(world, "harvest", "ODD", 60, quantity="5", unit="KGM"),
+        line(world, "pack", "ODD", 55, quantity="5", unit="LTR"),
+        line(world, "store", "ODD", 50, quantity="5", unit="KGM", asset=f"{world.asset('ROOM-1')}"),
+        line(world, "pack", "ODD", 40, quantity="5", unit="KGM"),
+    )
+    assert found.problems == ()
+    assert [line.cautions for line in found.lines] == [
+        (),
+        (Caution.MORE_THAN_LEFT,),
+        (Caution.NOTHING_LEFT, Caution.BEFORE_IT_BEGAN),
+        (),
+        (Caution.OTHER_UNIT,),
+        (),
+        (Caution.INSIDE,),
+    ]
+    assert found.odd == 4
+
+
+def test_rows_of_one_lot_are_written_together_and_not_one_by_one(place):
+    """So that the database is locked for a moment and not for as long as the sheet is."""
+    world, _, _ = place
+    rows = [
+        line(world, step, f"T-{number}", ago, quantity="1", unit="KGM")
+        for number in range(30)
+        for step, ago in (("harvest", 60), ("pack", 50))
+    ]
+    statements: list[str] = []
+
+    def heard(_connection, _cursor, statement, *_):
+        statements.append(statement)
+
+    event.listen(world.store.engine, "after_cursor_execute", heard)
+    assert record(place, *rows) == (60, 0)
+    event.remove(world.store.engine, "after_cursor_execute", heard)
+    assert len(statements) < 2 * len(rows), "a few for all of them, and not some for each"

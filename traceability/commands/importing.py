@@ -78,4 +78,5 @@ def _shown(preview: Preview) -> Iterator[str]:
 def _line(line: Line) -> str:
     row, state = line.row, "refused" if line.refused else "known" if line.known else "new"
     amount = "" if row.quantity is None else f" {row.quantity} {row.uom or 'pieces'}"
-    return f"row {row.row.number}: {state:7} {row.step} {row.batch.gtin}/{row.batch.lot}{amount}"
+    odd = f"  look again: {', '.join(line.cautions)}" if line.cautions else ""
+    return f"row {row.row.number}: {state:7} {row.step} {row.batch.gtin}/{row.batch.lot}{amount}{odd}"

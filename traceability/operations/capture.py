@@ -36,7 +36,7 @@ from traceability.operations.node import Node
 from traceability.operations.prefixes import rights
 from traceability.operations.project import insert_projections
 from traceability.operations.quota import Quota
-from traceability.operations.typed import check_typed
+from traceability.operations.typed import Typed
 from traceability.store import models, projections
 from traceability.store.engine import Store, Transaction
 from traceability.store.rows import insert_new
@@ -133,23 +133,24 @@ def record_drafts(
 
 @dataclass(slots=True)
 class _Run:
-    """Events on their way into one transaction; ``waiting`` are not yet written, ``named`` their streams."""
+    """Events on their way into one transaction; ``waiting`` are not yet written."""
 
     tx: Transaction
     node: Node
     party: str
-    typed: bool
+    by_hand: bool
     arrives: bool
     waiting: list[Draft] = field(default_factory=list)
-    named: set[str] = field(default_factory=set)
     seqs: dict[bytes, dict[str, int]] = field(default_factory=dict)
     heads: dict[bytes, Head] | None = None
     unused: list[bytes] = field(default_factory=list)
     quota: Quota = field(init=False)
+    typed: Typed | None = None
 
     def record(self, drafts: Sequence[Draft]) -> list[Captured]:
         """Check and record events in their order; an answer for each."""
         self._lock(drafts)
+        self.typed = Typed(self.tx, self.node, drafts) if self.by_hand else None
         known = self._known(drafts)
         may = rights(self.tx.connection, self.node.name, self.party, (draft.event for draft in drafts))
         answers = []
@@ -206,16 +207,17 @@ class _Run:
                 remedy="Give the time with its zone, and check the clocks; what is to come is not recorded.",
                 problems=[Problem("/eventTime", "a time that has come", str(draft.event["eventTime"]))],
             )
-        if self.typed:
-            if not self.named.isdisjoint(draft.streams):
-                self._flush()  # what is asked now may hang on it
-            check_typed(self.tx, self.node, draft, arrives=self.arrives)
+        if self.typed is not None:
+            if draft.move is not None:
+                self._flush()  # what is asked of its asset may hang on it
+            self.typed.check(draft, arrives=self.arrives)
         if draft.move is not None:
             self._flush()
             check_move(self.tx, self.node, self.party, draft.move)
         self.quota.spend(draft)
         self.waiting.append(draft)
-        self.named.update(draft.streams)
+        if self.typed is not None:
+            self.typed.take(draft)
         if draft.move is None:
             return
         self._flush()
@@ -225,7 +227,6 @@ class _Run:
     def _flush(self) -> None:
         """Write what was checked."""
         taken, self.waiting = self.waiting, []
-        self.named.clear()
         pairs = [(draft, uri) for draft in taken for uri in self._streams(draft)]
         entries = [Entry(uri, media.EVENT, draft.issued.statement) for draft, uri in pairs]
         records = append(self.tx, self.node, entries, self.heads)

@@ -10,8 +10,10 @@ An event is named by its hash, so a row that was recorded before is known again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+
+from sqlalchemy import Connection
 
 from traceability.errors import (
     ClockAheadError,
@@ -26,10 +28,11 @@ from traceability.identifiers import Batch
 from traceability.operations.accounts.trail import Actor, note
 from traceability.operations.capture import Captured
 from traceability.operations.draft import Given
+from traceability.operations.importcautions import Forecast
 from traceability.operations.importrows import RowReader
 from traceability.operations.node import Node
 from traceability.operations.record import answers_to, check_made, record_all
-from traceability.operations.steps import Entered, event_of
+from traceability.operations.steps import Caution, Entered, event_of
 from traceability.store.engine import Store, Transaction
 from traceability.supply.sheets.steps import StepRow, Steps, read_steps
 from traceability.supply.sheets.table import Row
@@ -39,7 +42,8 @@ from traceability.supply.sheets.table import Row
 class Line:
     """A row that could be read, and what became of it: ``known`` says that it was recorded before.
 
-    ``refused`` says that it cannot be recorded as it is; ``given`` is its event, if it stands for one.
+    ``refused`` says that it cannot be recorded as it is; ``given`` is its event, if it stands for one;
+    ``cautions`` what is odd about it, and not forbidden.
     """
 
     row: StepRow
@@ -47,6 +51,7 @@ class Line:
     given: Given | None = None
     known: bool = False
     refused: bool = False
+    cautions: tuple[Caution, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +72,11 @@ class Preview:
     def new(self) -> int:
         """Rows that would be recorded now."""
         return sum(not line.known and not line.refused for line in self.lines)
+
+    @property
+    def odd(self) -> int:
+        """New rows with which something is odd."""
+        return sum(bool(line.cautions) for line in self.lines)
 
     @property
     def known(self) -> int:
@@ -91,7 +101,9 @@ def preview_import(store: Store, node: Node, party: str, table: Sequence[Row], o
     said = {line.row.row.number: answer for line, answer in zip(sound, answers, strict=True)}
     refusals, waits = _refusals(node, steps, lines, said, table)
     problems = _in_order([*steps.problems, *wrong, *refusals], table)
-    return Preview(tuple(_judged(line, said) for line in lines), problems, waits)
+    judged = [_judged(line, said) for line in lines]
+    with store.reading() as connection:
+        return Preview(tuple(_cautioned(connection, node, party, judged)), problems, waits)
 
 
 def record_import(
@@ -142,6 +154,17 @@ def _understood(store: Store, node: Node, party: str, steps: Steps) -> tuple[lis
 def _judged(line: Line, said: dict[int, Captured]) -> Line:
     answer = said.get(line.row.row.number)
     return line if answer is None else replace(line, known=answer.known, refused=answer.refused is not None)
+
+
+def _cautioned(connection: Connection, node: Node, party: str, lines: Sequence[Line]) -> Iterator[Line]:
+    """The lines, with what is odd about those that are new."""
+    new = [line.entered for line in lines if line.entered and not (line.known or line.refused)]
+    forecast = Forecast(connection, node.name, party, new)
+    for line in lines:
+        if line.entered is None or line.known or line.refused:
+            yield line
+        else:
+            yield replace(line, cautions=forecast.cautions(line.entered))
 
 
 def _refusals(

@@ -102,6 +102,11 @@ class Entered:
         return STEPS[self.step].biz_step == "creating_class_instance"
 
     @property
+    def looked_at(self) -> tuple[Amount, ...]:
+        """The batches of which there may be too little: what is used up, or what it is about."""
+        return self.inputs if self.begins else (self.of,)
+
+    @property
     def moves(self) -> bool:
         """Whether goods go into an asset or come out of one."""
         return STEPS[self.step].type == "AggregationEvent"
@@ -120,11 +125,18 @@ def event_of(entered: Entered, party: str) -> dict[str, Any]:
 
 def cautions(connection: Connection, node: str, party: str, entered: Entered) -> tuple[Caution, ...]:
     """What is odd about an entry, by what is recorded; in the order of ``Caution``."""
-    amounts = entered.inputs if entered.begins else (entered.of,)
-    stocks = {amount.uri: stock_of(connection, node, party, amount.uri) for amount in amounts}
+    uris = [amount.uri for amount in entered.looked_at]
+    stocks = {uri: stock_of(connection, node, party, uri) for uri in uris}
+    return odd_about(entered, stocks, answers_of(connection, uris))
+
+
+def odd_about(
+    entered: Entered, stocks: Mapping[str, Stock], answers: Mapping[str, Answer]
+) -> tuple[Caution, ...]:
+    """The same, by what is left of each batch and whether it is recalled."""
+    amounts = entered.looked_at
     found = {each for amount in amounts for each in _odd(entered, amount, stocks[amount.uri])}
-    answers = answers_of(connection, list(stocks))
-    if any(answer in {Answer.RECALLED, Answer.HELD} for answer in answers.values()):
+    if any(answers.get(amount.uri) in {Answer.RECALLED, Answer.HELD} for amount in amounts):
         found.add(Caution.RECALLED)
     return tuple(each for each in Caution if each in found)
 

@@ -23,7 +23,7 @@ from webapp.i18n import language, translate
 from webapp.producer.blueprint import console, own_party
 from webapp.producer.entry import MOST
 from webapp.producer.sheetwords import problem_rows
-from webapp.producer.words import STEP_TEXTS
+from webapp.producer.words import CAUTION_TEXTS, STEP_TEXTS
 from webapp.signedin import requires, say, visitor
 
 MAX_FORM: Final = MAX_BYTES + 1024 * 1024
@@ -71,19 +71,20 @@ def bring() -> str | tuple[str, int] | BaseResponse:
     try:
         table = read_table(data)
         brought = Brought(write_table(table, "\t"), offset)
+        if "record" in request.form and (done := _record(brought, table)) is not None:
+            return done
         preview = preview_import(store(), node(), own_party(), table, offset)
     except (MalformedError, RefusedError) as error:
         return _page(brought, error), 400
-    if preview.problems or "record" not in request.form:
-        return _preview(brought, preview, table), 409 if preview.problems else 200
-    return _record(brought, table)
+    return _preview(brought, preview, table), 409 if preview.problems else 200
 
 
-def _record(brought: Brought, table: Sequence[Row]) -> tuple[str, int] | BaseResponse:
+def _record(brought: Brought, table: Sequence[Row]) -> BaseResponse | None:
+    """Record what was looked at; None if something is wrong by now, which a preview names cell by cell."""
     try:
         new, known = record_import(store(), node(), visitor().actor, own_party(), table, brought.offset)
-    except (MalformedError, RefusedError) as error:
-        return _page(brought, error), 409
+    except (MalformedError, RefusedError):
+        return None
     say(translate("Recorded: %(new)d steps. Known before: %(known)d.", new=new, known=known))
     return redirect(url_for("console.lots", lang=language()), 303)
 
@@ -114,6 +115,7 @@ def _page(brought: Brought, error: str | TraceabilityError | None = None, **show
         error=error,
         columns=COLUMNS,
         steps=STEP_TEXTS,
+        cautions=CAUTION_TEXTS,
         most=SHOWN,
         **{"preview": None, **shown},
     )
