@@ -29,7 +29,7 @@ help: ## list these commands
 
 run: $(VENV)/run.stamp ## install what running needs, then start the whole node (Ctrl-C ends it; TLS=1 for https)
 	@test -f $(BUILT) -a -f $(SCANNER) -a -f $(CHARTS) || \
-		echo "not built yet: camera, coasts, charts that zoom, checks in the browser (make verifier scanner charts)"
+		echo "not built yet: camera, coasts, zoom, checks in the browser (make verifier scanner charts)"
 	@exec $(VENV)/bin/traceability run $(if $(TLS),--tls)
 
 setup: $(VENV)/develop.stamp $(SITE) ## install everything that running, testing and linting need into .venv

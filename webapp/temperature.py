@@ -12,8 +12,9 @@ from typing import Final
 from flask import Blueprint, Response, abort, jsonify, request, url_for
 
 from traceability.identifiers import Batch
+from traceability.ledger.state import stream_hash
 from traceability.operations.accounts.roles import Right
-from traceability.operations.lots import has_recorded
+from traceability.operations.lots import speaks_of
 from webapp import http
 from webapp.api.access import node
 from webapp.built import is_built
@@ -34,7 +35,7 @@ _MOMENT: Final = re.compile(r"[0-9]{1,15}")
 def measured(gtin: str, lot: str) -> Response:
     """What was measured ``from`` one time ``to`` another (ms), or from the first to the last."""
     batch, who = Batch(parse_long_gtin(gtin), lot), visitor()
-    own = who.party is not None and has_recorded(snapshot(), who.party, batch.uri(node().name))
+    own = who.party is not None and speaks_of(snapshot(), who.party, stream_hash(batch.uri(node().name)))
     if not own and Right.TRACE not in who.rights:
         abort(404)
     journey = load(batch).verdict.journey

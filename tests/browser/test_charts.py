@@ -71,6 +71,7 @@ def test_chart_and_map_take_the_place_of_the_drawings_and_go_by_keyboard(context
     _chart(page)
     _map(page)
     _parts_come_anew(page)
+    _the_page_follows(page, made)
     _a_channel_goes(page)
     assert broken_rules(page) == []
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
@@ -152,6 +153,18 @@ def _parts_come_anew(page: Page) -> None:
     assert window(page) == before
     assert not page.get_by_label("supply air").is_checked()
     assert page.locator(".uplot").count() == 1
+
+
+def _the_page_follows(page: Page, made: Drawn) -> None:
+    """Brought up to date by live.js, the page leaves chart and map to their script."""
+    said = page.locator("[data-part=said] > ol > li")
+    before = said.count()
+    made.world.event("pack", made.farm, made.world.batch("L1"))
+    made.world.publish()
+    said.nth(before).wait_for()
+    assert page.locator(".uplot").count() == 1
+    assert page.locator(".leaflet-marker-icon").count() == 3
+    assert not page.locator("svg.plot").is_visible()
 
 
 def _a_channel_goes(page: Page) -> None:

@@ -116,15 +116,11 @@ def speaks_of(connection: Connection, party: str, stream: bytes) -> bool:
     """Whether a party recorded anything about a batch (by the hash of its URI)."""
     query = select(models.Stream.uri).where(models.Stream.hash == stream)
     uri = connection.execute(query).scalar_one_or_none()
-    is_batch = uri is not None and parse_stream(uri).kind is Kind.BATCH
-    return uri is not None and is_batch and has_recorded(connection, party, uri)
-
-
-def has_recorded(connection: Connection, party: str, batch: str) -> bool:
-    """Whether a party recorded anything about a batch (by its URI)."""
-    query = select(Event.id).join(Mention, Mention.event == Event.id)
-    query = query.where(Mention.thing == thing_id(batch), Event.party == party)
-    return connection.execute(query.limit(1)).first() is not None
+    if uri is None or parse_stream(uri).kind is not Kind.BATCH:
+        return False
+    said = select(Event.id).join(Mention, Mention.event == Event.id)
+    said = said.where(Mention.thing == thing_id(uri), Event.party == party)
+    return connection.execute(said.limit(1)).first() is not None
 
 
 def last_event(connection: Connection, party: str, biz_step: str) -> Mapping[str, Any]:

@@ -7,10 +7,25 @@ import { fetched, take } from "./page.js";
 const PER_DEGREE = 100, NEAR = 8, NEAREST = 12, FARTHEST = 2, TURN = 360;
 let kept = null; // What somebody was looking at, while parts of the page are replaced.
 
+// What the map shows of its page: once that is another, it is made anew.
+const shownIn = (figure) => figure.parentElement.querySelector("#places").innerHTML + figure.dataset.way;
+
 export async function mountMap(figure) {
+  let map = await made(figure), was = shownIn(figure);
+  const renew = async () => {
+    if (shownIn(figure) === was) return;
+    was = shownIn(figure);
+    map?.end();
+    map = await made(figure);
+  };
+  return { end: () => map?.end(), renew };
+}
+
+async function made(figure) {
+  const over = new AbortController();
   const room = figure.querySelector(".places-map"), items = [...figure.parentElement.querySelectorAll("#places > li")];
   const land = await fetched(figure.dataset.land);
-  if (!figure.isConnected) return {};
+  if (!figure.isConnected) return undefined;
   const places = placesOf(items);
   const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
   const map = L.map(room, {
@@ -19,7 +34,7 @@ export async function mountMap(figure) {
   });
   const bounds = L.latLngBounds([...places.values()].map(({ at }) => at)).pad(0.15);
   const whole = () => map.fitBounds(bounds, { maxZoom: NEAR });
-  take(figure, { in: () => map.zoomIn(), out: () => map.zoomOut(), whole });
+  take(figure, { in: () => map.zoomIn(), out: () => map.zoomOut(), whole }, over.signal);
   map.invalidateSize();
   if (kept) map.setView(kept.middle, kept.zoom);
   else whole();
@@ -30,8 +45,8 @@ export async function mountMap(figure) {
   L.polygon(ringsOf(land, middle), { className: "land", interactive: false, smoothFactor: 1.5 }).addTo(map);
   const way = figure.dataset.way.split(",").map(Number).filter((number) => places.has(number));
   L.polyline(way.map((number) => places.get(number).at), { className: "way own", interactive: false }).addTo(map);
-  for (const [number, place] of places) mark(map, number, place, room.dataset.close);
-  return { end: () => map.remove() };
+  for (const [number, place] of places) mark(map, number, place, room.dataset.close, over.signal);
+  return { end: () => (over.abort(), map.remove()) };
 }
 
 // By their numbers in the list, those whose position is told; less than half way round from the first.
@@ -62,7 +77,7 @@ function ringsOf(land, middle) {
   return turns.flatMap((turn) => rings.map((ring) => [ring.map(([y, x]) => [y, x + turn])]));
 }
 
-function mark(map, number, { at, item }, close) {
+function mark(map, number, { at, item }, close, signal) {
   const name = item.querySelector("strong").textContent;
   const icon = L.divIcon({ className: "spot", html: String(number), iconSize: [30, 30] });
   const marker = L.marker(at, { icon, keyboard: true, riseOnHover: true, title: name }).addTo(map);
@@ -78,5 +93,5 @@ function mark(map, number, { at, item }, close) {
     if (key !== "Escape" || !marker.isPopupOpen()) return;
     marker.closePopup();
     marker.getElement().focus({ preventScroll: true });
-  });
+  }, { signal });
 }

@@ -13,10 +13,13 @@ export async function fetched(address) {
   return answer.json();
 }
 
-// Shows what stands in the place of the drawing from now on, and lets its buttons do something.
+// Shows what stands in the place of the drawing from now on, and lets its buttons do something. It is marked as
+// the script's own, so that live.js lets it be when it brings the drawing up to date.
 export function take(figure, does, signal) {
-  figure.classList.add("zooms");
-  for (const hidden of figure.querySelectorAll(":scope > [hidden]")) hidden.hidden = false;
+  for (const part of figure.querySelectorAll(":scope > :is(.tools, .curves, .readout, .drawn, .places-map)")) {
+    part.hidden = false;
+    part.dataset.own = "";
+  }
   figure.querySelector(".tools").addEventListener("click", ({ target }) => {
     does[target.closest("button")?.dataset.do]?.();
   }, { signal });

@@ -43,7 +43,7 @@ export function draw(room, state, hooks) {
   return new uPlot({
     ...sizeOf(room),
     ms: 1,
-    padding: [px * 1.9, 8, 0, 0],
+    padding: [px * 1.9, px * 1.7, 0, 0],
     legend: { show: false },
     cursor: {
       y: false,

@@ -71,15 +71,10 @@ function holdStill() {
 // An element becomes like another one, and changes nothing that is the same: so focus, selection, what is
 // unfolded and how far something is scrolled stay. Forms stand in no part: what is typed is never touched.
 function become(now, next) {
-  if (now.isEqualNode(next)) return;
+  // What another script filled is left to it: it hears of the event "parts".
+  if (now.isEqualNode(next) || now.dataset?.own !== undefined) return;
   if (now.nodeType !== Node.ELEMENT_NODE) {
     now.nodeValue = next.nodeValue;
-    return;
-  }
-  // A picture that a script has taken over is brought up to date by that script; its words come from the server.
-  if (now.matches(".zooms")) {
-    const words = now.querySelector("figcaption"), said = next.querySelector("figcaption");
-    if (words && said) becomeWithin(words, said);
     return;
   }
   const folds = (attribute) => attribute.name === "open" && now.localName === "details";
