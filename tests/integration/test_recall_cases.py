@@ -8,11 +8,15 @@ import pytest
 from sqlalchemy import func, select
 
 from tests.support.cases import Office
+from tests.support.people import make_person
 from tests.support.practice import taking_part
 from tests.support.recalls import LATE, MIX, NOTICE, YOGHURT, A, make, order
 from traceability.commands.publisher import Publisher
 from traceability.commands.verb import Opened
 from traceability.errors import ConflictError, ForbiddenError, ScopeChangedError, UnknownSubjectError
+from traceability.operations.accounts.managing import invite, renew_link
+from traceability.operations.accounts.roles import Role
+from traceability.operations.accounts.trail import Actor
 from traceability.operations.recall import Issuer, close, issue
 from traceability.operations.recallextend import extend_recalls
 from traceability.operations.recalling.cases import Stage, find_case, list_cases
@@ -20,6 +24,7 @@ from traceability.operations.recalling.closing import close_case, drop_case
 from traceability.operations.recalling.follow import follow_recalls
 from traceability.operations.recalling.holdings import Holding
 from traceability.operations.recalling.notices import items_of, notices_of
+from traceability.operations.recalling.people import Participant
 from traceability.operations.recalling.proposals import approve, hold_case, proposals_of, propose, withdraw
 from traceability.operations.recalling.public import public_notices
 from traceability.operations.recallstatus import known_recall, list_recalls
@@ -270,3 +275,28 @@ def test_a_person_has_a_name_that_can_be_shown():
     for name in ("", " ", "a\nb", "x" * 255):
         with pytest.raises(Exception, match="name"):
             taking_part(name, "https://x")
+
+
+def test_whom_the_proposer_let_in_today_does_not_approve(office):
+    """A manager who invites a second self waits a day for it, in sight of the trail."""
+    world = office.world
+    fay = make_person(world.store, world.node, office.farm, login="fay")
+    ann = make_person(world.store, world.node, office.farm, login="ann")
+    actor = Actor(fay.id, office.farm, "web")
+    known = {"party": office.farm, "within": office.farm, "role": Role.MANAGER}
+    second, _ = invite(world.store, world.node, actor, login="fay2", name="Fay", **known)
+    one, two, other = (
+        Participant(each.login, office.farm, Actor(each.id, office.farm, "web"))
+        for each in (fay, second, ann)
+    )
+    case, mirrored = office.open(one), office.open(two)
+    office.propose(case, one)
+    office.propose(mirrored, two)
+    for proposed, person in ((case, two), (mirrored, one)):
+        with pytest.raises(ForbiddenError, match="let the other in"):
+            office.approve(proposed, person)
+    renew_link(world.store, world.node, actor, ann.id, within=office.farm)
+    with pytest.raises(ForbiddenError, match="let the other in"):
+        office.approve(case, other)
+    world.wait(minutes=24 * 60)
+    assert office.approve(case, two).issued_ms is not None

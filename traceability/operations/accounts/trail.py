@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -127,6 +127,15 @@ def list_trail(connection: Connection, wanted: Wanted, most: int) -> Sequence[En
     if wanted.before is not None:
         query = query.where(table.id < wanted.before)
     return [_entry(row) for row in connection.execute(query.order_by(table.id.desc()).limit(most))]
+
+
+def has_done(
+    connection: Connection, user: str, actions: Collection[str], subject: str, since_ms: int
+) -> bool:
+    """Whether a person (id) did one of these to something since a time."""
+    table = TrailEntry
+    query = select(table.id).where(table.user == user, table.subject == subject, table.at_ms > since_ms)
+    return connection.execute(query.where(table.action.in_(actions)).limit(1)).first() is not None
 
 
 def list_actions(connection: Connection) -> Sequence[str]:

@@ -9,11 +9,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from sqlalchemy import Connection
+
 from traceability.errors import ForbiddenError, MalformedError
-from traceability.operations.accounts.trail import Actor, note
+from traceability.operations.accounts.people import find_login
+from traceability.operations.accounts.trail import Actor, has_done, note
 from traceability.operations.recall import Issuer
 from traceability.store.engine import Transaction
 
+LATELY_MS: Final = 86_400_000
+LETS_IN: Final = frozenset(
+    ("person-added", "link-made", "person-enabled", "role-changed", "second-factor-removed")
+)
+"""What the trail says of who decided that somebody may do something, or took their account over."""
 MAX_NAME: Final = 254
 MAX_NOTE: Final = 500
 
@@ -80,6 +88,25 @@ class Participant:
             raise ForbiddenError(
                 "approving is not among your rights",
                 remedy="Ask somebody of your firm or office who may approve recalls.",
+            )
+
+    def require_stranger_to(self, connection: Connection, proposed_by: str, now_ms: int) -> None:
+        """Refuse two of whom one let the other in just now: they may be one.
+
+        Raises:
+            ForbiddenError: one invited, enabled or promoted the other, or made them a link, lately.
+        """
+        proposer, approver = find_login(connection, proposed_by), self.actor.user
+        if proposer is None or approver is None:
+            return
+        since_ms = now_ms - LATELY_MS
+        if any(
+            has_done(connection, one, LETS_IN, other, since_ms)
+            for one, other in ((proposer, approver), (approver, proposer))
+        ):
+            raise ForbiddenError(
+                f"{proposed_by}, who proposed this recall, and you: one let the other in today",
+                remedy="Another person of your party approves it, or you do tomorrow; a hold is there at once.",
             )
 
 

@@ -161,6 +161,7 @@ def approve(
     with store.reading() as connection:
         case, made = find_case(connection, case_id, person), _waiting(connection, case_id)
         person.require_approves(made.proposed_by, made.party)
+        person.require_stranger_to(connection, made.proposed_by, store.clock())
         case.require_open(issued=False)
         require_unchanged(connection, case)
         found = look_at(connection, node, case)
