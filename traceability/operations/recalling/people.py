@@ -106,7 +106,7 @@ class Participant:
         ):
             raise ForbiddenError(
                 f"{proposed_by}, who proposed this recall, and you: one let the other in today",
-                remedy="Another person of your party approves it, or you do tomorrow; a hold is there at once.",
+                remedy="Another person of your party approves it, or you tomorrow; to hold lots takes one.",
             )
 
 
