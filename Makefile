@@ -40,7 +40,7 @@ scanner: $(SCANNER) ## fetch what the console reads bar codes with
 
 charts: $(CHARTS) ## build what zooms the charts and maps of the console
 
-TEST := $(PY) -m pytest -n $(WORKERS) --dist loadfile
+TEST := $(PY) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 test: $(VENV)/develop.stamp $(SITE) ## run the whole suite (WORKERS=3 processes), or ARGS="-k words" of it
 	@sh tests/prepare.sh

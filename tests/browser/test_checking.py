@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -86,7 +86,12 @@ def file(name: str, data: bytes) -> Any:
     return {"name": name, "mimeType": "application/octet-stream", "buffer": data}
 
 
-@pytest.mark.browser
+def in_a_browser(test: Callable[..., None]) -> Callable[..., None]:
+    """All of them are one sweep: what they are about is tested without a browser too, by tests/verifier."""
+    return pytest.mark.browser(pytest.mark.sweep(part=6, of="a check in the browser")(test))
+
+
+@in_a_browser
 @pytest.mark.parametrize("tongue", ["en", "zh"])
 def test_the_site_s_page_checks_a_lot_in_the_words_of_the_lot_s_page(world: World, page: Page, tongue: str):
     batch = Batch(*parse_stream(world.batch("L1")).values)
@@ -116,7 +121,7 @@ def test_the_site_s_page_checks_a_lot_in_the_words_of_the_lot_s_page(world: Worl
         assert (len(workers), said) == (min(4, page.evaluate("navigator.hardwareConcurrency")), [])
 
 
-@pytest.mark.browser
+@in_a_browser
 def test_the_documents_of_a_lot_are_named_in_the_page_s_language_and_by_the_file_from_the_disk(
     world: World, page: Page
 ):
@@ -140,7 +145,7 @@ def test_the_documents_of_a_lot_are_named_in_the_page_s_language_and_by_the_file
             expect(page.locator("[data-part=documents]")).to_be_hidden()
 
 
-@pytest.mark.browser
+@in_a_browser
 def test_one_character_too_many_is_a_plain_no_in_the_page_s_language(world: World, page: Page):
     other = world.bundle(world.batch("L1")).replace(b'"salt":"', b'"salt":"A', 1)
     with served(world) as address:
@@ -152,7 +157,7 @@ def test_one_character_too_many_is_a_plain_no_in_the_page_s_language(world: Worl
         assert answers(page)["unchanged"][0] == "不成立"
 
 
-@pytest.mark.browser
+@in_a_browser
 @pytest.mark.parametrize("own", [True, False])
 def test_a_signature_that_is_none_is_found_by_helpers_with_and_without_the_browser_s_own_cryptography(
     world: World, page: Page, own: bool
@@ -172,7 +177,7 @@ def test_a_signature_that_is_none_is_found_by_helpers_with_and_without_the_brows
     expect(page.locator("#said")).to_contain_text("bad-signature")
 
 
-@pytest.mark.browser
+@in_a_browser
 def test_a_label_s_code_is_compared_in_the_browser_too(world: World, page: Page):
     uri = world.batch("L1")
     record, *others = parse_bundle(world.bundle(uri)).streams[0].records()
@@ -203,7 +208,7 @@ def test_a_label_s_code_is_compared_in_the_browser_too(world: World, page: Page)
         expect(page.locator("#said")).to_contain_text("This cannot be used. (a trace code is a number and 32")
 
 
-@pytest.mark.browser
+@in_a_browser
 def test_one_file_from_the_disk_checks_without_any_network(world: World, page: Page):
     east, now_ms = Cosigner("east"), int(page.evaluate("Date.now()"))
     bundle = cosigned(world.bundle(world.batch("L1")), (east, now_ms // 1000))
@@ -230,7 +235,7 @@ def test_one_file_from_the_disk_checks_without_any_network(world: World, page: P
     assert said == []
 
 
-@pytest.mark.browser
+@in_a_browser
 def test_the_file_from_the_disk_compares_by_a_proof_that_is_chosen_and_needs_no_worker(
     world: World, page: Page
 ):
@@ -260,7 +265,7 @@ def recheck(page: Page, code: str) -> str:
     return page.locator("#remembered").text_content() or ""
 
 
-@pytest.mark.browser
+@in_a_browser
 def test_the_browser_remembers_the_log_and_alarms_when_it_is_not_continued(world: World, page: Page):
     old = world.bundle(world.batch("L1"))
     batch = Batch(*parse_stream(world.batch("L1")).values)
@@ -298,7 +303,7 @@ def test_the_browser_remembers_the_log_and_alarms_when_it_is_not_continued(world
         expect(page.locator("#evidence")).to_be_hidden()
 
 
-@pytest.mark.browser
+@in_a_browser
 def test_another_root_of_a_size_that_was_seen_is_said_to_be_a_rewritten_log(world: World, page: Page):
     node, signed = world.node, note.parse_note(parse_bundle(world.bundle(world.batch("L1"))).checkpoint)
     text = replace(note.parse_checkpoint(signed.text), root=bytes(32)).text()
@@ -315,7 +320,7 @@ def test_another_root_of_a_size_that_was_seen_is_said_to_be_a_rewritten_log(worl
         assert [answers(page)[name][0] for name in ("unchanged", "complete", "fresh")] == ["不成立"] * 3
 
 
-@pytest.mark.browser
+@in_a_browser
 def test_a_recalled_lot_is_never_said_to_be_in_order(world: World, page: Page):
     maker = world.party("Maker")
     uri = world.harvest(maker, "BAD")
@@ -331,7 +336,7 @@ def test_a_recalled_lot_is_never_said_to_be_in_order(world: World, page: Page):
         assert "玻璃" in answers(page)["recall"][1]
 
 
-@pytest.mark.browser
+@in_a_browser
 @pytest.mark.parametrize(
     ("tongue", "witnessed", "alone"),
     [("en", "as witnessed by east for", "of this lot alone"), ("zh", "由 east 核对并见证", "仅指本批")],
@@ -355,7 +360,7 @@ def test_it_says_who_read_the_whole_log_and_that_ingredients_have_proofs_of_thei
     assert alone in shown["recall"][1]
 
 
-@pytest.mark.browser
+@in_a_browser
 def test_on_plain_http_it_checks_without_the_browser_s_own_cryptography(world: World, page: Page):
     batch, address = Batch(*parse_stream(world.batch("L1")).values), "http://node.example"
     with site_of(world, base_url=address) as app:
@@ -370,7 +375,7 @@ def test_on_plain_http_it_checks_without_the_browser_s_own_cryptography(world: W
         recheck(page, "0")
 
 
-@pytest.mark.browser
+@in_a_browser
 def test_after_a_check_the_page_fits_a_small_screen_and_speaks_to_a_screen_reader(world: World, page: Page):
     batch = Batch(*parse_stream(world.batch("L1")).values)
     page.set_viewport_size({"width": 360, "height": 740})

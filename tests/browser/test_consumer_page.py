@@ -136,7 +136,7 @@ def overflow(page):
     return page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
 
 
-@pytest.mark.sweep(part=2)
+@pytest.mark.sweep(part=1)
 @pytest.mark.parametrize("name", PAGES)
 def test_pages_are_accessible_at_both_widths_languages_and_schemes(opened, address, name):
     path, status = PAGES[name]
@@ -160,6 +160,7 @@ def test_the_page_of_an_empty_node_is_accessible(opened, empty, scheme):
     assert overflow(page) == 0
 
 
+@pytest.mark.sweep(part=2)
 @pytest.mark.parametrize("lang", ["en", "zh"])
 @pytest.mark.parametrize("path", [CLOSED, "/", PENDING, RECALLED, MAPPED])
 def test_nothing_scrolls_sideways_at_320_pixels_even_with_text_twice_as_large(opened, address, path, lang):
@@ -170,6 +171,7 @@ def test_nothing_scrolls_sideways_at_320_pixels_even_with_text_twice_as_large(op
     assert overflow(page) == 0
 
 
+@pytest.mark.sweep(part=1)
 @pytest.mark.parametrize("path", [CLOSED, MADE, MAPPED])
 def test_the_page_is_small_and_asks_nobody_else(opened, address, path):
     requests = []

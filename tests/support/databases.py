@@ -12,7 +12,7 @@ import pytest
 
 from traceability.store.engine import Store
 
-BACKENDS: Final = ("sqlite", pytest.param("postgresql", marks=pytest.mark.sweep(part=60, of="PostgreSQL")))
+BACKENDS: Final = ("sqlite", pytest.param("postgresql", marks=pytest.mark.sweep(part=30, of="PostgreSQL")))
 """What a test that is about the store runs on: parameters of a fixture."""
 _SQLITE: Final = "sqlite:///"
 
