@@ -10,9 +10,11 @@ import csv
 import io
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from typing import Any, Final
+from xml.parsers import expat
 
 from openpyxl import load_workbook
 from openpyxl.utils import get_column_letter
@@ -25,6 +27,12 @@ MAX_ROWS: Final = 2_000
 MAX_LINES: Final = 20_000
 """Counting those in which nothing stands."""
 MAX_COLUMNS: Final = 64
+MAX_CELLS: Final = MAX_LINES * MAX_COLUMNS
+"""Likewise: a few bytes can name a cell at the far end of each row."""
+MAX_TAGS: Final = 500_000
+"""Of all parts of a workbook together."""
+LAST_ROW: Final = 1_048_576
+"""Of a spreadsheet; nothing is below it, not even emptiness."""
 MAX_CHARS: Final = 1_000
 """Of one cell."""
 _ENCODINGS: Final = ("utf-8-sig", "gb18030")
@@ -69,11 +77,18 @@ def write_table(table: Sequence[Row], between: str = ",") -> str:
 
 
 def _bounded(lines: Iterable[list[str]]) -> Iterator[Row]:
-    kept = 0
+    kept = looked_at = 0
     for number, line in enumerate(lines, 1):
+        looked_at += len(line)
+        if number > LAST_ROW or looked_at > MAX_CELLS:
+            raise OversizeError(
+                f"it goes on without end below or to the right, by row {number}",
+                remedy="Take empty rows and columns away.",
+            )
+        if not line:
+            continue
         cells = tuple(cell.strip() for cell in line)
-        while cells and not cells[-1]:
-            cells = cells[:-1]
+        cells = cells[: max((place for place, cell in enumerate(cells, 1) if cell), default=0)]
         if not cells:
             continue
         if number > MAX_LINES:
@@ -117,17 +132,55 @@ def _decoded(data: bytes) -> str:
 def _xlsx(data: bytes) -> Iterator[list[str]]:
     remedy = "Save it as XLSX again, without macros and passwords, or as CSV."
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            unpacked = sum(each.file_size for each in archive.infolist())
-        if unpacked > MAX_UNPACKED_BYTES:
-            raise OversizeError(f"unpacked it has {unpacked} bytes, at most {MAX_UNPACKED_BYTES} are read")
+        _require_harmless(data)
         book = load_workbook(io.BytesIO(data), read_only=True, data_only=True, keep_links=False)
-        yield from ([_text(cell) for cell in line] for line in book.worksheets[0].values)
+        sheet = book.worksheets[0]
+        sheet.reset_dimensions()  # it is filled up to what it says of its size, whatever stands there
+        yield from ([_text(cell) for cell in line] for line in sheet.values)
     except OversizeError:
         raise
     except Exception as error:
         # The library raises whatever it stumbles over; all of it says that this is no workbook.
         raise MalformedError(f"this is not an XLSX workbook: {error!s:.200}", remedy=remedy) from error
+
+
+def _require_harmless(data: bytes) -> None:
+    """Looks at all parts of a workbook before anything is made of them.
+
+    Raises:
+        OversizeError: more bytes or tags than are read. MalformedError: as ``_require_no_doctype``.
+        zipfile.BadZipFile: no archive.
+    """
+    tags = 0
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        unpacked = sum(each.file_size for each in archive.infolist())
+        if unpacked > MAX_UNPACKED_BYTES:
+            raise OversizeError(f"unpacked it has {unpacked} bytes, at most {MAX_UNPACKED_BYTES} are read")
+        for each in archive.infolist():
+            part = archive.read(each)
+            _require_no_doctype(part)
+            tags += part.count(b"<")
+            if tags > MAX_TAGS:
+                raise OversizeError(f"it has more than {MAX_TAGS} tags", remedy="Split it.")
+
+
+def _require_no_doctype(part: bytes) -> None:
+    """Looks at a part up to its first element: entities are declared before it (ECMA-376-2 forbids that).
+
+    Raises:
+        MalformedError: it declares a document type, so that a few bytes could stand for many.
+    """
+    parser = expat.ParserCreate()
+
+    def refuse(*_: object) -> None:
+        raise MalformedError("a part of it declares a document type")
+
+    def enough(*_: object) -> None:
+        raise StopIteration
+
+    parser.StartDoctypeDeclHandler, parser.StartElementHandler = refuse, enough
+    with suppress(StopIteration, expat.ExpatError):
+        parser.Parse(part, True)
 
 
 def _text(value: Any) -> str:
