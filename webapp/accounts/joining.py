@@ -15,6 +15,7 @@ from traceability.operations.accounts.demonstration import enter, find_demo_link
 from traceability.operations.accounts.letters import Letters
 from traceability.operations.accounts.links import JOINING, Link, Purpose, find_link
 from traceability.operations.accounts.own import FIRST, choose_new_password, join
+from traceability.operations.accounts.people import fold_login
 from webapp.accounts.blueprint import accounts
 from webapp.accounts.refusals import DIFFER, reason
 from webapp.accounts.signing import agent, attempts, go, insecure, network, typed
@@ -57,7 +58,7 @@ def forgot() -> Response:
     asked = request.method == "POST" and letters is not None
     if letters is not None and asked:
         login = typed("login")
-        attempts().spend(f"reset {login.strip().casefold()}", network())
+        attempts().spend(f"reset {fold_login(login)}", network())
         # Nobody can tell by the time it takes whether there was somebody to write to.
         Thread(target=letters.forgotten, args=(store(), node(), login, network()), daemon=True).start()
     return Response(render_template("forgot.html", possible=letters is not None, asked=asked))

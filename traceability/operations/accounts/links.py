@@ -75,6 +75,18 @@ def new_link(tx: Transaction, node: Node, actor: Actor, user: str, purpose: Purp
     return text
 
 
+def has_new_link(tx: Transaction, user: str, purpose: Purpose, within_ms: int) -> bool:
+    """Whether a person has a link of a kind that was made lately and is not used."""
+    table = OneTimeLink
+    query = select(table.id).where(table.user == user, table.purpose == purpose.value)
+    return tx.connection.execute(query.where(table.created_ms > tx.now_ms - within_ms)).first() is not None
+
+
+def end_links(tx: Transaction, user: str) -> None:
+    """End all links of a person: who read one in the mailbox gets in by it no more."""
+    tx.connection.execute(delete(OneTimeLink).where(OneTimeLink.user == user))
+
+
 def find_link(
     connection: Connection, node: Node, text: str, purposes: Collection[Purpose], now_ms: int
 ) -> Link:

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from traceability.errors import ConflictError, SignInError
 from traceability.operations.accounts import totp
 from traceability.operations.accounts.attempts import Attempts
-from traceability.operations.accounts.links import JOINING, Purpose, find_link, new_link, use_link
+from traceability.operations.accounts.links import (
+    JOINING,
+    Purpose,
+    end_links,
+    find_link,
+    has_new_link,
+    new_link,
+    use_link,
+)
 from traceability.operations.accounts.passwords import hash_password, is_password
 from traceability.operations.accounts.people import (
     Person,
@@ -55,6 +65,8 @@ def join(
         return open_session(tx, node, link.person.id, second=False, network=network, agent=agent)
 
 
+AGAIN_MS: Final = 15 * 60_000
+"""So long after a link to choose a password was made, nobody is sent another."""
 FIRST = "administrator"
 """What the first administrator is called until they have joined and chosen a name."""
 
@@ -78,11 +90,17 @@ def choose_new_password(store: Store, node: Node, text: str, password: str, netw
 
 
 def ask_for_link(store: Store, node: Node, login: str, network: str) -> tuple[str, str] | None:
-    """Address and link for who forgot a password; None if there is nobody to send one to."""
+    """Address and link for who forgot a password; None if there is nobody to send one to.
+
+    Nor does anybody get another soon after the last: strangers who ask could end it before it is opened,
+    and fill a mailbox.
+    """
     with store.transaction() as tx:
         user = find_login(tx.connection, login)
         person = None if user is None else load_person(tx.connection, node, user)
         if person is None or not person.joined or person.disabled_ms is not None or "@" not in person.login:
+            return None
+        if has_new_link(tx, person.id, Purpose.RESET, AGAIN_MS):
             return None
         actor = Actor(None, None, "web", network)
         return person.login, new_link(tx, node, actor, person.id, Purpose.RESET)
@@ -102,7 +120,7 @@ def prove(store: Store, node: Node, attempts: Attempts, session: Session, passwo
 
 
 def change_password(store: Store, node: Node, actor: Actor, session: Session, password: str) -> str:
-    """Choose another password; all other sessions end, and this one gets a new text for the browser.
+    """Choose another password; other sessions and all links end, and this session gets a new text.
 
     Raises:
         MalformedError: the password is not taken.
@@ -112,6 +130,7 @@ def change_password(store: Store, node: Node, actor: Actor, session: Session, pa
     hashed = hash_password(password)
     with store.transaction() as tx:
         change_person(tx, node, person.id, password=hashed)
+        end_links(tx, person.id)
         end_sessions(tx, actor, person.id, besides=session.id)
         note(tx, actor, "password-chosen", person.id, by="password")
         return renew_session(tx, node, session, second=session.second)

@@ -160,10 +160,15 @@ def parse_login(text: str) -> str:
     Raises:
         MalformedError: 2 to 64 of letters, digits, ``.``, ``_``, ``+``, ``-`` are needed, maybe ``@host``.
     """
-    login = unicodedata.normalize("NFKC", text.strip()).casefold()
+    login = fold_login(text)
     if len(login) > 254 or not _LOGIN.fullmatch(login):
         raise MalformedError(f"{text[:80]!r} is no e-mail address, and no name of letters and digits")
     return login
+
+
+def fold_login(text: str) -> str:
+    """The same for what may be no such name: all forms of one are one."""
+    return unicodedata.normalize("NFKC", text.strip()).casefold()
 
 
 def parse_name(text: str) -> str:

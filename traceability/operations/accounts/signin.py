@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select
 from traceability.errors import SignInError, TamperError
 from traceability.operations.accounts.attempts import Attempts
 from traceability.operations.accounts.passwords import is_password
-from traceability.operations.accounts.people import find_login, genuine_row, load_person
+from traceability.operations.accounts.people import find_login, fold_login, genuine_row, load_person
 from traceability.operations.accounts.sessions import end_session, find_session, open_session
 from traceability.operations.accounts.totp import take_code
 from traceability.operations.accounts.trail import Actor, note
@@ -49,29 +49,37 @@ def sign_in(store: Store, node: Node, attempts: Attempts, shown: Shown, former: 
     with store.reading() as connection:
         user = find_login(connection, shown.login)
         known = user is not None and _known(connection, user, shown.network)
-    name = user or shown.login.strip().casefold()[:254]
+    name = user or fold_login(shown.login)[:254]
     with attempts.attempt(name, shown.network, known=known):
-        if not _is_password(store, node, user, shown.password):
-            user = None
-        return _enter(store, node, user, shown, former)
+        kept = None if user is None else _password_of(store, node, user)
+        if not is_password(kept, shown.password):  # the work is the same where there is nobody
+            kept = None
+        return _enter(store, node, user, kept, shown, former)
 
 
-def _is_password(store: Store, node: Node, user: str | None, password: str) -> bool:
-    """Whether somebody has this password; the work is the same where there is nobody."""
-    kept = None
-    if user is not None:
-        with store.reading() as connection, suppress(TamperError):
-            row = genuine_row(connection, node, user)
-            kept = row.password if row.disabled_ms is None else None
-    return is_password(kept, password)
+def _password_of(store: Store, node: Node, user: str) -> str | None:
+    """The hash of somebody's password; None of who has none, or is disabled."""
+    with store.reading() as connection, suppress(TamperError):
+        row = genuine_row(connection, node, user)
+        return row.password if row.disabled_ms is None else None
+    return None
 
 
-def _enter(store: Store, node: Node, user: str | None, shown: Shown, former: str | None) -> str:
-    """The session of who showed the right password (None: nobody did), if the code is right too."""
-    if user is not None:
+def _enter(
+    store: Store, node: Node, user: str | None, proved: str | None, shown: Shown, former: str | None
+) -> str:
+    """The session of who showed the right password, if the code is right too.
+
+    Args:
+        proved: the hash that the password fits; None if it fits none. It must still be the person's own:
+            whoever tries without end must not slip in while another password is chosen.
+    """
+    if user is not None and proved is not None:
         with store.transaction() as tx:
+            row = genuine_row(tx.connection, node, user, lock=True)
             person = load_person(tx.connection, node, user)
-            if not person.second_factor or take_code(tx, node, user, shown.code):
+            still = row.password == proved and row.disabled_ms is None
+            if still and (not person.second_factor or take_code(tx, node, user, shown.code)):
                 actor = Actor(user, person.party, "web", shown.network)
                 if former and (old := find_session(tx.connection, node, former, tx.now_ms)):
                     end_session(tx, actor, old)
