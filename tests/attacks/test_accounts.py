@@ -17,7 +17,7 @@ from traceability.operations.accounts import signin
 from traceability.operations.accounts.letters import Letters
 from traceability.operations.accounts.links import Purpose, new_link, use_link
 from traceability.operations.accounts.own import AGAIN_MS, ask_for_link, change_password
-from traceability.operations.accounts.passwords import hash_password
+from traceability.operations.accounts.passwords import hash_password, is_password
 from traceability.operations.accounts.people import change_person
 from traceability.operations.accounts.roles import PartyKind, Role
 from traceability.operations.accounts.sessions import end_sessions, find_session, list_sessions
@@ -115,7 +115,7 @@ def test_nobody_slips_in_with_the_old_password_while_another_is_chosen(place, mo
     login = f"hurried-{next(iter(changes))}".replace("_", "-")
     person = joined(place, login)
     assert attempt(app, login, where="198.51.100.41").status_code == 303
-    real = signin.is_password
+    real = is_password
 
     def meanwhile(kept, password):
         found = real(kept, password)
@@ -164,6 +164,7 @@ def test_a_link_that_somebody_else_read_is_over_once_another_password_is_chosen(
     browser = make_session(world.store, world.node, person)
     with world.store.reading() as connection:
         session = find_session(connection, world.node, browser, world.now_ms)
+    assert session is not None
     change_password(world.store, world.node, COMMAND_LINE, session, "seven violets under a bridge")
     with world.store.transaction() as tx, pytest.raises(SignInError):
         use_link(tx, world.node, text, {Purpose.RESET})

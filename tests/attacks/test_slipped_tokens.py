@@ -11,7 +11,12 @@ import pytest
 from sqlalchemy import insert, select, update
 
 from tests.support.world import World, make_world
-from traceability.errors import TokenError
+from traceability.errors import TokenError, UnknownSubjectError
+from traceability.operations.accounts.kinds import set_kind
+from traceability.operations.accounts.roles import PartyKind
+from traceability.operations.accounts.trail import COMMAND_LINE, Actor
+from traceability.operations.sharing import View, open_link
+from traceability.operations.sharing import new_link as lend
 from traceability.operations.tokens import (
     Scope,
     find_token,
@@ -119,3 +124,23 @@ def test_a_row_that_was_put_aside_before_can_be_put_back(world: World):
     assert opens(world, text)
     world.wait(ms=2 * DAY_MS)
     assert not opens(world, text)
+
+
+def test_who_is_no_authority_any_more_reads_as_none_by_nothing_that_it_made_before(world: World) -> None:
+    store, node, bureau = world.store, world.node, world.party("Bureau")
+    lot = world.harvest(world.party("Farm"), "L1")
+
+    def become(kind: PartyKind) -> None:
+        with store.transaction() as tx:
+            set_kind(tx, node, COMMAND_LINE, bureau, kind)
+
+    become(PartyKind.AUTHORITY)
+    token, own = make(world, bureau, "office", regulator=True), make(world, bureau, "own")
+    assert opens(world, token)
+    link, _ = lend(store, node, Actor("somebody", bureau, "web"), View.TRACE, lot, 9, regulator=True)
+    become(PartyKind.AUTHORITY)
+    assert open_link(store, node, link).reader.regulator
+    become(PartyKind.PRODUCER)
+    with pytest.raises(UnknownSubjectError):
+        open_link(store, node, link)
+    assert (opens(world, token), opens(world, own)) == (False, True)

@@ -19,6 +19,8 @@ from typing import Any, Final
 from sqlalchemy import Connection, insert, select, update
 
 from traceability.errors import ForbiddenError, StatementError, UnknownSubjectError
+from traceability.operations.accounts.kinds import kind_of
+from traceability.operations.accounts.roles import PartyKind
 from traceability.operations.accounts.trail import Actor, note
 from traceability.operations.events import Reader
 from traceability.operations.inspecting import party_of, person_of
@@ -133,7 +135,8 @@ def open_link(store: Store, node: Node, text: str, network: str | None = None) -
     """What a link shows, noting that it was used, and from which network.
 
     Raises:
-        UnknownSubjectError: it is none of this node's, or not any more.
+        UnknownSubjectError: it is none of this node's, or not any more; or it was an authority's that is
+            said to be something else by now.
     """
     with store.reading() as connection:
         row = None
@@ -141,11 +144,13 @@ def open_link(store: Store, node: Node, text: str, network: str | None = None) -
             row = connection.execute(
                 select(Row).where(Row.id == secret_mac(node, "shared-link-secrets", text))
             ).one_or_none()
+        kind = None if row is None else kind_of(connection, node, row.party)
     now_ms = store.clock()
     if (
         row is None
         or not is_sealed(node, PURPOSE, _SEALED, row._asdict())
         or _shown(row).state(now_ms) != "valid"
+        or (row.regulator and kind not in {None, PartyKind.AUTHORITY})
     ):
         raise UnknownSubjectError(
             "this link opens nothing: it is unknown, has expired or was taken back",

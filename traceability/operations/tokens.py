@@ -27,7 +27,7 @@ from traceability.operations.node import Node
 from traceability.operations.sealing import is_sealed, row_mac
 from traceability.signing.strictjson import b64url
 from traceability.store import access
-from traceability.store.engine import AnyRow, Store
+from traceability.store.engine import AnyRow, Store, Transaction
 from traceability.store.rows import insert_new
 
 SECRET_BYTES: Final = 32
@@ -185,17 +185,29 @@ def revoke_token(
     with store.transaction() as tx:
         row = tx.connection.execute(named.with_for_update()).one_or_none()
         if row is not None and row.revoked_ms is None:
-            ended = {**row._asdict(), "revoked_ms": tx.now_ms}
-            mac = row_mac(node, "tokens", _SEALED, ended) if _info(row, node).sealed else None
-            ending = update(table).where(table.name == name)
-            tx.connection.execute(ending.values(revoked_ms=tx.now_ms, mac=mac))
+            _end(tx, node, actor, row)
             row = tx.connection.execute(named).one()
-            note(tx, actor, "token-revoked", name, of=row.party)
     if row is None:
         raise UnknownSubjectError(
             f"no token is named {name[:64]!r}", remedy="traceability token list shows the names."
         )
     return _info(row, node)
+
+
+def end_regulator_tokens(tx: Transaction, node: Node, actor: Actor, party: str) -> None:
+    """End all tokens of a party (URI) that read as a regulator's, because it is none any more."""
+    table = access.Token
+    query = select(table).where(table.party == party, table.regulator, table.revoked_ms.is_(None), _OF_API)
+    for row in tx.connection.execute(query.with_for_update()).all():
+        _end(tx, node, actor, row)
+
+
+def _end(tx: Transaction, node: Node, actor: Actor, row: AnyRow) -> None:
+    ended = {**row._asdict(), "revoked_ms": tx.now_ms}
+    mac = row_mac(node, "tokens", _SEALED, ended) if _info(row, node).sealed else None
+    ending = update(access.Token).where(access.Token.name == row.name)
+    tx.connection.execute(ending.values(revoked_ms=tx.now_ms, mac=mac))
+    note(tx, actor, "token-revoked", row.name, of=row.party)
 
 
 def _check(scopes: frozenset[Scope], days: int, name: str) -> None:

@@ -11,6 +11,7 @@ from traceability.operations.accounts.trail import Actor, note
 from traceability.operations.enrol import find_party
 from traceability.operations.node import Node
 from traceability.operations.sealing import is_sealed, row_mac
+from traceability.operations.tokens import end_regulator_tokens
 from traceability.store.accounts import PartyKindRow
 from traceability.store.engine import AnyRow, Transaction
 from traceability.store.rows import put_all
@@ -22,10 +23,14 @@ _SEALED: Final = ("party", "kind", "since_ms")
 def set_kind(tx: Transaction, node: Node, actor: Actor, party: str, kind: PartyKind) -> None:
     """Say what an enrolled party is; from now on its people have the rights of that kind.
 
+    Of an authority that is none any more, the tokens that read as one end too; its links ask each time.
+
     Raises:
         UnknownSubjectError: no such party here.
     """
     uri = find_party(tx.connection, node, party)
+    if kind is not PartyKind.AUTHORITY and kind_of(tx.connection, node, uri) is PartyKind.AUTHORITY:
+        end_regulator_tokens(tx, node, actor, uri)
     row: dict[str, Any] = {"party": uri, "kind": kind.value, "since_ms": tx.now_ms}
     put_all(tx, PartyKindRow, [row | {"mac": row_mac(node, _PURPOSE, _SEALED, row)}])
     note(tx, actor, "party-kind-set", uri, kind=kind.value)
