@@ -88,7 +88,9 @@ def file(name: str, data: bytes) -> Any:
 
 def in_a_browser(test: Callable[..., None]) -> Callable[..., None]:
     """All of them are one sweep: what they are about is tested without a browser too, by tests/verifier."""
-    return pytest.mark.browser(pytest.mark.sweep(part=6, of="a check in the browser")(test))
+    for mark in (pytest.mark.browser, pytest.mark.sweep(part=6, of="a check in the browser")):
+        mark(test)
+    return test
 
 
 @in_a_browser
