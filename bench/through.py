@@ -81,8 +81,12 @@ def measure(full: bool, folder: Path) -> Iterator[Table]:
         yield _costs_table(costs, size)
         with _systems(folder / "killed", worlds, READINGS[0]) as systems:
             yield _losses(systems, size.killed)
-        half = statistics.median(drained.rate for drained in costs[READINGS[0]][OURS]) / 2
-        yield from live.measure(worlds["SQLite"], folder, half, *size.live)
+        took = costs[READINGS[0]]
+        halves = {
+            name: statistics.median(drained.rate for drained in took[f"gateway, {name}"]) / 2
+            for name in worlds
+        }
+        yield from live.measure(worlds, folder, halves, *size.live)
 
 
 @contextmanager
