@@ -102,6 +102,7 @@ def test_no_answer_to_a_stranger_sets_a_cookie_or_lacks_a_rule(site: Site):
     assert wrong == []
 
 
+@pytest.mark.sweep(part=1)
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_answer_to_anybody_signed_in_may_be_kept_or_lacks_a_rule(site: Site, kind):
     wrong = []

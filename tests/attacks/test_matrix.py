@@ -93,7 +93,7 @@ def wrong_cells(site: Site, kind: PartyKind | None, role: Role, second: bool) ->
                     yield f"{method} {endpoint} of {'own' if mine else 'others'}: {got}, and it wrote"
 
 
-@pytest.mark.sweep(part=4)
+@pytest.mark.sweep(part=3)
 @pytest.mark.parametrize(("kind", "role", "second"), PERSONAS)
 def test_each_role_of_each_kind_of_party_is_let_in_where_it_may_and_nowhere_else(site, kind, role, second):
     before = site.cells

@@ -13,10 +13,9 @@ from tests.support.silent import changes_in, listening, silent
 from tests.support.stage import Stage
 from tests.support.verbs import CHANGES, READS, Desk, verbs
 from tests.support.verbs import WITHOUT as OTHER_VERBS
+from traceability.operations.accounts.people import change_person
 from traceability.store.engine import Store
 from webapp.signedin import SAFE
-
-pytestmark = pytest.mark.xdist_group("trail")  # one world for all of them
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +25,10 @@ def stage(tmp_path_factory) -> Iterator[Stage]:
             patch.setattr(f"traceability.operations.accounts.{module}.is_password", lambda *_: True)
             patch.setattr("traceability.operations.accounts.own.hash_password", lambda _: "a hash")
         site.app.config["DEMO"] = True
-        yield Stage(site)
+        made = Stage(site)
+        with made.store.transaction() as tx:
+            change_person(tx, made.node, made.people["mate"].id, password="a hash")
+        yield made
 
 
 def unsafe(site: Site) -> set[str]:

@@ -39,6 +39,7 @@ def site(tmp_path: Path) -> Iterator[tuple[World, TlsSite]]:
     world.store.close()
 
 
+@pytest.mark.sweep(part=1, of="a phone on another name")
 def test_a_phone_reads_signs_in_and_has_its_camera_and_its_cookie(
     site: tuple[World, TlsSite], chromium: Browser
 ):
@@ -66,6 +67,7 @@ def test_a_phone_reads_signs_in_and_has_its_camera_and_its_cookie(
         stranger.new_page().goto(served.url)
 
 
+@pytest.mark.sweep(part=1, of="a phone on another name")
 def test_over_plain_http_under_the_same_name_there_is_neither(site: tuple[World, TlsSite], chromium: Browser):
     """The control: what the first test finds is due to https, not to a machine that trusts itself."""
     world, _ = site

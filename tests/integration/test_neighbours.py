@@ -66,7 +66,7 @@ def demand(node: Node, *witnesses: str) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="children are tied to their parent on Linux only")
 @pytest.mark.slow
-@pytest.mark.sweep(part=2, of="a whole node")
+@pytest.mark.sweep(part=1, of="a whole node")
 def test_three_nodes_witness_one_another(tmp_path):
     environs = {name: node_environment(tmp_path / name) for name in NAMES}
     nodes = {n: prepare_node(load(RunSettings, environs[n]), f"{n}.example")[0] for n in NAMES}

@@ -43,7 +43,7 @@ def page_with(address: str, wanted: str) -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.sweep(part=2, of="a whole node")
+@pytest.mark.sweep(part=1, of="a whole node")
 @pytest.mark.skipif(sys.platform != "linux", reason="children are tied to their parent on Linux only")
 def test_your_own_batch_and_your_own_sensor(tmp_path):
     environ = node_environment(tmp_path / "node")

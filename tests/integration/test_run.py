@@ -49,7 +49,7 @@ def read_qr(lines):
 
 
 @pytest.mark.slow
-@pytest.mark.sweep(part=2, of="a whole node")
+@pytest.mark.sweep(part=1, of="a whole node")
 def test_a_node_starts_empty_ends_at_ctrl_c_and_continues_where_it_was(tmp_path):
     environ = node_environment(tmp_path / "node")
     with running_node(environ) as node:
@@ -88,7 +88,7 @@ def test_a_node_starts_empty_ends_at_ctrl_c_and_continues_where_it_was(tmp_path)
 
 
 @pytest.mark.slow
-@pytest.mark.sweep(part=2, of="a whole node")
+@pytest.mark.sweep(part=1, of="a whole node")
 def test_by_tls_the_site_is_believed_through_the_authority_that_is_named(tmp_path):
     environ = node_environment(tmp_path / "node")
     with running_node(environ, "--tls") as node:
@@ -102,7 +102,7 @@ def test_by_tls_the_site_is_believed_through_the_authority_that_is_named(tmp_pat
 
 
 @pytest.mark.slow
-@pytest.mark.sweep(part=2, of="a whole node")
+@pytest.mark.sweep(part=1, of="a whole node")
 def test_a_killed_child_comes_back_and_a_killed_supervisor_takes_its_children_along(tmp_path):
     with running_node(node_environment(tmp_path / "node")) as node:
         node.wait_for("ready after")
@@ -159,7 +159,7 @@ def test_two_supervisors_never_share_a_data_folder(tmp_path, monkeypatch, capsys
 
 
 @pytest.mark.slow
-@pytest.mark.sweep(part=2, of="a whole node")
+@pytest.mark.sweep(part=1, of="a whole node")
 def test_the_journey_is_shown_on_its_page_and_not_recorded_twice(tmp_path):
     environ = node_environment(tmp_path / "node", FT_DEMO="1")
     with running_node(environ) as node:

@@ -179,7 +179,8 @@ def an_open_link(site: Site, party: str) -> Given:
 
 def _lend(site: Site, party: str) -> tuple[str, str]:
     store, node, lot = site.world.store, site.world.node, site.lots[party]
-    text, made = new_link(store, node, _actor(party), View.BATCH, lot, 1, regulator=True)
+    office = party == site.own[PartyKind.AUTHORITY]
+    text, made = new_link(store, node, _actor(party), View.BATCH, lot, 1, regulator=office)
     return text, made.id
 
 
