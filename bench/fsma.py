@@ -22,6 +22,7 @@ from bench.chains.region import happenings
 from bench.chains.rows import fill
 from bench.databases import databases
 from bench.measure import Table, median, ratio, run, timed
+from bench.world import move_on
 from tests.support.supply import given, send
 from tests.support.world import World, make_world
 from traceability.gs1 import check_digit
@@ -56,7 +57,7 @@ def measure(full: bool, folder: Path) -> Iterator[Table]:
         for name, url in urls.items():
             world = make_world(folder / name, url)
             fill(world.store, islice(happenings(1), events))
-            world.wait(minutes=DAYS * 24 * 60)
+            move_on(world, DAYS)
             _trade(world, lots)
             world.publish()
             asked = {"a lot code": Asked([f"{PACKED}/P0"]), f"a food of {lots} lots": Asked(foods=[PACKED])}

@@ -23,6 +23,7 @@ from bench.chains.rows import fill
 from bench.databases import databases
 from bench.measure import Table, median, ratio, run, timed
 from bench.trace import Chain, Start, load
+from bench.world import move_on
 from tests.support.web import site_of
 from tests.support.world import World, make_world
 from traceability.identifiers import parse_stream
@@ -56,7 +57,7 @@ def measure(full: bool, folder: Path) -> Iterator[Table]:
         for name, url in urls.items():
             world = make_world(folder / name, url)
             fill(world.store, islice(happenings(1), events))
-            world.wait(minutes=DAYS * 24 * 60)
+            move_on(world, DAYS)
             columns.append(_column(world, rounds))
             world.store.close()
     names = (

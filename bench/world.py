@@ -14,6 +14,7 @@ from tests.support.world import START_MS, World
 from traceability import media
 from traceability.operations.chain import Entry, append
 from traceability.operations.ingest import Message
+from traceability.operations.leap import confirm_clock
 from traceability.sensing.senml import Reading
 
 FRAME_MS: Final = 600_000
@@ -103,3 +104,9 @@ def fill(world: World, records: int, streams: int, first: int = 0) -> None:
                     for number in range(begin, min(begin + 10_000, records))
                 ],
             )
+
+
+def move_on(world: World, days: int) -> None:
+    """Let so many days pass, and say as an operator would that the clock is right."""
+    world.wait(minutes=days * 24 * 60)
+    confirm_clock(world.node.folder, world.now_ms)
