@@ -21,9 +21,11 @@ from flask import Response, request
 from tests.support.broker import HOST, free_port
 from tests.support.gateway import wait_until
 from tests.support.nginx import Front, find_nginx, fronting, two_ports
+from tests.support.recalls import order
 from tests.support.secure import NAME
 from tests.support.web import NOBODY, listening, site_of
 from tests.support.world import GTIN, World, make_world
+from traceability.operations.recall import Issuer, issue
 from traceability.running.supervisor import programs
 from traceability.settings import RunSettings, environment
 from webapp.signedin import public
@@ -79,10 +81,11 @@ class Asker:
 
 @contextmanager
 def echoing(world: World, base_url: str, proxies: tuple[str, ...]) -> Iterator[int]:
-    """The site with two pages more: what it believes of a request, and events that come one by one."""
+    """The site with three pages more: what it believes of a request, events one by one, one to be kept."""
     with site_of(world, base_url=base_url, proxies=proxies) as app:
         app.add_url_rule("/-/told", "told", public(_told))
         app.add_url_rule("/-/events", "events", public(_events))
+        app.add_url_rule("/-/kept", "kept", public(_kept))
         port = free_port()
         with listening(app, port):
             yield port
@@ -95,6 +98,10 @@ def _told() -> dict[str, str]:
         "host": request.host,
         "root": request.script_root,
     }
+
+
+def _kept() -> Response:
+    return Response("x", headers={"Cache-Control": "max-age=600"})
 
 
 def _events() -> Response:
@@ -207,3 +214,25 @@ def test_a_page_comes_through_whole_packed_once_and_no_larger_body_than_is_allow
         changing = [{**FORGED, "X-Forwarded-For": f"203.0.113.{n}"} for n in range(22)]
         statuses = [ask("POST", "/enrol", headers, b"x")[0].status for headers in changing]
         assert statuses[-1] == 429, "who writes another address each time has the patience of one"
+
+
+def test_a_cache_in_front_keeps_no_page_so_a_recalled_lot_is_red_at_once(
+    world: World, nginx: str, tmp_path: Path
+):
+    http_port, https_port = two_ports()
+    page, farm = f"/01/{GTIN}/10/COLD", world.party("Farm with a cache in front")
+    uri = world.harvest(farm, "COLD")
+    world.publish()
+    with (
+        echoing(world, f"https://{NAME}:{https_port}", (HOST,)) as port,
+        fronting(tmp_path / "nginx", nginx, port, http_port, https_port, caching=True) as front,
+    ):
+        ask = Asker(front)
+        kept = [ask("GET", "/-/kept")[0].headers["X-Cache"] for _ in range(2)]
+        assert kept == ["MISS", "HIT"], "the cache works"
+        before = [ask("GET", page) for _ in range(2)]
+        assert [answer.headers["X-Cache"] for answer, _ in before] == ["MISS", "MISS"]
+        assert b'class="recall recalled' not in before[0][1]
+        issue(world.store, world.node, Issuer(farm), order(world, uri))
+        world.publish()
+        assert b'class="recall recalled' in ask("GET", page)[1]

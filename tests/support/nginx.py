@@ -51,9 +51,21 @@ def find_nginx() -> str | None:
     return shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
 
 
+_CACHE = """location / {
+        proxy_cache kept;
+        proxy_cache_valid any 10m;
+        add_header X-Cache $upstream_cache_status always;"""
+
+
 @contextmanager
-def fronting(folder: Path, program: str, site_port: int, http_port: int, https_port: int) -> Iterator[Front]:
-    """The proxy in front of a site on this machine, with the file that is deployed, on other ports."""
+def fronting(
+    folder: Path, program: str, site_port: int, http_port: int, https_port: int, *, caching: bool = False
+) -> Iterator[Front]:
+    """The proxy in front of a site on this machine, with the file that is deployed, on other ports.
+
+    Args:
+        caching: it keeps for ten minutes whatever the site does not forbid it to keep.
+    """
     folder.mkdir()
     certificate, key, authority = make_certificate(folder / "tls")
     site = CONFIGURATION.read_text("utf-8")
@@ -68,6 +80,9 @@ def fronting(folder: Path, program: str, site_port: int, http_port: int, https_p
     ):
         assert deployed in site
         site = site.replace(deployed, here)
+    if caching:
+        site = site.replace("location / {", _CACHE)
+        site = f"proxy_cache_path {folder / 'cache'} keys_zone=kept:1m;\n{site}"
     (folder / "site.conf").write_text(site, "utf-8")
     (folder / "nginx.conf").write_text(_MAIN.format(folder=folder, user=_user()), "utf-8")
     process = subprocess.Popen(
