@@ -42,11 +42,11 @@ charts: $(CHARTS) ## build what zooms the charts and maps of the console
 
 TEST := $(PY) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
-test: $(VENV)/develop.stamp $(SITE) ## run the whole suite (WORKERS=3 processes), or ARGS="-k words" of it
+test: $(VENV)/develop.stamp $(SITE) ## run the suite (WORKERS=3 processes), or ARGS="-k words" of it
 	@sh tests/prepare.sh
 	@$(TEST) $(ARGS)
 
-sweep: $(VENV)/develop.stamp $(SITE) ## run whole what the suite takes a part of: every page, role, crash
+sweep: $(VENV)/develop.stamp $(SITE) ## run whole what the suite takes a part of: every page, role, database
 	@sh tests/prepare.sh
 	@$(TEST) --sweep $(ARGS)
 
