@@ -4,5 +4,6 @@ __main__   settings, signals, and the parts put together
 service    handful by handful: ingest, receipts, acknowledgements, heartbeat
 flood      how much is taken of each device
 link       the connection to the broker
+packets    what MQTT 3.1.1 says on it
 log        log lines
 """

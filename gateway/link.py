@@ -3,12 +3,13 @@
 One thread does everything: nothing happens to a connection except inside ``turn``, ``publish``
 and ``acknowledge``, so a PUBACK is never sent on another connection than its PUBLISH came on.
 The session is persistent: what was not acknowledged when a connection ends comes again.
+
+It reads MQTT itself, many messages at a time (ADR 55).
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import logging
 import select
 import socket
@@ -16,15 +17,12 @@ import ssl
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
-from paho.mqtt import client as mqtt
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
-from paho.mqtt.reasoncodes import ReasonCode
-
-from traceability.errors import BrokerUnavailableError
+from gateway import packets
+from gateway.packets import Kind, Packet
+from traceability.errors import BrokerUnavailableError, MalformedError
 from traceability.operations.ingest import Message
 
 KEEPALIVE_S: Final = 15
@@ -33,18 +31,20 @@ FIRST_DELAY_S: Final = 0.25
 LONGEST_DELAY_S: Final = 8.0
 STALLED_S: Final = 5.0
 """So long a broker may take nothing before its connection is given up."""
-PUBACK: Final = b"\x40\x02"
-"""Fixed header of MQTT 3.1.1 section 3.4; the packet identifier follows."""
 STEADY_S: Final = 10.0
 """A connection that lasted so long begins again with the first delay when it is lost."""
 FLUSH_S: Final = 2.0
+CHUNK: Final = 262_144
+"""More than a TLS record holds, so that none is left half read where ``select`` does not see it."""
 PORTS: Final = {"mqtt": 1883, "mqtts": 8883}
 
+now_s = time.monotonic
 log = logging.getLogger(__name__)
 
+_LATER: Final = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+
+class Delivery(NamedTuple):
     """A message, its packet identifier (0 without acknowledgement) and its connection's number."""
 
     message: Message
@@ -53,7 +53,7 @@ class Delivery:
 
 
 class Link:
-    """One MQTT 3.1.1 client with a persistent session and manual acknowledgement.
+    """One MQTT 3.1.1 client with a persistent session, which acknowledges when it is told to.
 
     Args:
         url: ``mqtt://host:port`` or ``mqtts://host:port``.
@@ -77,28 +77,15 @@ class Link:
         user: tuple[str, str] | None = None,
         tls: Callable[[], ssl.SSLContext] = ssl.create_default_context,
     ) -> None:
-        self._filters = [(topic, 1) for topic in filters]
         parts = urlsplit(url)
+        self._host, self._port = parts.hostname or "", parts.port or PORTS[parts.scheme]
+        self._tls = tls() if parts.scheme == "mqtts" else None
+        self._client_id, self._filters, self._user = client_id, tuple(filters), user
         self.waiting: deque[Delivery] = deque()
         self.subscribed, self.generation = False, 0
-        self._taken: dict[int, bytes] = {}
+        self._socket: socket.socket | None = None
         self._delay_s, self._due_s, self._since_s, self._said_lost = FIRST_DELAY_S, 0.0, 0.0, False
-        self._client = mqtt.Client(
-            CallbackAPIVersion.VERSION2,
-            client_id,
-            clean_session=False,
-            manual_ack=True,
-            protocol=mqtt.MQTTv311,
-        )
-        self._client.connect_timeout = CONNECT_TIMEOUT_S
-        self._client.max_inflight_messages_set(0)
-        if user is not None:
-            self._client.username_pw_set(*user)
-        if parts.scheme == "mqtts":
-            self._client.tls_set_context(tls())
-        self._client.on_connect, self._client.on_subscribe = self._on_connect, self._on_subscribe
-        self._client.on_message, self._client.on_disconnect = self._on_message, self._on_disconnect
-        self._client.connect_async(parts.hostname or "", parts.port or PORTS[parts.scheme], KEEPALIVE_S)
+        self._forget()
 
     def turn(self, wait_s: float, enough: int) -> None:
         """Read and write what the network has, connecting first where that is due.
@@ -107,73 +94,86 @@ class Link:
             wait_s: how long to wait for something to happen.
             enough: stop reading when so many deliveries wait.
         """
-        if self._client.socket() is None:
+        if self._socket is None:
             self._connect(wait_s)
             return
         try:
-            while self._client.loop(wait_s) == MQTTErrorCode.MQTT_ERR_SUCCESS and len(self.waiting) < enough:
-                wait_s = 0.0
-                connection = self._client.socket()
-                if connection is None or not select.select([connection], [], [], 0)[0]:
-                    break
-        except Exception:
-            log.exception("a packet of the broker could not be handled: connecting anew")
-            self._client.disconnect()
+            if self._ready(self._socket, wait_s):
+                self._read(self._socket, enough)
+            self._write(self._socket)
+            self._look_alive()
+        except (OSError, MalformedError, BrokerUnavailableError) as error:
+            self._lost(str(error))
 
     def publish(self, topic: str, payload: bytes) -> None:
-        """Send a message at QoS 0 (ADR 42): a device asks again by sending again."""
-        self._client.publish(topic, payload, qos=0)
+        """Send a message at QoS 0 (ADR 42) with the next ``turn``: a device asks again by sending again."""
+        self._out += packets.publish(topic, payload)
 
     def acknowledge(self, deliveries: Iterable[Delivery]) -> None:
-        """Tell the broker that deliveries need no repeating, unless their connection is gone.
-
-        All go out at once: a call for each would cost as much as receiving it did.
-        """
-        mids = [d.mid for d in deliveries if d.mid and d.generation == self.generation]
-        connection = self._client.socket()
-        if not isinstance(connection, socket.socket) or self._client.want_write():
-            # What waits there is to go first, and whole.
-            for mid in mids:
-                self._client.ack(mid, 1)
-        elif not _sent(connection, b"".join(PUBACK + mid.to_bytes(2, "big") for mid in mids)):
-            log.error("the broker takes no acknowledgements: connecting anew")
-            with contextlib.suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
+        """Tell the broker that deliveries need no repeating, unless their connection is gone."""
+        self._out += packets.pubacks([d.mid for d in deliveries if d.mid and d.generation == self.generation])
+        if self._socket is not None:
+            with contextlib.suppress(OSError):  # the next turn meets it again
+                self._write(self._socket)
 
     def close(self) -> None:
         """Send what is still to be sent, and leave; the broker keeps the session."""
-        until_s = time.monotonic() + FLUSH_S
-        while self._client.want_write() and time.monotonic() < until_s:
-            if self._client.loop(0.1) != MQTTErrorCode.MQTT_ERR_SUCCESS:
-                break
-        self._said_lost = True  # leaving is not losing
-        self._client.disconnect()
+        if self._socket is None:
+            return
+        until_s = now_s() + FLUSH_S
+        self._out += packets.DISCONNECT
+        with contextlib.suppress(OSError):
+            while self._out and now_s() < until_s:
+                select.select([], [self._socket], [], 0.1)
+                self._write(self._socket)
+        self._socket.close()
+        self._socket = None
+        self._forget()
 
     def _connect(self, wait_s: float) -> None:
-        early_s = self._due_s - time.monotonic()
+        early_s = self._due_s - now_s()
         if early_s > 0:
             time.sleep(min(early_s, wait_s))
             return
         self._forget()
-        self._since_s = time.monotonic()
+        self._since_s = self._heard_s = self._sent_s = now_s()
         try:
-            self._client.reconnect()
+            self._socket = self._open()
         except OSError as error:
             self._lost(str(error))
+            return
+        self._out += packets.connect(self._client_id, KEEPALIVE_S, self._user)
+
+    def _open(self) -> socket.socket:
+        opened = socket.create_connection((self._host, self._port), CONNECT_TIMEOUT_S)
+        try:
+            if self._tls is not None:
+                opened = self._tls.wrap_socket(opened, server_hostname=self._host)
+            opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            opened.setblocking(False)
+        except BaseException:
+            opened.close()
+            raise
+        return opened
 
     def _forget(self) -> None:
         """Begin a new generation: what waits was never acknowledged, so the broker sends it again."""
         self.generation += 1
         self.subscribed = False
         self.waiting.clear()
-        self._taken.clear()
+        self._taken: dict[int, int] = {}
+        self._in, self._needed, self._out = bytearray(), 2, bytearray()
+        self._heard_s = self._sent_s = self._asked_s = self._stuck_s = 0.0
 
     def _lost(self, why: str) -> None:
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
         self._forget()
-        now_s = time.monotonic()
-        if now_s - self._since_s > STEADY_S:
+        at_s = now_s()
+        if at_s - self._since_s > STEADY_S:
             self._delay_s = FIRST_DELAY_S
-        self._due_s = now_s + self._delay_s
+        self._due_s = at_s + self._delay_s
         self._delay_s = min(2 * self._delay_s, LONGEST_DELAY_S)
         if not self._said_lost:
             log.error(
@@ -182,50 +182,84 @@ class Link:
             )
             self._said_lost = True
 
-    def _on_connect(self, client: mqtt.Client, _: Any, flags: Any, reason: ReasonCode, *__: Any) -> None:
-        if not reason.is_failure:
-            client.subscribe(self._filters)
+    def _ready(self, connection: socket.socket, wait_s: float) -> bool:
+        """Wait until something came, or what is to go can go; whether something came."""
+        return bool(select.select([connection], [connection] if self._out else [], [], wait_s)[0])
 
-    def _on_subscribe(
-        self, client: mqtt.Client, _: Any, mid: int, reasons: list[ReasonCode], *__: Any
-    ) -> None:
-        if any(reason.is_failure for reason in reasons):
-            log.error(
-                "the broker refuses the subscription", extra={"data": {"code": BrokerUnavailableError.code}}
-            )
-            client.disconnect()
-            return
-        self.subscribed, self._said_lost = True, False
-        log.info("connected to the broker", extra={"data": {"connection": self.generation}})
+    def _read(self, connection: socket.socket, enough: int) -> None:
+        while True:
+            try:
+                data = connection.recv(CHUNK)
+            except _LATER:
+                return
+            if not data:
+                raise BrokerUnavailableError("it ended the connection")
+            self._heard_s = now_s()
+            self._in += data
+            if len(self._in) >= self._needed:
+                found, taken, more = packets.split(bytes(self._in))
+                del self._in[:taken]
+                self._needed = more
+                for packet in found:
+                    self._hear(packet)
+            if len(self.waiting) >= enough:
+                return
 
-    def _on_disconnect(self, client: mqtt.Client, _: Any, flags: Any, reason: ReasonCode, *__: Any) -> None:
-        self._lost(str(reason))
+    def _hear(self, packet: Packet) -> None:
+        if packet.kind == Kind.PUBLISH:
+            self._deliver(*packets.published(packet))
+        elif packet.kind == Kind.CONNACK:
+            if code := packets.connected(packet):
+                raise BrokerUnavailableError(packets.REFUSALS.get(code, f"it refuses, code {code}"))
+            self._out += packets.subscribe(1, self._filters)
+        elif packet.kind == Kind.SUBACK:
+            if not packets.granted(packet, len(self._filters)):
+                raise BrokerUnavailableError("it refuses the subscription")
+            self.subscribed, self._said_lost = True, False
+            log.info("connected to the broker", extra={"data": {"connection": self.generation}})
+        elif packet.kind != Kind.PINGRESP:
+            raise MalformedError(f"it sent a packet of type {packet.kind}")
 
-    def _on_message(self, client: mqtt.Client, _: Any, received: mqtt.MQTTMessage) -> None:
+    def _deliver(self, name: bytes, payload: bytes, mid: int, dup: bool) -> None:
         try:
-            topic = received.topic
+            topic = name.decode()
         except UnicodeDecodeError:
             topic = ""  # no device's topic: it will be refused and kept as such
-        payload = bytes(received.payload)
-        if received.qos:
+        if mid:
             # A copy of what this connection delivered already is settled by the acknowledgement of
             # the first; a second one could reach the broker when the number stands for another message.
-            known = hashlib.sha256(topic.encode() + b"\0" + payload).digest()
-            if received.dup and self._taken.get(received.mid) == known:
+            known = hash((topic, payload))
+            if dup and self._taken.get(mid) == known:
                 return
-            self._taken[received.mid] = known
-        mid = received.mid if received.qos else 0
+            self._taken[mid] = known
         self.waiting.append(Delivery(Message(topic, payload), mid, self.generation))
 
+    def _write(self, connection: socket.socket) -> None:
+        """Send what can be sent at once."""
+        while self._out:
+            try:
+                sent = connection.send(self._out)
+            except _LATER:
+                self._stuck_s = self._stuck_s or now_s()
+                return
+            del self._out[:sent]
+            self._sent_s, self._stuck_s = now_s(), 0.0
 
-def _sent(connection: socket.socket, data: bytes) -> bool:
-    """Whether all of it could be sent."""
-    while data:
-        try:
-            data = data[connection.send(data) :]
-        except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError):
-            if not select.select([], [connection], [], STALLED_S)[1]:
-                return False
-        except OSError:
-            return False
-    return True
+    def _look_alive(self) -> None:
+        """Ask the broker when it was long silent, or we were.
+
+        Raises:
+            BrokerUnavailableError: it takes nothing, or answers nothing.
+        """
+        at_s = now_s()
+        if self._stuck_s and at_s - self._stuck_s > STALLED_S:
+            raise BrokerUnavailableError("it takes nothing")
+        if not KEEPALIVE_S:
+            return
+        if self._asked_s <= self._heard_s:
+            self._asked_s = 0.0
+        if at_s - (self._asked_s or (at_s if self.subscribed else self._since_s)) > KEEPALIVE_S:
+            raise BrokerUnavailableError("it answers nothing")
+        if self.subscribed and not self._asked_s and at_s - min(self._heard_s, self._sent_s) > KEEPALIVE_S:
+            self._out += packets.PINGREQ
+            self._asked_s = at_s

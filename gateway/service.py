@@ -61,7 +61,7 @@ class Gateway:
     def turn(self) -> None:
         """Listen, take one handful, and give a heartbeat when it is due."""
         ready = (self.link.waiting or self._soon) and time.monotonic() >= self._retry_at_s
-        self.link.turn(0.0 if ready else PACE_S if self._left else IDLE_S, HANDFUL)
+        self.link.turn(0.0 if ready else PACE_S if self._left else IDLE_S, QUEUED)
         if (self.link.waiting or self._left) and time.monotonic() >= self._retry_at_s:
             self._take()
         if time.monotonic() >= self._beat_at_s:

@@ -192,14 +192,14 @@ def test_a_device_that_floods_without_end_is_thrown_out_and_stays_outside_for_a_
     sensor, store = house.world.sensor(), house.world.store
     shown = house.shown(sensor)
     stays, device = house.come(house.own.device, house.shown(house.own)), house.come(sensor.device, shown)
-    looking = house.keeper._look_at_s
+    looking = house.keeper._floods_at_s
 
     def flooded(**by_device: int) -> None:
         with store.transaction() as tx:
             count(tx, (), by_device)
 
     flooded(**{sensor.device: MOST, house.own.device: MOST})
-    wait_until(lambda: house.keeper._look_at_s > looking, "a look")
+    wait_until(lambda: house.keeper._floods_at_s > looking, "a look")
     assert not device.gone.is_set(), "the control: so much is only refused"
     flooded(**{sensor.device: MOST + 1})
     wait_until(device.gone.is_set, "the device is thrown out")

@@ -56,8 +56,7 @@ def world(tmp_path: Path) -> Iterator[World]:
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("paho.mqtt.client.time_func", lambda: time.monotonic() * FASTER)
     monkeypatch.setattr("gateway.service.IDLE_S", 0.02)
-    for name in ("STEADY_S", "FIRST_DELAY_S", "LONGEST_DELAY_S"):
-        monkeypatch.setattr(link, name, getattr(link, name) / FASTER)
+    monkeypatch.setattr(link, "now_s", lambda: time.monotonic() * FASTER)
 
 
 class Field:

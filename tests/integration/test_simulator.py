@@ -184,6 +184,10 @@ def test_forged_receipt_on_the_real_topic_changes_nothing(broker, gateway, tmp_p
     with radioed(tmp_path, gateway, broker) as sensor:
         sensor.come_up()
         sensor.device.measure(packs(0, 1))
+        sensor.send_due()
+        gateway.answer_one()
+        assert sensor.hear() is Verdict.SETTLED, "so it has subscribed"
+        sensor.device.measure(packs(1, 1))
         device = sensor.device.enrolment.device
         gateway.client.publish(topics.receipt_topic(gateway.site, device), b"\xd1\x84", qos=1)
         assert sensor.hear() is Verdict.FORGED

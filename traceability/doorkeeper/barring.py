@@ -16,8 +16,8 @@ from traceability.errors import FloodedError
 from traceability.store import models
 from traceability.store.engine import Store
 
-MOST: Final = 1_000
-"""So many messages of one device may go unread from one look to the next, a second later."""
+MOST: Final = 200
+"""So many messages of one device may go unread from one look to the next, a fifth of a second later."""
 BARRED_S: Final = 1_800.0
 
 

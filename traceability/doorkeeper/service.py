@@ -11,7 +11,7 @@ import json
 import secrets
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from typing import Any, Final
 
@@ -38,7 +38,9 @@ REQUESTS: Final = "$SYS.REQ.USER.AUTH"
 QUEUE: Final = "doorkeepers"
 LOOK_S: Final = 1.0
 """So often it looks for credentials that were revoked."""
-TURN_S: Final = 0.2
+FLOODS_S: Final = 0.2
+"""So often it looks for floods: everybody stands in line behind one."""
+TURN_S: Final = 0.1
 """So long it waits for something to happen before it looks whether it is to stop."""
 DAY_S: Final = 86_400
 AGAIN_S: Final = 0.5
@@ -93,7 +95,7 @@ class Doorkeeper:
         self._connection.subscribe(f"{REQUESTS} {QUEUE}", 2)
         self._connection.flush()
         self._seen_ms = store.clock() - DAY_S * 1000
-        self._look_at_s = 0.0
+        self._look_at_s = self._floods_at_s = 0.0
         self._revoked: Mapping[str, int] = {}
         self._barring = Barring(store)
 
@@ -125,6 +127,9 @@ class Doorkeeper:
         if time.monotonic() >= self._look_at_s:
             self._look_at_s = time.monotonic() + LOOK_S
             self._look()
+        if time.monotonic() >= self._floods_at_s:
+            self._floods_at_s = time.monotonic() + FLOODS_S
+            self._look_for_floods()
         self._connection.flush()
 
     def _answer(self, reading: Reading, request: Message) -> str:
@@ -160,13 +165,22 @@ class Doorkeeper:
         return sign_claims(self._issuer, Role.ACCOUNT, claims)
 
     def _look(self) -> None:
-        """Ask every server for the connections of those who were revoked, or flood."""
+        """Ask for the connections of those who were revoked."""
         with self._store.reading() as reading:
             self._revoked = revoked_since(reading, self._seen_ms - AGAIN_MS)
-            barred = self._barring.look(reading)
-        for device in {*map(device_of, self._revoked), *barred}:
-            self._connection.ask("$SYS.REQ.SERVER.PING.CONNZ", {"mqtt_client": device, "auth": True})
+        self._seek({device_of(name) for name in self._revoked})
         self._seen_ms = max([self._seen_ms, *self._revoked.values()])
+
+    def _look_for_floods(self) -> None:
+        """Ask for the connections of those who flood."""
+        with self._store.reading() as reading:
+            barred = self._barring.look(reading)
+        self._seek(barred)
+
+    def _seek(self, devices: Iterable[str]) -> None:
+        """Ask every server for the connections of some devices."""
+        for device in devices:
+            self._connection.ask("$SYS.REQ.SERVER.PING.CONNZ", {"mqtt_client": device, "auth": True})
 
     def _throw_out(self, message: Message) -> None:
         """End the connections that a server names and that a revoked credential opened, or one that floods.

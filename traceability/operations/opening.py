@@ -7,7 +7,7 @@ import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from traceability import identifiers, media
 from traceability.errors import (
@@ -34,16 +34,14 @@ MAX_COUNTER: Final = 2**62
 """The largest counter that is taken: databases hold 63 bits, and reckon a little beyond it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """What came from the broker."""
 
     topic: str
     payload: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(NamedTuple):
     """Whom a message claims to come from: the enrolled device that its topic names, or ``unknown``.
 
     ``likely``: it bears the id of one of that device's newest keys. Cheap to see, easy to forge.
@@ -87,10 +85,15 @@ class Work:
         return self.admission.word if self.admission else REJECTED
 
 
+Signed = tuple[Work, frame.DeviceStatement, PublicKey]
+"""A message, what it says, and the key that must have signed it."""
+
+
 class Opener:
     """Opens handfuls; keeps the public keys of devices it has met.
 
-    Signatures are checked outside Python's lock, so one thread a core is used for that.
+    Signatures are checked outside Python's lock, so one thread a core is used for that, and for that
+    alone: threads that also decode hand the lock to and fro, and cost more than they bring.
     """
 
     def __init__(self, store: Store, node: Node, threads: int | None = None) -> None:
@@ -115,19 +118,25 @@ class Opener:
         Raises:
             StoreUnavailableError: the keys could not be read.
         """
-        devices = [address(message).device for message in messages]
-        self._meet({device for device in devices if device})
-        return [self._claim(*pair) for pair in zip(devices, messages, strict=True)]
+        devices = {topic: address(Message(topic, b"")).device for topic in {topic for topic, _ in messages}}
+        self._meet({device for device in devices.values() if device})
+        seen = {topic: self._newest(device) for topic, device in devices.items()}
+        return [
+            Claim(source, any(map(payload.__contains__, kids)), len(payload))
+            for topic, payload in messages
+            for source, kids in (seen[topic],)
+        ]
 
     def knows(self, device: str) -> bool:
         """Whether it has met this device."""
         return device in self._keys
 
-    def _claim(self, device: str, message: Message) -> Claim:
-        ring, size = self._keys.get(device), len(message.payload)
+    def _newest(self, device: str) -> tuple[str, list[bytes]]:
+        """Whom a topic with this device stands for, and the ids of its newest keys."""
+        ring = self._keys.get(device)
         if ring is None or isinstance(ring, KeyRefusedError):
-            return Claim(UNKNOWN if ring is None else device, False, size)
-        return Claim(device, any(kid in message.payload for kid in list(ring)[-NEWEST:]), size)
+            return UNKNOWN if ring is None else device, []
+        return device, list(ring)[-NEWEST:]
 
     def _meet(self, devices: Iterable[str]) -> None:
         """Read the keys of devices that were not met before."""
@@ -148,12 +157,17 @@ class Opener:
         self._meet(devices)
 
     def _open_all(self, works: Sequence[Work]) -> None:
-        if len(works) < WORTH_SHARING:
-            return self._open_some(works)
-        shares = [works[begin :: self._threads] for begin in range(self._threads)]
-        for done in [self._pool.submit(self._open_some, share) for share in shares]:
-            done.result()
-        return None
+        """Everything that can be said of messages without the store."""
+        read = [signed for work in works if (signed := self._read(work)) is not None]
+        if len(read) < WORTH_SHARING:
+            _verify(read)
+        else:
+            shares = [read[begin :: self._threads] for begin in range(self._threads)]
+            for done in [self._pool.submit(_verify, share) for share in shares]:
+                done.result()
+        for work, statement, _ in read:
+            if work.rejection is None:
+                _finish(work, statement)
 
     def _open_strange(self, works: Sequence[Work]) -> None:
         """Once more those that name an unknown key: it was brought in elsewhere, or comes in this handful."""
@@ -167,20 +181,16 @@ class Opener:
                 return
             for work in again:
                 work.rejection, work.strange, work.offered = None, False, offered[work.device]
-            self._open_some(again)
+            self._open_all(again)
 
     def _ring(self, work: Work) -> Mapping[bytes, PublicKey]:
         ring = self._keys.get(work.device, {})
         return {} if isinstance(ring, KeyRefusedError) else {**ring, **work.offered}
 
-    def _open_some(self, works: Sequence[Work]) -> None:
-        for work in works:
-            self._open(work)
-
-    def _open(self, work: Work) -> None:
-        """Everything that can be said of a message without the store."""
+    def _read(self, work: Work) -> Signed | None:
+        """Read a message, and find out who must have signed it."""
         if work.rejection is not None:
-            return
+            return None
         try:
             known = self._keys.get(work.device)
             work.source = work.device if known is not None else UNKNOWN
@@ -193,15 +203,30 @@ class Opener:
                 raise known
             ring = self._ring(work)
             work.kid, work.strange = statement.kid, statement.kid not in ring
-            statement.verify(ring.get(statement.kid) or next(iter(ring.values())))
-            if statement.counter > MAX_COUNTER:
-                raise StatementError(f"counters end at {MAX_COUNTER}, this one is {statement.counter}")
-            if statement.media_type == media.FRAME:
-                with contextlib.suppress(TraceabilityError):  # `decide` says what is wrong with it
-                    statement.columns()
-            work.statement = statement
+            return work, statement, ring.get(statement.kid) or next(iter(ring.values()))
         except TraceabilityError as refusal:
             work.rejection = refusal
+            return None
+
+
+def _verify(some: Sequence[Signed]) -> None:
+    """Check signatures."""
+    for work, statement, key in some:
+        try:
+            statement.verify(key)
+        except TraceabilityError as refusal:
+            work.rejection = refusal
+
+
+def _finish(work: Work, statement: frame.DeviceStatement) -> None:
+    """Look at what a genuine message holds."""
+    if statement.counter > MAX_COUNTER:
+        work.rejection = StatementError(f"counters end at {MAX_COUNTER}, this one is {statement.counter}")
+        return
+    if statement.media_type == media.FRAME:
+        with contextlib.suppress(TraceabilityError):  # `decide` says what is wrong with it
+            statement.columns()
+    work.statement = statement
 
 
 def address(message: Message) -> Work:
