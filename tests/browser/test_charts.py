@@ -60,6 +60,7 @@ def press(page: Page, *keys: str) -> None:
         page.keyboard.press(key)
 
 
+@pytest.mark.sweep(part=3, of="a journey in the browser")
 def test_chart_and_map_take_the_place_of_the_drawings_and_go_by_keyboard(context, drawn):
     made, address = drawn
     page = context.new_page()

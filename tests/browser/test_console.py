@@ -138,7 +138,7 @@ PAGES = (
 )
 
 
-@pytest.mark.sweep(part=1)
+@pytest.mark.sweep(part=2, of="a look at every page")
 @pytest.mark.parametrize("path", PAGES)
 def test_pages_are_accessible_at_both_widths_languages_and_schemes(farm, signed_in, path):
     _, _, address = farm

@@ -58,6 +58,7 @@ def press(page, text, most=60):
     raise AssertionError(f"the tab key does not come to {text!r}")
 
 
+@pytest.mark.sweep(part=3, of="a journey in the browser")
 def test_a_sheet_is_pasted_put_right_and_recorded_by_keyboard(farm, page):
     _, _, address = farm
     page.goto(f"{address}/console/import?lang=en")
@@ -77,6 +78,7 @@ def test_a_sheet_is_pasted_put_right_and_recorded_by_keyboard(farm, page):
     page.wait_for_selector("text=Recorded: 1 steps")
 
 
+@pytest.mark.sweep(part=3, of="a journey in the browser")
 def test_an_alarm_comes_by_itself_and_is_written_about_by_keyboard(farm, page):
     world, _, address = farm
     page.goto(f"{address}/console/alarms?lang=en")

@@ -80,6 +80,7 @@ def answer(desk, path, said=""):
     return text
 
 
+@pytest.mark.sweep(part=3, of="a journey in the browser")
 def test_a_shopper_reads_reports_and_hears_of_a_recall_in_both_languages(place):
     world, story, jam, phone, firm, office = place
     label = label_on(firm, jam)

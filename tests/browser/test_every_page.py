@@ -68,7 +68,7 @@ def _open_to(site: Site, visitor: str) -> dict[str, Mapping[str, str]]:
 
 
 @pytest.mark.slow
-@pytest.mark.sweep(part=1)
+@pytest.mark.sweep(part=2, of="a look at every page")
 @pytest.mark.parametrize("visitor", VISITORS)
 @pytest.mark.parametrize(("width", "scheme", "lang", "rules"), LOOKS)
 def test_no_page_has_a_fault_or_the_other_language(place, chromium, visitor, width, scheme, lang, rules):

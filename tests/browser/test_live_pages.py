@@ -68,7 +68,7 @@ def open_pages(chromium, place, *, streams):
     return context, person, pages
 
 
-@pytest.mark.sweep(part=1)
+@pytest.mark.sweep(part=3, of="a journey in the browser")
 @pytest.mark.parametrize("streams", [True, False], ids=["told", "asked for"])
 def test_an_answer_and_a_reading_arrive_while_somebody_looks(chromium, place, streams):
     world, farm, _, probe, lot, case, _ = place

@@ -143,6 +143,7 @@ def ship(phone, printed):
     assert "Recorded: Shipped." in phone.main()
 
 
+@pytest.mark.sweep(part=3, of="a journey in the browser")
 def test_a_firm_goes_from_its_invitation_to_a_printed_label_and_a_shipment(
     node, tmp_path, monkeypatch, capsys, record_property
 ):

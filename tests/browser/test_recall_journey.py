@@ -51,7 +51,7 @@ def proposed(desk, *, drill=False):
     return "/" + desk.page.url.partition("?")[0].split("/", 3)[3]
 
 
-@pytest.mark.sweep(part=1, of="a recall's journey")
+@pytest.mark.sweep(part=3, of="a journey in the browser")
 def test_a_recall_goes_from_a_code_to_its_closing_by_keyboard_alone(desks):
     world, (ada, ben, dan) = desks
     case = proposed(ada)
@@ -75,7 +75,7 @@ def test_a_recall_goes_from_a_code_to_its_closing_by_keyboard_alone(desks):
     assert "removed from sale" in ada.main()
 
 
-@pytest.mark.sweep(part=1, of="a recall's journey")
+@pytest.mark.sweep(part=3, of="a journey in the browser")
 def test_a_drill_is_practised_by_keyboard_alone_and_no_page_is_red(desks):
     world, (ada, ben, dan) = desks
     case = proposed(ada, drill=True)

@@ -106,6 +106,7 @@ def fits(page: Page) -> bool:
     return bool(page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"))
 
 
+@pytest.mark.sweep(part=3, of="a journey in the browser")
 def test_from_a_number_to_the_spreadsheet_by_keyboard(office: Office, chromium: Browser, tmp_path: Path):
     context = office.enter(chromium, 1280, "light", office.bureau, PartyKind.AUTHORITY)
     page = context.new_page()
@@ -171,7 +172,7 @@ def _tab_to(page: Page, text: str) -> None:
     raise AssertionError(f"{text!r} cannot be reached by keyboard")
 
 
-@pytest.mark.sweep(part=1)
+@pytest.mark.sweep(part=2, of="a look at every page")
 @pytest.mark.parametrize(("width", "scheme", "lang"), LOOKS)
 def test_nothing_is_found_by_axe_and_nothing_is_wider_than_the_window(
     office: Office, chromium: Browser, width: int, scheme: str, lang: str

@@ -32,7 +32,7 @@ def place(tmp_path_factory):
 
 
 @pytest.mark.slow
-@pytest.mark.sweep(part=1)
+@pytest.mark.sweep(part=2, of="a look at every page")
 @pytest.mark.parametrize("visitor", VISITORS)
 def test_markup_in_every_field_does_nothing_on_any_page(place, chromium, visitor):
     infested, address = place
