@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from traceability.__main__ import build_parser
+from traceability.broker import DEFAULT_ACK_WAIT_S, MAX_PAYLOAD_BYTES, MAX_SUBSCRIPTIONS, MAX_UNACKNOWLEDGED
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 UNITS = sorted((DEPLOY / "systemd").glob("*.service"))
@@ -47,6 +48,36 @@ def test_a_unit_starts_something_that_exists(unit: Path):
         assert (DEPLOY / Path(file).relative_to("/etc/food-traceability")).is_file()
     for after in read_unit["Unit"]["After"].split():
         assert after == "network-online.target" or (unit.parent / after).is_file()
+
+
+@pytest.mark.parametrize(
+    ("file", "lines"),
+    [
+        (
+            "nats/node.conf",
+            (
+                f"max_payload: {MAX_PAYLOAD_BYTES}",
+                f'ack_wait: "{DEFAULT_ACK_WAIT_S}s"',
+                f"max_ack_pending: {MAX_UNACKNOWLEDGED}",
+                f"limits {{ default_max_consumers: {MAX_SUBSCRIPTIONS} }}",
+            ),
+        ),
+        (
+            "mosquitto/mosquitto.conf",
+            (
+                f"max_packet_size {MAX_PAYLOAD_BYTES}",
+                f"max_inflight_messages {MAX_UNACKNOWLEDGED}",
+                "max_queued_messages 0",
+            ),
+        ),
+    ],
+    ids=["nats", "mosquitto"],
+)
+def test_a_broker_of_its_own_has_the_window_and_limits_of_the_embedded_one(
+    file: str, lines: tuple[str, ...]
+):
+    written = [line.strip() for line in (DEPLOY / file).read_text("utf-8").splitlines()]
+    assert not [line for line in lines if line not in written]
 
 
 def test_systemd_finds_nothing_wrong_with_the_units(tmp_path: Path):
