@@ -1,4 +1,4 @@
-"""What ``deploy/systemd`` starts is there. The brokers' own files are started in ``test_brokers``."""
+"""What ``deploy/systemd`` starts is there (``test_units`` starts it); brokers start in ``test_brokers``."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from traceability.__main__ import build_parser
 from traceability.broker import DEFAULT_ACK_WAIT_S, MAX_PAYLOAD_BYTES, MAX_SUBSCRIPTIONS, MAX_UNACKNOWLEDGED
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
+OPERATIONS = (DEPLOY.parent / "docs" / "operations.md").read_text("utf-8")
 UNITS = sorted((DEPLOY / "systemd").glob("*.service"))
 INSTALLED = "/opt/food-traceability/.venv/bin/"
 BESIDE = Path(sys.executable).parent
@@ -46,6 +47,8 @@ def test_a_unit_starts_something_that_exists(unit: Path):
         assert (DEPLOY.parent / words[1] / "__main__.py").is_file()
     for file in (word for word in words if word.startswith("/etc/food-traceability/")):
         assert (DEPLOY / Path(file).relative_to("/etc/food-traceability")).is_file()
+    settings = read_unit["Service"].get("EnvironmentFile")
+    assert settings is None or f"`{settings}`" in OPERATIONS, "without that file systemd starts nothing"
     for after in read_unit["Unit"]["After"].split():
         assert after == "network-online.target" or (unit.parent / after).is_file()
 
@@ -73,9 +76,7 @@ def test_a_unit_starts_something_that_exists(unit: Path):
     ],
     ids=["nats", "mosquitto"],
 )
-def test_a_broker_of_its_own_has_the_window_and_limits_of_the_embedded_one(
-    file: str, lines: tuple[str, ...]
-):
+def test_a_broker_of_its_own_has_the_window_and_limits_of_the_embedded_one(file: str, lines: tuple[str, ...]):
     written = [line.strip() for line in (DEPLOY / file).read_text("utf-8").splitlines()]
     assert not [line for line in lines if line not in written]
 
