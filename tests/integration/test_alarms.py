@@ -107,6 +107,25 @@ def test_a_room_that_is_too_warm_is_said_once_and_ends_when_it_is_back_by_the_hy
     assert changes(world, watch) == [("raised", "excursion")], "the next one"
 
 
+def test_of_two_gateways_that_see_it_at_one_moment_one_says_it(watched):
+    """Both have looked before either writes."""
+    world, probe = watched
+    measured(world, probe, 9, 9, 9)
+    said: list[list[tuple[str, str]]] = []
+
+    class Slow(Watch):
+        def look(self, connection, now_ms):
+            found = super().look(connection, now_ms)
+            said.append(changes(world, Watch(), ("webhook",)))
+            return found
+
+    said.append(changes(world, Slow(), ("webhook",)))
+    assert said == [[("raised", "excursion")], []]
+    assert len(open_alarms(world)) == 1
+    with world.store.reading() as connection:
+        assert len(connection.execute(select(Delivery)).all()) == 1
+
+
 def test_the_farthest_value_is_told_and_a_silence_in_between_ends_nothing(lite):
     world, probe = lite
     watch = Watch()
@@ -128,11 +147,12 @@ def test_the_farthest_value_is_told_and_a_silence_in_between_ends_nothing(lite):
     assert changes(world, watch) == [("ended", "excursion")]
 
 
-def test_goods_may_not_be_outside_at_all_and_an_open_door_excuses_the_air_alone(lite):
+@pytest.mark.parametrize("switch", ["door", "defrost"])
+def test_goods_may_not_be_outside_at_all_and_an_open_door_or_a_defrost_excuses_the_air_alone(lite, switch):
     world, probe = lite
     watch = Watch()
     measured(world, probe, 4)
-    measured(world, probe, 1, name="door", unit="/")
+    measured(world, probe, 1, name=switch, unit="/")
     measured(world, probe, 9, 9, 9)
     assert changes(world, watch) == []
     measured(world, probe, 4, 5.5, name="probe")

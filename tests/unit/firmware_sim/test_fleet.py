@@ -218,6 +218,19 @@ def test_a_terminal_shows_every_figure_in_its_width(columns):
     assert "…" not in shown
 
 
+def test_at_a_terminal_one_table_stays_and_its_rates_are_of_the_last_five_seconds():
+    out = io.StringIO()
+    console = Console(file=out, width=100, force_terminal=True, color_system=None)
+    with viewing(console) as view:
+        assert view.every_s < 1
+        for second in range(20):
+            view.show(replace(NOW, seconds=float(second) / 2, sent=5 * second + 100 * max(second - 9, 0)))
+    last = out.getvalue().rpartition("a second")[2]
+    (sent,) = (line.split() for line in last.splitlines() if line.startswith("sent"))
+    assert sent[1:3] == ["1,095", "210.0"]
+    assert out.getvalue().count("OVERLOADED") >= 20
+
+
 def test_without_a_terminal_there_are_plain_lines():
     out = io.StringIO()
     with viewing(Console(file=out, width=40)) as view:
