@@ -7,6 +7,7 @@ from bench import (
     audit,
     browser,
     capture,
+    disk,
     fleet,
     flood,
     fsma,
@@ -24,6 +25,7 @@ if __name__ == "__main__":
     run(
         ("ingest", ingest.measure),
         ("memory", memory.measure),
+        ("disk", disk.measure),
         ("admission", admission.measure),
         ("fleet", fleet.measure),
         ("flood", flood.measure),

@@ -227,6 +227,8 @@ def test_without_room_for_its_log_nobody_fails_and_a_person_is_told_once(tmp_pat
         with filled(disk, 0):
             for number in range(50):
                 log.write(f"{number} {'x' * 500}")
+            with pytest.raises(OSError, match="No space"):  # the control: whoever just writes ends here
+                (disk / "plain.log").write_text("x" * 100_000)
             assert "make room on the disk: [Errno 28]" in (log.news() or "")
             log.write("still full")
             assert log.news() is None

@@ -13,10 +13,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, insert, select, update
 
-from tests.support.world import MINUTE_MS, START_MS, Probe, World, make_world
+from tests.support.world import LIMITS, MINUTE_MS, START_MS, Probe, World, make_world
 from traceability.__main__ import main
 from traceability.errors import ReadingsError
 from traceability.operations.audit import audit, records
+from traceability.operations.inforce import InForce, Outside, limits_in_force, outside_by
 from traceability.operations.measured import (
     HOUR_MS,
     Summary,
@@ -139,6 +140,46 @@ def test_hours_are_added_up_from_cells_with_what_is_covered(bench):
     assert bridged.covered_ms == 60 * MINUTE_MS
 
 
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(times, st.integers(-2000, 4000), st.integers(0, 5000))
+def test_time_outside_cut_into_intervals_is_that_of_each_interval(bench, points, low, wide):
+    samples = [Sample(INSTALLED_MS + s * 1000, v * 100) for s, v in sorted(points)]
+    limits, end_ms = Limits(low, low + wide, 40 * MINUTE_MS), INSTALLED_MS + 2 * HOUR_MS
+    cut = outside_by([exposure(samples, limits, INSTALLED_MS, end_ms)], CELL_MS)
+    for begin in range(INSTALLED_MS, end_ms, CELL_MS):
+        alone = exposure(samples, limits, begin, begin + CELL_MS)
+        assert cut.get(begin, Outside()) == Outside(alone.above_ms, alone.below_ms)
+
+
+def test_the_limits_in_force_are_the_narrowest_of_the_lots_that_are_there(bench):
+    world, _, room = bench
+    farm = world.party("Owner")
+
+    def lot(name, low, high):
+        borne = LIMITS | {"lowMilliCelsius": low, "highMilliCelsius": high}
+        return world.harvest(farm, name, **{"ft:temperature": borne})
+
+    warm, cold = lot("W", 2000, 12_000), lot("C", -1000, 4000)
+    frozen, ends = lot("F", -40_000, -18_000), []
+    for batch, step in ((warm, "store"), (cold, "store"), (warm, "retrieve"), (frozen, "store")):
+        world.wait(minutes=10)
+        world.event(step, farm, batch, asset=room)
+        ends.append(world.now_ms)
+    world.wait(minutes=10)
+    gap_ms = LIMITS["maxGapSeconds"] * 1000
+    with world.store.reading() as connection:
+        found = limits_in_force(connection, room, ends[0] - 1, world.now_ms)
+        assert limits_in_force(connection, room, ends[0] - 2, ends[0] - 1) == []
+        later = limits_in_force(connection, room, ends[2] + 5, ends[2] + 9)
+    assert found == [
+        InForce(ends[0], ends[1], Limits(2000, 12_000, gap_ms)),
+        InForce(ends[1], ends[2], Limits(2000, 4000, gap_ms)),
+        InForce(ends[2], ends[3], Limits(-1000, 4000, gap_ms)),
+        InForce(ends[3], world.now_ms, Limits(-18_000, -18_000, gap_ms)),
+    ]
+    assert later == [InForce(ends[2] + 5, ends[2] + 9, Limits(-1000, 4000, gap_ms))]
+
+
 def test_a_gap_inside_a_cell_is_a_gap_and_a_crossing_inside_one_is_found(bench):
     world, probe, room = bench
     cell_ms = INSTALLED_MS - INSTALLED_MS % CELL_MS + CELL_MS
@@ -217,7 +258,6 @@ def test_the_command_line_says_what_was_measured_and_what_of_it_was_too_warm(tmp
     world.install(farm, probe, room)
     world.now[0] = int(time.time() * 1000) - HOUR_MS
     world.measure(probe, *[4.0] * 20, *[6.0] * 11)
-    world.store.close()
     monkeypatch.setenv("FT_DATA", str(tmp_path / "node"))
     assert main(["readings", "ROOM1", "--last", "3", "--high", "5", "--low", "0", "--json"]) == 0
     (air,) = json.loads(capsys.readouterr().out)["channels"]
@@ -225,8 +265,25 @@ def test_the_command_line_says_what_was_measured_and_what_of_it_was_too_warm(tmp
     assert sum(row["n"] for row in air["intervals"]) == 31
     assert sum(row["covered_ms"] for row in air["intervals"]) == 30 * MINUTE_MS
     assert air["exposure"]["above_ms"] == 10.5 * MINUTE_MS
+    assert sum(row["above_ms"] for row in air["intervals"]) == 10.5 * MINUTE_MS
+    assert {row["below_ms"] for row in air["intervals"]} == {0}
     assert main(["readings", "ROOM1", "--profile", "red-meat", "--by", "day", "--last", "2"]) == 0
     assert "above for 0 min" in capsys.readouterr().out
+    assert main(["readings", "ROOM1", "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["limits"] == [], "no lot is there, so none are in force"
+    assert all("above_ms" not in row for row in said["channels"][0]["intervals"])
+    batch = world.harvest(farm, "L1", at_ms=world.now_ms - 50 * MINUTE_MS)
+    world.event("store", farm, batch, asset=room, at_ms=world.now_ms - 5 * MINUTE_MS)
+    world.store.close()
+    assert main(["readings", "ROOM1", "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    (limits,) = (each["limits"] for each in said["limits"])
+    assert limits["high_milli_c"] == LIMITS["highMilliCelsius"]
+    assert sum(row["above_ms"] for row in said["channels"][0]["intervals"]) == 5 * MINUTE_MS
+    assert said["channels"][0]["exposure"] is None
+    assert main(["readings", "ROOM1"]) == 0
+    assert "above for 5 min, below for 0 min" in capsys.readouterr().out
     assert main(["readings", "ROOM9"]) == 0
     assert "nothing was measured" in capsys.readouterr().out
     assert main(["readings", "ROOM1", "--low", "1"]) == 1

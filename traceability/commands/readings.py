@@ -1,9 +1,10 @@
-"""``readings``: what was measured in a place, by the hour or the day, and against limits."""
+"""``readings``: what was measured in a place, by the hour or the day, and against the limits in force."""
 
 from __future__ import annotations
 
 import argparse
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import date
 from typing import Any, Final
@@ -16,6 +17,7 @@ from traceability.errors import StatementError
 from traceability.ledger.record import format_time
 from traceability.ledger.state import stream_hash
 from traceability.operations.calibrations import Certificates, day_of
+from traceability.operations.inforce import InForce, Outside, limits_in_force, outside_by
 from traceability.operations.measured import (
     DAY_MS,
     HOUR_MS,
@@ -42,7 +44,7 @@ def add(verbs: Verbs) -> None:
         verbs,
         "readings",
         _readings,
-        does="Show what was measured in a place: how much, lowest, highest, mean, time covered",
+        does="Show what was measured in a place: lowest, mean, highest, time covered, time outside limits",
         example="traceability readings ROOM-1 --by hour --last 24 --profile fresh-fish",
     )
     verb.add_argument("place", metavar="ASSET|BATCH", help="where: own number, 8004/GIAI, GTIN/LOT or URI")
@@ -50,7 +52,12 @@ def add(verbs: Verbs) -> None:
     verb.add_argument(
         "--last", type=int, default=24, metavar="N", help="how many intervals, the present one too"
     )
-    verb.add_argument("--profile", choices=sorted(PROFILES), metavar="KIND", help="limits of this product")
+    verb.add_argument(
+        "--profile",
+        choices=sorted(PROFILES),
+        metavar="KIND",
+        help="limits of this product, not of the lots there",
+    )
     verb.add_argument("--low", type=parse_milli, metavar="C", help="coldest allowed, degrees Celsius")
     verb.add_argument("--high", type=parse_milli, metavar="C", help="warmest allowed, degrees Celsius")
 
@@ -70,22 +77,25 @@ def _readings(args: argparse.Namespace) -> Answer:
         channels = channels_on(connection, target)
         roles = _roles(connection, stream_hash(target), channels, now_ms)
         judged = judging(roles)
+        stated = [] if limits is None else [InForce(span[0], now_ms, limits)]
+        pieces = stated or limits_in_force(connection, target, span[0], now_ms)
         for channel in channels:
             rows = summaries(connection, channel, every, *span, DEFAULT_GAP_MS)
-            against = None
-            if limits is not None and channel.unit == "Cel":
-                against = exposure_of(connection, channel, limits, span[0], now_ms)
+            against = _against(connection, channel, pieces)
+            outside = outside_by(against, every) if against else None
             counts = channel in judged if channel.unit == "Cel" else None
-            found.append(_shown(channel, rows, against) | {"role": roles.get(channel), "counts": counts})
-            lines += [_title(channel, roles.get(channel), counts), *_lines(rows, against)]
+            shown = _shown(channel, rows, outside) | {"role": roles.get(channel), "counts": counts}
+            shown["exposure"] = asdict(against[0]) if against and stated else None
+            found.append(shown)
+            lines += [_title(channel, roles.get(channel), counts), *_lines(rows, against, outside)]
             if channel.unit in UNITS and rows:
                 days[channel.device] |= {day_of(row.from_ms) for row in rows}
         kept = Certificates(here.node).of(connection, days)
         lacking = {device: uncertified(kept[device].certificates, days[device]) for device in days}
     lines += [_lack(device, each) for device, lacks in lacking.items() for each in lacks]
     uncalibrated = [{"device": device, **asdict(each)} for device, lacks in lacking.items() for each in lacks]
-    shown = {"channels": found, "uncalibrated": uncalibrated}
-    return Answer(shown, tuple(lines) or ("nothing was measured there",))
+    told = {"channels": found, "uncalibrated": uncalibrated, "limits": [asdict(each) for each in pieces]}
+    return Answer(told, tuple(lines) or ("nothing was measured there",))
 
 
 def _limits(args: argparse.Namespace) -> Limits | None:
@@ -97,10 +107,18 @@ def _limits(args: argparse.Namespace) -> Limits | None:
     return None if profile is None else Limits(profile.low_milli_c, profile.high_milli_c, DEFAULT_GAP_MS)
 
 
-def _shown(channel: Channel, rows: list[Summary], against: Exposure | None) -> dict[str, Any]:
-    named = {"device": channel.device, "name": channel.name, "unit": channel.unit}
+def _against(connection: Connection, channel: Channel, pieces: list[InForce]) -> list[Exposure]:
+    """What a channel comes to in each piece; only temperatures have limits."""
+    if channel.unit != "Cel":
+        return []
+    return [exposure_of(connection, channel, each.limits, each.from_ms, each.to_ms) for each in pieces]
+
+
+def _shown(channel: Channel, rows: list[Summary], outside: dict[int, Outside] | None) -> dict[str, Any]:
     shown = [asdict(row) | {"mean_milli": row.mean_milli} for row in rows]
-    return {**named, "intervals": shown, "exposure": None if against is None else asdict(against)}
+    if outside is not None:
+        shown = [row | asdict(outside.get(row["from_ms"], Outside())) for row in shown]
+    return {"device": channel.device, "name": channel.name, "unit": channel.unit, "intervals": shown}
 
 
 def _lack(device: str, lack: Uncertified) -> str:
@@ -122,15 +140,18 @@ def _title(channel: Channel, role: Role | None, counts: bool | None) -> str:
     return f"{channel.device} {channel.name} ({what}){' not counted for goods' if counts is False else ''}"
 
 
-def _lines(rows: list[Summary], against: Exposure | None) -> list[str]:
-    lines = []
+def _lines(rows: list[Summary], against: list[Exposure], outside: dict[int, Outside] | None) -> Iterator[str]:
     for row in rows:
         low, mean, high = (f"{n / 1000:8.2f}" for n in (row.low_milli, row.mean_milli, row.high_milli))
-        covered = f"{row.covered_ms // 60_000} min covered"
-        lines.append(f"  {format_time(row.from_ms)} {low} {mean} {high}  {row.n} readings, {covered}")
-    if against is not None:
-        above, below, unknown = (
-            ms // 60_000 for ms in (against.above_ms, against.below_ms, against.unknown_ms)
-        )
-        lines.append(f"  above for {above} min, below for {below} min, without data for {unknown} min")
-    return lines
+        said = f"{row.n} readings, {_minutes(row.covered_ms)} covered"
+        if outside is not None and (out := outside.get(row.from_ms)) is not None:
+            said += f", above for {_minutes(out.above_ms)}, below for {_minutes(out.below_ms)}"
+        yield f"  {format_time(row.from_ms)} {low} {mean} {high}  {said}"
+    if against:
+        above, below = sum(each.above_ms for each in against), sum(each.below_ms for each in against)
+        unknown = _minutes(sum(each.unknown_ms for each in against))
+        yield f"  above for {_minutes(above)}, below for {_minutes(below)}, without data for {unknown}"
+
+
+def _minutes(ms: int) -> str:
+    return f"{ms // 60_000} min"
