@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -26,6 +27,14 @@ PREFIX: Final = "9529000"
 PARTY: Final = "party"
 CHINA_REGION: Final = Text("China", "中国")
 STEP_MS: Final = 60_000
+ROLES: Final[Mapping[str, str]] = {
+    "air": "air-return",
+    "supply": "air-supply",
+    "product": "product",
+    "outside": "ambient",
+    "soil": "other",
+}
+"""What whoever installs a device says of its temperatures, by what they measure."""
 
 
 def plan_of(scenario: Scenario, node: str) -> Plan:
@@ -98,9 +107,11 @@ def _batch(scenario: Scenario, node: str, name: str) -> BatchPlan:
 
 
 def _device(scenario: Scenario, name: str) -> DevicePlan:
-    fitted = scenario.devices[name]
+    fitted, profile = scenario.devices[name], scenario.profile(name)
     from_ms, until_ms = scenario.at_ms(fitted.from_s), scenario.at_ms(scenario.until_s(name))
-    return DevicePlan(name, scenario.profile(name).model, PARTY, fitted.asset, from_ms, until_ms)
+    measured = {channel: each.measures for channel, each in profile.channels.items()}
+    roles = {channel: ROLES[what] for channel, what in measured.items() if what in ROLES}
+    return DevicePlan(name, profile.model, PARTY, fitted.asset, from_ms, until_ms, roles)
 
 
 def _installs(scenario: Scenario) -> list[StepPlan]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import pytest
 
@@ -40,7 +41,12 @@ def peopled(world: World, scenario: Scenario) -> None:
     for step in plan.steps:
         if step.device is not None:
             asset = plan.asset(str(step.asset)).uri
-            event = make_event(step.step, step.at_ms, parentID=asset, childEPCs=[uris[step.device]])
+            members: dict[str, Any] = {}
+            if step.step == "install":
+                members = {"ft:channels": plan.device(step.device).channels}
+            event = make_event(
+                step.step, step.at_ms, parentID=asset, childEPCs=[uris[step.device]], **members
+            )
             record_event(world.store, world.node, world.party, event)
 
 

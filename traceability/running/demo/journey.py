@@ -211,7 +211,8 @@ class Journey:
             members |= {"parentID": asset["uri"], "ft:asset": asset["names"]}
         if "device" in step:
             members["childEPCs"] = [device_uri(self._node.name, self._ids[step["device"]])]
-            if channels := self._plan["devices"][step["device"]].get("channels"):
+            channels = self._plan["devices"][step["device"]].get("channels")
+            if channels and step["step"] == "install":
                 members["ft:channels"] = channels
         else:
             kind = STEPS[step["step"]]

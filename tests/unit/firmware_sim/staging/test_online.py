@@ -13,13 +13,16 @@ from firmware_sim.device import Device
 from firmware_sim.flash import Flash
 from firmware_sim.link import Arrival, Happened
 from firmware_sim.player import Player
+from firmware_sim.staging.library import load_scenario
+from firmware_sim.staging.model import QUANTITIES
 from firmware_sim.staging.online import AT_ONCE, Stage, Staged, clock, moved, speak
-from firmware_sim.staging.planned import asset_of, plan_of
+from firmware_sim.staging.planned import ROLES, asset_of, plan_of
 from firmware_sim.staging.truth import TruthFile
 from tests.support.fakenode import NODE, FakeNode
 from tests.support.scenarios import loaded
 from traceability import media
 from traceability.errors import SettingsError
+from traceability.sensing.channels import Role
 from traceability.sensing.config import Config, encode_config
 from traceability.settings import SimulatorSettings
 
@@ -244,6 +247,17 @@ def test_plan_tells_people_the_whole_way_in_order(tmp_path):
     steps = [(s.step, (s.at_ms - scenario.start_ms) // 60_000) for s in plan.steps]
     assert steps == [("install", 0), ("harvest", 0), ("store", 10), ("retrieve", 240)]
     assert plan_of(replace(scenario, seed=8), NODE) != plan
+
+
+def test_plan_says_what_each_temperature_measures_and_of_every_quantity_in_degrees():
+    devices = plan_of(load_scenario("chilled-pork"), NODE).devices
+    assert {d.key: d.channels for d in devices} == {
+        "trailer-logger": {"return": "air-return", "supply": "air-supply", "product": "product"},
+        "tracker": {"air": "air-return"},
+        "room-logger": {"air": "air-return"},
+    }
+    assert set(ROLES) == {what for what, unit in QUANTITIES.items() if unit == "Cel"}
+    assert set(ROLES.values()) == {*Role}
 
 
 SLEEPER = {
