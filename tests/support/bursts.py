@@ -8,12 +8,15 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
 
 from bench.faults import Came
-from tests.support.gateway import Publisher, wait_until
+from tests.support.gateway import DEADLINE_S, Publisher, wait_until
 from tests.support.sensor import Sensor, World
 from tests.support.witnessed import Witnessed, doubled, lost
 from traceability.operations.audit import audit
 from traceability.operations.publish import publish as publish_log
 from traceability.sensing.receipt import open_receipt
+
+SLOWEST = 100
+"""So many frames a second are taken at least, also in many small handfuls on a busy machine."""
 
 Moment = tuple[Sensor, bytes]
 """A device, and the frame that it sends."""
@@ -58,8 +61,17 @@ def locked(world: World) -> Iterator[None]:
 
 
 def wait_until_accepted(world: World, count: int) -> None:
-    """Return once so many statements are accepted in all."""
-    wait_until(lambda: world.accepted_count() >= count, f"{count} statements are accepted")
+    """Return once so many statements are accepted in all; who has many to catch up with gets longer."""
+    missing = count - world.accepted_count()
+    try:
+        wait_until(
+            lambda: world.accepted_count() >= count,
+            f"{count} statements are accepted",
+            DEADLINE_S + max(missing, 0) / SLOWEST,
+        )
+    except AssertionError as error:
+        error.add_note(f"{world.accepted_count()} are")
+        raise
 
 
 def wait_until_receipted(publisher: Publisher, sensors: Collection[Sensor]) -> None:

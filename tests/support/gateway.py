@@ -32,7 +32,7 @@ def tuned(program: str, function: str, **constants: object) -> str:
     return program.replace("sys.stdin", f"{change}; sys.stdin", 1)
 
 
-SMALL_HANDFULS = tuned(REAL, "Gateway.run", HANDFUL=4)
+SMALL_HANDFULS = tuned(REAL, "Gateway.run", HANDFUL=4, QUEUED=8)
 """The real gateway, with many short transactions instead of few long ones to be killed between."""
 
 
