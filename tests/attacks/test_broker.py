@@ -14,12 +14,15 @@ from sqlalchemy import update
 
 from firmware_sim.enrolment import Enrolment
 from firmware_sim.link import Arrival, Happened, Link
+from firmware_sim.sender import FIRST_WAIT_S, LONGEST_WAIT_S, WINDOW
+from gateway.flood import Gate
+from gateway.service import HANDFUL, USUAL
 from tests.support.broker import Broker
 from tests.support.gateway import DEADLINE_S, wait_until
 from tests.support.sensor import SITE, Sensor, World, make_world
 from tests.support.visitor import keeping, visits
 from traceability.broker import answers_at
-from traceability.doorkeeper.barring import MOST, Barring
+from traceability.doorkeeper.barring import LOOKS, MOST, Barring
 from traceability.doorkeeper.nats import Connection, Message
 from traceability.doorkeeper.nkeys import Role, sign_claims
 from traceability.doorkeeper.service import REQUESTS, Doorkeeper
@@ -33,6 +36,7 @@ from traceability.operations.credentials import (
     renew_credential,
     revoke_credential,
 )
+from traceability.operations.opening import Claim
 from traceability.operations.tally import count
 from traceability.sensing.topics import gateway_client, receipt_topic, status_topic
 from traceability.signing.keys import PrivateKey
@@ -215,6 +219,27 @@ def test_a_device_that_floods_without_end_is_thrown_out_and_stays_outside_for_a_
     with store.reading() as reading:
         assert later.look(reading) == [], "what was before it began is no flood of now"
     assert later.barred == {}
+
+
+def test_who_is_thrown_out_floods_within_a_second_and_is_no_device_that_was_long_unheard(house: House):
+    store, device = house.world.store, house.own.device
+    barring = Barring(store)
+
+    def look(flooded: int) -> list[str]:
+        with store.transaction() as tx:
+            count(tx, (), {device: flooded})
+        with store.reading() as reading:
+            return barring.look(reading)
+
+    away_s, attempts, wait_s = 3 * 3600.0, 1, FIRST_WAIT_S
+    while away_s > wait_s:
+        away_s, attempts, wait_s = away_s - wait_s, attempts + 1, min(2 * wait_s, LONGEST_WAIT_S)
+    gate, claims = Gate(USUAL, lambda: 0.0), [Claim(device, True)] * (attempts * WINDOW)
+    unread = len(gate.part(claims, HANDFUL).refused)
+    assert unread > MOST / 2
+    assert [look(unread), *(look(0) for _ in range(LOOKS))] == [[]] * (LOOKS + 1)
+    assert [look(MOST // LOOKS) for _ in range(3 * LOOKS)] == [[]] * 3 * LOOKS
+    assert look(MOST // LOOKS + 1) == [device]
 
 
 def test_a_device_whose_key_ended_is_thrown_out(house: House):

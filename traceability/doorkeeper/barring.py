@@ -7,6 +7,7 @@ Each doorkeeper remembers for itself; one that starts anew bars who goes on floo
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import Final
 
@@ -16,8 +17,11 @@ from traceability.errors import FloodedError
 from traceability.store import models
 from traceability.store.engine import Store
 
-MOST: Final = 200
-"""So many messages of one device may go unread from one look to the next, a fifth of a second later."""
+MOST: Final = 1_000
+"""So many messages of one device may go unread within ``LOOKS`` looks. They may be an honest one's: while
+the gateway was away it sent what it had under way every five minutes."""
+LOOKS: Final = 5
+"""A second: a fifth of it lies between one and the next."""
 BARRED_S: Final = 1_800.0
 
 
@@ -32,7 +36,7 @@ class Barring:
         self.barred: dict[str, float] = {}
         self._now = now
         with store.reading() as reading:
-            self._flooded = _flooded(reading)
+            self._flooded = deque([_flooded(reading)], LOOKS)
 
     def look(self, reading: Connection) -> list[str]:
         """Bar who floods, let go whose time is over; returns those barred just now.
@@ -41,9 +45,9 @@ class Barring:
         """
         now_s, flooded = self._now(), _flooded(reading)
         self.barred = {device: until_s for device, until_s in self.barred.items() if until_s > now_s}
-        found = [d for d, number in flooded.items() if number - self._flooded.get(d, 0) > MOST]
+        found = [d for d, number in flooded.items() if number - self._flooded[0].get(d, 0) > MOST]
         self.barred |= dict.fromkeys(found, now_s + BARRED_S)
-        self._flooded = flooded
+        self._flooded.append(flooded)
         return found
 
     def check(self, device: str) -> None:
