@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,13 +14,14 @@ from hypothesis import strategies as st
 from sqlalchemy import bindparam, select, update
 
 from tests.support.sensor import Sensor, World, make_world
-from traceability.errors import TraceabilityError
+from traceability.errors import KeyRefusedError, TraceabilityError
 from traceability.ledger.note import parse_note
 from traceability.operations import receipts, tally
 from traceability.operations.ingest import Ingest, Ingested, Message
 from traceability.operations.publish import publish
 from traceability.sensing.frame import Gap
 from traceability.sensing.receipt import Receipt, encode_receipt, open_receipt
+from traceability.signing.keys import PrivateKey
 from traceability.store import models
 
 
@@ -241,3 +243,19 @@ def test_however_many_threads_open_a_handful_it_is_judged_alike(world: World):
     assert set(judged) == {"bad-signature", "bad-encoding", "genuine"}
     assert [o.code if o.word == tally.REJECTED else "genuine" for o in again] == judged
     assert [o.word for o in again].count(tally.DUPLICATE) == judged.count("genuine")
+
+
+def test_nothing_is_kept_of_what_a_device_sends_whose_registered_key_is_refused(world: World):
+    sensor = world.sensor()
+    with world.store.transaction() as tx:
+        own = update(models.Key).where(models.Key.kid == sensor.key.public.kid)
+        tx.connection.execute(own.values(public=PrivateKey.generate().public.raw))
+    ingest, message = Ingest(world.store, world.node), sensor.message(sensor.frame())
+    lengths = []
+    for _ in range(3):
+        (outcome,) = ingest.ingest([message]).outcomes
+        assert outcome.code == KeyRefusedError.code
+        refused = ingest._opener._keys[sensor.device]
+        assert isinstance(refused, KeyRefusedError)
+        lengths.append(len(list(traceback.walk_tb(refused.__traceback__))))
+    assert lengths[0] == lengths[-1], "each message that it refuses is named in its traceback"

@@ -200,7 +200,7 @@ class Opener:
             if known is None or statement.issuer != identifiers.device_uri(self._node.name, work.device):
                 raise UnknownSignerError(f"{statement.issuer} is not enrolled on this node")
             if isinstance(known, KeyRefusedError):
-                raise known
+                raise known.with_traceback(None)  # else it would keep where each message was that it refused
             ring = self._ring(work)
             work.kid, work.strange = statement.kid, statement.kid not in ring
             return work, statement, ring.get(statement.kid) or next(iter(ring.values()))
