@@ -36,6 +36,11 @@ STEADY_S: Final = 10.0
 FLUSH_S: Final = 2.0
 CHUNK: Final = 262_144
 """More than a TLS record holds, so that none is left half read where ``select`` does not see it."""
+PIECE: Final = 16_384
+"""So much is sent at a time, a TLS record: of more, OpenSSL tells only when all of it is gone."""
+FULL: Final = 2_048
+"""So many deliveries may wait; with more nothing is read. The embedded broker hands out fewer, and copies
+of them, which are to be read; Mosquitto hands out all that it has, gigabytes after a while."""
 PORTS: Final = {"mqtt": 1883, "mqtts": 8883}
 
 now_s = time.monotonic
@@ -139,7 +144,7 @@ class Link:
         self._since_s = self._heard_s = self._sent_s = now_s()
         try:
             self._socket = self._open()
-        except OSError as error:
+        except (OSError, ValueError) as error:  # ValueError: what is no host's name
             self._lost(str(error))
             return
         self._out += packets.connect(self._client_id, KEEPALIVE_S, self._user)
@@ -183,8 +188,13 @@ class Link:
             self._said_lost = True
 
     def _ready(self, connection: socket.socket, wait_s: float) -> bool:
-        """Wait until something came, or what is to go can go; whether something came."""
-        return bool(select.select([connection], [connection] if self._out else [], [], wait_s)[0])
+        """Wait until something came that is to be read, or what is to go can go; whether something came."""
+        reading, writing = [] if self._full else [connection], [connection] if self._out else []
+        return bool(select.select(reading, writing, [], wait_s)[0])
+
+    @property
+    def _full(self) -> bool:
+        return len(self.waiting) >= FULL
 
     def _read(self, connection: socket.socket, enough: int) -> None:
         while True:
@@ -207,6 +217,7 @@ class Link:
 
     def _hear(self, packet: Packet) -> None:
         if packet.kind == Kind.PUBLISH:
+            self.subscribed = True  # before: Mosquitto sends all that waited, and then its SUBACK
             self._deliver(*packets.published(packet))
         elif packet.kind == Kind.CONNACK:
             if code := packets.connected(packet):
@@ -238,7 +249,7 @@ class Link:
         """Send what can be sent at once."""
         while self._out:
             try:
-                sent = connection.send(self._out)
+                sent = connection.send(self._out[:PIECE])
             except _LATER:
                 self._stuck_s = self._stuck_s or now_s()
                 return
@@ -256,6 +267,8 @@ class Link:
             raise BrokerUnavailableError("it takes nothing")
         if not KEEPALIVE_S:
             return
+        if self._full:
+            self._heard_s = at_s  # its answers are not read
         if self._asked_s <= self._heard_s:
             self._asked_s = 0.0
         if at_s - (self._asked_s or (at_s if self.subscribed else self._since_s)) > KEEPALIVE_S:

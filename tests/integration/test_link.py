@@ -5,18 +5,23 @@ from __future__ import annotations
 import contextlib
 import logging
 import random
+import secrets
 import socket
+import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gateway import packets
 from gateway.link import Delivery, Link
 from gateway.service import Gateway
 from tests.support.gateway import DEADLINE_S, wait_until
 from tests.support.sensor import World, make_world
+from traceability.certificates import Authority
 from traceability.operations.ingest import Ingest, Message
 from traceability.sensing.topics import frame_filters
 
@@ -341,3 +346,93 @@ def test_a_broker_that_answers_is_kept_however_quiet_it_is(
         peer.accept()
         turns(link, lambda: [kind for kind, _ in peer.heard[0]].count(12) >= 4)
         assert link.subscribed
+
+
+def quick_link(peer: ScriptedBroker, monkeypatch: pytest.MonkeyPatch) -> Link:
+    """One whose keepalive is a tenth of a second, connecting to a peer."""
+    monkeypatch.setattr("gateway.link.KEEPALIVE_S", 0.1)
+    monkeypatch.setattr("gateway.packets.connect", lambda name, _, user: WELL_FORMED)
+    link = Link(peer.url, "quick", frame_filters(()))
+    link.turn(0.1, 1)
+    peer.accept()
+    return link
+
+
+def pings(peer: ScriptedBroker) -> int:
+    return [kind for kind, _ in peer.heard[0]].count(12)
+
+
+def test_while_enough_waits_nothing_more_is_read_and_the_connection_is_kept(
+    peer: ScriptedBroker, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("gateway.link.FULL", 9)
+    monkeypatch.setattr("gateway.link.CHUNK", 32)
+    with contextlib.closing(quick_link(peer, monkeypatch)) as link:
+        turns(link, lambda: link.subscribed)
+        for mid in range(1, 41):
+            peer.deliver(mid, b"t", b"x")
+        turns(link, lambda: pings(peer) >= 6)
+        assert 9 <= len(link.waiting) <= 12
+        found = list[int]()
+        while len(found) < 40:
+            listen(link, 1)
+            found.append(link.waiting.popleft().mid)
+        assert found == list(range(1, 41))
+        turns(link, lambda: pings(peer) >= 9)
+        assert link.generation == 2, "it is the first connection still"
+
+
+def test_a_broker_that_sends_what_waited_before_it_answers_is_kept(
+    peer: ScriptedBroker, monkeypatch: pytest.MonkeyPatch
+):
+    peer.silent = 8
+    with contextlib.closing(quick_link(peer, monkeypatch)) as link:
+        turns(link, lambda: peer.heard[0][1:])
+        before = link.subscribed
+        peer.deliver(1, b"t", b"x")
+        turns(link, lambda: pings(peer) >= 3)
+        assert (before, link.subscribed) == (False, True)
+        assert [delivery.mid for delivery in link.waiting] == [1]
+
+
+def test_a_host_that_can_have_no_such_name_is_said_and_ends_nothing(caplog: pytest.LogCaptureFixture):
+    with contextlib.closing(Link("mqtt://a..b:1883", "nowhere", frame_filters(()))) as link:
+        link.turn(0.0, 1)
+    (record,) = [r for r in caplog.records if r.getMessage() == "no connection to the broker"]
+    assert "label" in vars(record)["data"]["why"]
+
+
+def test_a_broker_that_takes_little_at_a_time_over_tls_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("gateway.link.STALLED_S", 1.0)
+    certificate = Authority(tmp_path).server(["localhost"], 1)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, tmp_path / "server.key")
+    listening, taken = socket.create_server(("127.0.0.1", 0)), bytearray()
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+
+    def serve() -> None:
+        with listening, context.wrap_socket(listening.accept()[0], server_side=True) as connection:
+            for answer in (CONNACK, SUBACK):
+                connection.recv(1024)
+                connection.sendall(answer)
+            while more := connection.recv(16_384):
+                taken.extend(more)
+                time.sleep(0.01)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    url, parts = f"mqtts://localhost:{listening.getsockname()[1]}", [secrets.token_bytes(50_000)] * 60
+    trust = ssl.create_default_context(cafile=tmp_path / "ca.pem")
+    with contextlib.closing(Link(url, "slow", ["t"], tls=lambda: trust)) as link:
+        turns(link, lambda: link.subscribed)
+        narrow(link)
+        for part in parts:
+            link.publish("t", part)
+            link.turn(0.0, 9)
+        turns(link, lambda: not link._out)
+        assert link.subscribed
+    thread.join()
+    whole = b"".join(packets.publish("t", part) for part in parts) + packets.DISCONNECT
+    assert bytes(taken) == whole
