@@ -5,5 +5,7 @@ service    handful by handful: ingest, receipts, acknowledgements, heartbeat
 flood      how much is taken of each device
 link       the connection to the broker
 packets    what MQTT 3.1.1 says on it
+watchman   threads beside it, which look for trouble and tell people
+outage     word that the database is away
 log        log lines
 """

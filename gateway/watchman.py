@@ -10,8 +10,10 @@ import logging
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
+from gateway.outage import Outage
 from traceability.errors import StoreUnavailableError, TraceabilityError
 from traceability.operations.alarmletters import ALARMS
 from traceability.operations.alarms import RAISED, look
@@ -27,16 +29,22 @@ from traceability.store.engine import Store
 
 LOOK_S: Final = 10.0
 ENDING_S: Final = 3.0
+NOBODY: Final[Mapping[str, Sender]] = MappingProxyType({})
 
 log = logging.getLogger(__name__)
 
 
 class Beside(ABC):
-    """A thread that takes a turn every ten seconds, whatever happens in one."""
+    """A thread that takes a turn every ten seconds, whatever happens in one.
+
+    Args:
+        senders: by which ways it tells that the database is away.
+    """
 
     name: str
 
-    def __init__(self) -> None:
+    def __init__(self, senders: Mapping[str, Sender] = NOBODY) -> None:
+        self._outage = Outage(senders)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
         self._hindered = False
@@ -53,12 +61,18 @@ class Beside(ABC):
     def turn(self) -> None:
         """Take one turn."""
         try:
-            self._work()
-            self._hindered = False
-        except StoreUnavailableError as error:
-            if not self._hindered:
-                log.error(str(error), extra={"data": {"code": error.code, "remedy": error.remedy()}})
-            self._hindered = True
+            try:
+                self._work()
+            except StoreUnavailableError as error:
+                if not self._hindered:
+                    log.error(str(error), extra={"data": {"code": error.code, "remedy": error.remedy()}})
+                self._hindered = True
+                hindered = self._outage.away(error)
+            else:
+                self._hindered = False
+                hindered = self._outage.back()
+            for each in hindered:
+                _complain("an alarm", each)
         except Exception:
             log.exception("the %s stumbled", self.name)
 
@@ -78,7 +92,7 @@ class Watchman(Beside):
     name = "watchman"
 
     def __init__(self, store: Store, senders: Mapping[str, Sender], watch: Watch) -> None:
-        super().__init__()
+        super().__init__(senders)
         self._store, self._senders, self._watch = store, senders, watch
 
     def _work(self) -> None:

@@ -22,7 +22,7 @@ from tests.support.gateway import DEADLINE_S, wait_until
 from tests.support.sensor import SITE, Sensor, World, make_world
 from tests.support.visitor import keeping, visits
 from traceability.broker import answers_at
-from traceability.doorkeeper.barring import LOOKS, MOST, Barring
+from traceability.doorkeeper.barring import FIRST_S, LONGEST_S, LOOKS, MOST, Barring
 from traceability.doorkeeper.nats import Connection, Message
 from traceability.doorkeeper.nkeys import Role, sign_claims
 from traceability.doorkeeper.service import REQUESTS, Doorkeeper
@@ -209,16 +209,41 @@ def test_a_device_that_floods_without_end_is_thrown_out_and_stays_outside_for_a_
     wait_until(device.gone.is_set, "the device is thrown out")
     assert not house.come(sensor.device, shown).let_in
     assert not stays.gone.is_set()
-    barring = Barring(store, lambda: 0.0)
-    barring.barred = dict(house.keeper._barring.barred)
-    with pytest.raises(FloodedError, match=sensor.device):
+    term = house.keeper._barring.terms[sensor.device]
+    now_s = [term.until_s - 1]
+    barring = Barring(store, lambda: now_s[0])
+    barring.terms = {sensor.device: term}
+    with pytest.raises(FloodedError, match=f"{sensor.device} .* within 1 min"):
         barring.check(sensor.device)
-    later = Barring(store, lambda: max(barring.barred.values()))
-    later.barred = dict(barring.barred)
-    later.check(sensor.device)
+    now_s[0] = term.until_s
+    barring.check(sensor.device)
     with store.reading() as reading:
-        assert later.look(reading) == [], "what was before it began is no flood of now"
-    assert later.barred == {}
+        assert barring.look(reading) == [], "what was before it began is no flood of now"
+
+
+def test_who_floods_again_stays_outside_for_twice_as_long(house: House):
+    store, device, now_s = house.world.store, house.own.device, [0.0]
+    barring = Barring(store, lambda: now_s[0])
+
+    def flood() -> float:
+        with store.transaction() as tx:
+            count(tx, (), {device: MOST + 1})
+        with store.reading() as reading:
+            assert barring.look(reading) == [device]
+            for _ in range(LOOKS):
+                barring.look(reading)
+        return barring.terms[device].until_s - now_s[0]
+
+    lasted = []
+    for _ in range(7):
+        lasted.append(flood())
+        now_s[0] += 1
+        assert flood() == lasted[-1] - 1, "what is still at the broker makes it no longer"
+        now_s[0] = barring.terms[device].until_s
+    assert lasted == [60, 120, 240, 480, 960, LONGEST_S, LONGEST_S]
+    now_s[0] += LONGEST_S
+    assert flood() == FIRST_S
+    assert barring.barred == {device}
 
 
 def test_who_is_thrown_out_floods_within_a_second_and_is_no_device_that_was_long_unheard(house: House):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, select
 
@@ -22,31 +22,46 @@ MOST: Final = 1_000
 the gateway was away it sent what it had under way every five minutes."""
 LOOKS: Final = 5
 """A second: a fifth of it lies between one and the next."""
-BARRED_S: Final = 1_800.0
+FIRST_S: Final = 60.0
+"""So long the first time; twice as long each time that it floods again."""
+LONGEST_S: Final = 1_800.0
+"""So long at most; and who keeps quiet for so long begins with the first again."""
+
+
+class Term(NamedTuple):
+    """Until when a device may not come in, and how long that is."""
+
+    until_s: float
+    seconds: float
 
 
 class Barring:
-    """The devices that may not come in for now.
-
-    Attributes:
-        barred: by device, until when, on the clock ``now``.
-    """
+    """The devices that may not come in for now; times are those of the clock ``now``."""
 
     def __init__(self, store: Store, now: Callable[[], float] = time.monotonic) -> None:
-        self.barred: dict[str, float] = {}
+        self.terms: dict[str, Term] = {}
         self._now = now
         with store.reading() as reading:
             self._flooded = deque([_flooded(reading)], LOOKS)
 
+    @property
+    def barred(self) -> set[str]:
+        """Those devices."""
+        now_s = self._now()
+        return {device for device, term in self.terms.items() if term.until_s > now_s}
+
     def look(self, reading: Connection) -> list[str]:
-        """Bar who floods, let go whose time is over; returns those barred just now.
+        """Bar who floods; returns those who do, barred before or just now.
 
         On the first look behind a start, who flooded before it is known, and not barred for that.
         """
         now_s, flooded = self._now(), _flooded(reading)
-        self.barred = {device: until_s for device, until_s in self.barred.items() if until_s > now_s}
+        self.terms = {d: term for d, term in self.terms.items() if term.until_s + LONGEST_S > now_s}
         found = [d for d, number in flooded.items() if number - self._flooded[0].get(d, 0) > MOST]
-        self.barred |= dict.fromkeys(found, now_s + BARRED_S)
+        for device in set(found) - self.barred:
+            before = self.terms.get(device)
+            seconds = FIRST_S if before is None else min(2 * before.seconds, LONGEST_S)
+            self.terms[device] = Term(now_s + seconds, seconds)
         self._flooded.append(flooded)
         return found
 
@@ -56,8 +71,11 @@ class Barring:
         Raises:
             FloodedError: it is barred.
         """
-        if self.barred.get(device, 0.0) > self._now():
-            raise FloodedError(f"device {device} sent far too much: it may come back within half an hour")
+        if device in self.barred:
+            minutes = self.terms[device].seconds / 60
+            raise FloodedError(
+                f"device {device} sent far too much: it may come back within {minutes:.0f} min"
+            )
 
 
 def _flooded(reading: Connection) -> dict[str, int]:
