@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from gateway import packets
-from gateway.link import Delivery, Link
+from gateway.link import CHUNK, Delivery, Link
 from gateway.service import Gateway
 from tests.support.gateway import DEADLINE_S, wait_until
 from tests.support.sensor import World, make_world
@@ -319,6 +319,24 @@ def test_a_message_arrives_whole_however_it_is_cut_and_however_long_it_is(link: 
     peer.deliver(2, b"t", b"short")
     listen(link, 2)
     assert [len(d.message.payload) for d in link.waiting] == [3_000_000, 5]
+
+
+def test_of_a_stream_without_a_pause_no_more_is_read_than_is_asked_for(link: Link, peer: ScriptedBroker):
+    """Else a broker with much to hand out would keep the gateway from committing anything."""
+
+    def deliver() -> None:
+        for number in range(1, 61):
+            peer.deliver(number, b"t", bytes(100_000))
+
+    delivering = threading.Thread(target=deliver)
+    delivering.start()
+    most = 0
+    while len(link.waiting) < 60:
+        before = len(link.waiting)
+        link.turn(DEADLINE_S, before + 1)
+        most = max(most, len(link.waiting) - before)
+    delivering.join()
+    assert 0 < most <= 1 + CHUNK // 100_000
 
 
 @pytest.mark.parametrize("silent", [b"\x10", b"\x82", b"\xc0"], ids=["CONNECT", "SUBSCRIBE", "PINGREQ"])
