@@ -19,7 +19,7 @@ from tests.support.bursts import (
     wait_until_accepted,
     wait_until_receipted,
 )
-from tests.support.gateway import DEADLINE_S, GatewayProcess, publishing
+from tests.support.gateway import DEADLINE_S, GatewayProcess, publishing, wait_until
 from tests.support.outcome import Outcome
 from tests.support.sensor import Sensor, World
 from tests.support.witnessed import lost
@@ -48,7 +48,7 @@ sys.exit(program.main())
 UNANSWERED = DYING % "self.link.publish = die"
 """Dies behind the commit, before the first receipt."""
 
-UNACKNOWLEDGED = DYING % "self.link.acknowledge = die"
+UNACKNOWLEDGED = DYING % "self.link.acknowledge = lambda _: (Link.acknowledge(self.link, ()), die())"
 """Dies behind the receipts, before the first PUBACK."""
 
 REVERSED = DYING % "self.link.acknowledge(self.link.waiting); die()"
@@ -65,7 +65,10 @@ def dies_taking(program: str, world: World, broker: Broker, sensor: Sensor, fold
         dying.wait_connected()
         publish(publisher, burst([sensor], FRAMES))
         dying.process.wait(DEADLINE_S)
-    return world.accepted_count() - before
+        took = world.accepted_count() - before
+        if took and program == UNACKNOWLEDGED:
+            wait_until(lambda: publisher.receipts[sensor.device], "what it sent before it died")
+    return took
 
 
 @pytest.mark.fault("kill_between", short=1, long=50)
@@ -82,7 +85,9 @@ def test_what_was_committed_and_not_answered_comes_again_and_is_answered(
             assert gateway.stop() == 0
         watched.publish()
     assert world.accepted(sensor) == sensor.made
-    assert world.tallies()[sensor.device]["duplicate"] >= committed
+    with GatewayProcess(world, broker.url, tmp_path):
+        again = "all that was committed and not acknowledged comes again"
+        wait_until(lambda: world.tallies()[sensor.device]["duplicate"] >= committed, again)
     outcome.held(watched.came("kill -9 of the gateway between commit and PUBACK", rounds, [sensor]))
 
 

@@ -92,3 +92,68 @@ def test_devices_beyond_a_number_are_forgotten(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(usualhead, "REMEMBERED", 2)
     usualhead.remember(cose.parse_sign1(FRAME))
     assert len(usualhead._known) == 1
+
+
+def outcome(data: bytes) -> object:
+    try:
+        return parse_statement(data)
+    except TraceabilityError as error:
+        return type(error), str(error)
+
+
+def both_ways(data: bytes) -> tuple[object, object]:
+    """What is read when the device is new, and when it was read before."""
+    usualhead._known.clear()
+    new = outcome(data)
+    usualhead._known.clear()
+    for one in (FRAME, GAP):
+        parse_statement(one)
+    return new, outcome(data)
+
+
+@BOTH
+def test_a_changed_byte_is_read_or_refused_alike_whether_its_device_was_read_before_or_not(
+    data: bytes,
+) -> None:
+    for place in range(len(data) - 64):
+        for byte in {0, 2, 0x1B, 0xFF, data[place] ^ 1, data[place] ^ 0x20}:
+            new, known = both_ways(data[:place] + bytes((byte,)) + data[place + 1 :])
+            assert new == known, (place, byte)
+
+
+BOOT, UPTIME, CLOCK, BEACON = -65538, -65540, -65541, -65542
+
+
+def with_header(label: int, value: object, claims: dict[int, object] | None = None) -> bytes:
+    """The frame, another number in its header; its signature does not matter here."""
+    statement = cose.parse_sign1(FRAME)
+    headers: dict[int, object] = {**statement.protected, label: value}
+    if claims is not None:
+        headers[cose.CLAIMS] = claims
+    parts = [cbor.encode(headers), {}, statement.payload, statement.signature]
+    return cbor.head(6, cose.SIGN1_TAG) + cbor.encode(parts)
+
+
+@pytest.mark.parametrize(
+    ("label", "value"),
+    [
+        *((label, value) for label in (BOOT, UPTIME) for value in (0, 2**32 - 1, 2**32, 2**64 - 1)),
+        *((CLOCK, value) for value in (0, 1, 3, 4)),
+        *((-65537, value) for value in (0, 2**64 - 1)),
+    ],
+)
+def test_numbers_at_their_ends_are_read_or_refused_alike(label: int, value: int) -> None:
+    new, known = both_ways(with_header(label, value))
+    assert new == known
+
+
+@pytest.mark.parametrize("iat", [None, 0, 2**28 - 1, 2**28, 253_402_300_799, 253_402_300_800, 2**64 - 1])
+@pytest.mark.parametrize("clock", [0, 2])
+def test_the_time_of_a_statement_at_its_ends_is_read_or_refused_alike(iat: int | None, clock: int) -> None:
+    said = cose.parse_sign1(FRAME).protected[cose.CLAIMS]
+    assert isinstance(said, dict)
+    claims = {k: v for k, v in said.items() if k != 6} | ({} if iat is None else {6: iat})
+    new, known = both_ways(with_header(CLOCK, clock, claims))
+    assert new == known
+    good = clock == 0 if iat is None else clock == 2 and 2**28 <= iat < 253_402_300_800
+    assert isinstance(new, tuple) is not good
