@@ -109,8 +109,13 @@ def listening(app: Flask, port: int, tls: tuple[Path, Path] | None = None) -> It
         server.server_close()
 
 
+def _closed_in_the_end(found: Any) -> Iterator[bytes]:
+    with closing(found):
+        yield from map(bytes, found)  # `yield from found` would close it a second time
+
+
 def _closing_files(app: Flask) -> Callable[[Any, Any], Any]:
-    """The same, with files of the site read and closed at once.
+    """The same, with files of the site read and closed at once, and streams closed when they are let go.
 
     The server of the tests leaves them open when a browser goes away at the wrong moment (it reads what the
     browser still sends before it closes the answer), and that is a warning of whatever test runs then.
@@ -118,7 +123,10 @@ def _closing_files(app: Flask) -> Callable[[Any, Any], Any]:
 
     def answer(environ: Any, start_response: Any) -> Any:
         found: Any = app(environ, start_response)
-        if not str(environ.get("PATH_INFO")).startswith("/static/"):
+        path = str(environ.get("PATH_INFO"))
+        if path.startswith("/live/"):
+            return _closed_in_the_end(found)
+        if not path.startswith("/static/"):
             return found
         with closing(found):
             return [b"".join(found)]
