@@ -35,7 +35,9 @@ class Outage:
     def away(self, error: StoreUnavailableError) -> list[TraceabilityError]:
         """It does not answer; returns what hindered telling it, which is tried again the next time."""
         if self._since_s is None:
-            self._since_s, self._began_ms, self._code = self._now_s(), int(time.time() * 1000), error.code
+            self._since_s = self._now_s()
+            if not self._told:  # else somebody was not told yet that the one before is over
+                self._began_ms, self._code = int(time.time() * 1000), error.code
         if self._now_s() - self._since_s < AWAY_S:
             return []
         letter = self._letter(RAISED, error.remedy())
@@ -43,12 +45,8 @@ class Outage:
 
     def back(self) -> list[TraceabilityError]:
         """It answers; the same."""
-        if self._since_s is None:
-            return []
-        hindered = self._tell(self._letter(ENDED, ""), sorted(self._told), self._told.remove)
-        if not self._told:
-            self._since_s = None
-        return hindered
+        self._since_s = None
+        return self._tell(self._letter(ENDED, ""), sorted(self._told), self._told.remove)
 
     def _tell(self, letter: Letter, ways: list[str], note: Callable[[str], None]) -> list[TraceabilityError]:
         hindered = []

@@ -80,6 +80,21 @@ def test_a_way_that_fails_is_tried_again_and_keeps_no_other_waiting(told: Told):
     assert (told.events, other.events) == (["raised", "ended"], ["raised", "ended"])
 
 
+def test_a_short_one_behind_an_end_that_was_not_told_everywhere_is_no_news(told: Told):
+    other = Told()
+    outage = Outage({"webhook": told.send, "email": other.send}, lambda: told.now_s)
+    for told.now_s in (0.0, AWAY_S):
+        outage.away(GONE)
+    other.works = False
+    outage.back()
+    outage.away(GONE)
+    other.works = True
+    assert (told.events, other.events) == (["raised", "ended"], ["raised"])
+    outage.back()
+    assert (told.events, other.events) == (["raised", "ended"], ["raised", "ended"])
+    assert other.letters[0].data["id"] == other.letters[1].data["id"]
+
+
 def test_the_watchman_tells_it_and_goes_on(told: Told, tmp_path: Path):
     """The database here is a file, and it is away when there is a folder in its place."""
     path = tmp_path / "node.sqlite"
